@@ -1,0 +1,146 @@
+"""python -m train: preview, one command a network, evaluate, export."""
+
+import argparse
+import json
+import platform
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from train.data import Batches, draw_pairs, load_faces
+from train.evaluate import evaluate, masked_faces
+from train.export import export
+from train.loop import train
+from train.recipes import RECIPES
+from train.sheets import label
+from unmask import weights
+from unmask.image import write_png
+from unmask.models import MODELS
+from unmask.pipeline import pick_device
+
+CACHE = Path.home() / ".cache" / "unmask"
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True, help="folder with faces.csv, landmarks.npz, faces-*.tar")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="where decoded faces and drawn masks are kept")
+    parser.add_argument("--limit", type=int, help="only so many faces, for a rehearsal")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    command = commands.add_parser("preview", help="a contact sheet of synthetic masks")
+    add_data(command)
+    command.add_argument("--out", type=Path, required=True, help="a .png")
+    command.add_argument("--count", type=int, default=48)
+    command.add_argument("--seed", type=int, default=0)
+
+    for name in RECIPES:
+        command = commands.add_parser(name, help=f"train {MODELS[name].title}")
+        add_data(command)
+        command.add_argument("--out", type=Path, required=True, help="the run's folder")
+        command.add_argument("--kimg", type=float, default=400, help="length in thousands of images")
+        command.add_argument("--batch", type=int, default=16)
+        command.add_argument("--size", type=int, default=256, choices=(128, 256))
+        command.add_argument("--width", type=int, help="channels of the first layer")
+        command.add_argument("--lr", type=float, nargs=2, metavar=("G", "D"), help="learning rates")
+        command.add_argument("--variants", type=int, default=2, help="synthetic masks drawn for every face")
+        command.add_argument("--seed", type=int, default=0)
+        command.add_argument("--init", type=Path, help="start from these released weights (.safetensors) or run")
+        command.add_argument("--resume", action="store_true", help="go on exactly where the run stopped")
+        command.add_argument("--time-limit", type=float, help="minutes, after which the run saves and stops")
+        command.add_argument("--save-every", type=float, default=10, help="minutes between checkpoints")
+        command.add_argument("--device", default="auto")
+        command.add_argument("--compile", action="store_true", help="torch.compile, worth its start-up on a GPU")
+
+    command = commands.add_parser("evaluate", help="table, per-image CSV and contact sheets on the val split")
+    add_data(command)
+    command.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
+    command.add_argument("--out", type=Path, required=True)
+    command.add_argument("--weights", nargs="*", default=[], metavar="NAME=FILE", help="instead of the released ones")
+    command.add_argument("--holes", choices=("true", "found"), default="true")
+    command.add_argument("--device", default="auto")
+
+    command = commands.add_parser("export", help="a run's averaged weights as a release")
+    command.add_argument("run", type=Path)
+    command.add_argument("--out", type=Path, required=True, help="checkpoints/NAME.safetensors")
+    return parser.parse_args()
+
+
+def preview(args: argparse.Namespace) -> None:
+    faces = load_faces(args.data, "val", args.cache, args.limit or args.count)
+    columns = 8
+    tiles = [label(face.image, f"{face.kind} {face.wear} {face.pattern}") for face in masked_faces(faces, args.seed)]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    rows = [np.concatenate(tiles[i : i + columns], axis=1) for i in range(0, len(tiles), columns)]
+    with open(args.out, "wb") as file:
+        write_png(file, np.concatenate(rows, axis=0))
+
+
+def load_init(recipe, path: Path) -> dict:
+    """Put released weights, or a run's averaged ones, into the recipe's generator. Returns where they came from."""
+    if path.suffix == ".safetensors":
+        model = weights.load(recipe.name, path)
+        recipe.generator.load_state_dict(model.state_dict())
+        return weights.read_metadata(path)["trained"]
+    state = torch.load(path / "checkpoint.pt", map_location="cpu", weights_only=True)
+    recipe.generator.load_state_dict(state["ema"])
+    if recipe.discriminator is not None and state["size"] == recipe.size:
+        recipe.discriminator.load_state_dict(state["discriminator"])
+    return {key: state[key] for key in ("images", "seconds", "size", "batch", "before", "hardware")}
+
+
+def run(args: argparse.Namespace) -> None:
+    device = pick_device(args.device)
+    torch.manual_seed(args.seed)
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
+    cv2.setNumThreads(1)
+    config = {"width": args.width} if args.width else {}
+    recipe = RECIPES[args.command](args.size, **config)
+    if args.lr:
+        recipe.learning_rates = tuple(args.lr)
+    before = load_init(recipe, args.init) if args.init else None
+    hardware = torch.cuda.get_device_name() if device.type == "cuda" else f"{torch.get_num_threads()} CPU cores"
+    args.out.mkdir(parents=True, exist_ok=True)
+    settings = {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items()}
+    settings |= {"torch": torch.__version__, "python": platform.python_version(), "hardware": hardware}
+    (args.out / "run.json").write_text(json.dumps(settings, indent=1))
+
+    faces = load_faces(args.data, "train", args.cache, args.limit)
+    batches = Batches(faces, draw_pairs(faces, args.cache, args.variants, args.seed), seed=args.seed, device=device)
+    held_back = load_faces(args.data, "val", args.cache, 8)
+    pairs = draw_pairs(held_back, args.cache, 1, args.seed)
+    samples = Batches(held_back, pairs, seed=0, device=device).get(0, 8, args.size)
+    checkpoint = train(
+        recipe, batches, samples, args.out, kimg=args.kimg, batch=args.batch, size=args.size, resume=args.resume,
+        time_limit=args.time_limit, save_every=args.save_every, compile=args.compile, before=before, hardware=hardware,
+    )  # fmt: skip
+    print(checkpoint)
+
+
+def main() -> None:
+    args = parse()
+    if args.command == "preview":
+        preview(args)
+    elif args.command == "evaluate":
+        own = dict(pair.split("=", 1) for pair in args.weights)
+        print(
+            evaluate(
+                args.data, args.models, args.out, args.cache, weights=own, device=args.device, holes=args.holes,
+                limit=args.limit,
+            )
+        )  # fmt: skip
+    elif args.command == "export":
+        print(json.dumps(export(args.run, args.out), indent=1))
+    else:
+        run(args)
+
+
+if __name__ == "__main__":
+    main()

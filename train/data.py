@@ -1,0 +1,247 @@
+"""Faces and their synthetic masks as arrays in memory, and batches of them on the training device.
+
+Everything is decoded and drawn once, kept as uint8 in memory-mapped files under the cache folder (so that several
+trainings on one machine share the pages), and cut, flipped, warped and scaled on the device.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import tarfile
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from unmask import synth
+
+IMAGES = {".webp", ".png", ".jpg", ".jpeg"}
+SIDE = 256  # px of the stored faces
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Aligned unmasked faces of one split."""
+
+    names: list[str]
+    photos: np.ndarray  # (N, 256, 256, 3) uint8 RGB
+    landmarks: np.ndarray  # (N, 92, 2) float32, px in the 256 frame
+    rows: list[dict]  # faces.csv: source, gender, group, side, ...
+
+
+def _decode(data: bytes) -> np.ndarray:
+    image = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    if image.shape[:2] != (SIDE, SIDE):
+        image = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return image
+
+
+def read_images(data: Path, pattern: str, wanted: set[str] | None = None):
+    """Yield (stem, file bytes) of the pictures in data/<pattern> tar shards, or of the folder itself without shards."""
+    shards = sorted(data.glob(pattern))
+    for shard in shards:
+        with tarfile.open(shard) as tar:
+            for member in tar:
+                stem, suffix = os.path.splitext(os.path.basename(member.name))
+                if suffix.lower() in IMAGES and (wanted is None or stem in wanted):
+                    yield stem, tar.extractfile(member).read()
+    if not shards:
+        for path in sorted(data.iterdir()):
+            if path.suffix.lower() in IMAGES and (wanted is None or path.stem in wanted):
+                yield path.stem, path.read_bytes()
+
+
+def fingerprint(data: Path) -> str:
+    """Short hash of what a data folder holds: names and sizes of its files."""
+    listing = sorted((path.name, path.stat().st_size) for path in data.iterdir() if path.is_file())
+    return hashlib.sha256(json.dumps(listing).encode()).hexdigest()[:10]
+
+
+def load_faces(data: Path, split: str, cache: Path, limit: int | None = None) -> Faces:
+    """Read `faces.csv`, `landmarks.npz` and the `faces-*.tar` shards (or loose images) of a data folder.
+
+    split: "train" or "val". limit: only the first so many, for a rehearsal. A row without a picture or landmarks
+    is an error: raises ValueError.
+    """
+    with open(data / "faces.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == split][:limit]
+    if not rows:
+        raise ValueError(f"{data / 'faces.csv'} has no rows of the split {split!r}.")
+    stored = np.load(data / "landmarks.npz")
+    index = {name: i for i, name in enumerate(stored["names"])}
+    names = [row["name"] for row in rows]
+    landmarks = stored["points"][[index[name] for name in names]].astype(np.float32)
+    path = cache / f"{fingerprint(data)}-{split}-{len(names)}.npy"
+    if not path.exists():
+        place = {name: i for i, name in enumerate(names)}
+        photos = _new_array(path, (len(names), SIDE, SIDE, 3))
+        found = 0
+        with ThreadPoolExecutor() as pool:
+            wanted = ((place[stem], data_) for stem, data_ in read_images(data, "faces-*.tar", set(place)))
+            for i, image in pool.map(lambda item: (item[0], _decode(item[1])), wanted):
+                photos[i] = image
+                found += 1
+        if found != len(names):
+            raise ValueError(f"{data} lacks {len(names) - found} of the {len(names)} pictures that faces.csv names.")
+        _publish(path)
+    return Faces(names, np.load(path, mmap_mode="c"), landmarks, rows)
+
+
+def _new_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """A uint8 .npy on disk that does not bear its final name until it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return np.lib.format.open_memmap(path.with_suffix(".part"), mode="w+", dtype=np.uint8, shape=shape)
+
+
+def _publish(path: Path) -> None:
+    path.with_suffix(".part").rename(path)
+
+
+def _draw_range(photos_path: str, landmarks: np.ndarray, variant: int, seed: int, start: int, stop: int, out: str):
+    """Worker: put a mask on faces start..stop and write RGB and mask as four channels to the shared file."""
+    cv2.setNumThreads(1)
+    photos = np.load(photos_path, mmap_mode="r")
+    target = np.lib.format.open_memmap(out, mode="r+")
+    for i in range(start, stop):
+        masked = synth.put_mask_on(photos[i], landmarks[i], np.random.default_rng([seed, variant, i]))
+        target[variant * len(photos) + i, ..., :3] = masked.image
+        target[variant * len(photos) + i, ..., 3] = masked.mask
+
+
+def draw_pairs(faces: Faces, cache: Path, variants: int, seed: int, workers: int | None = None) -> np.ndarray:
+    """Put `variants` different synthetic masks on every face: (variants * N, 256, 256, 4) uint8.
+
+    Channels 0-2 are the masked face, 3 is the mask (0 or 255); row v * N + i belongs to face i. Reproducible from
+    the seed, kept in the cache under the drawing code's own hash.
+    """
+    base = Path(faces.photos.filename)
+    path = cache / f"{base.stem}-pairs{variants}-seed{seed}-{_code_hash()}.npy"
+    if not path.exists():
+        count = len(faces.names)
+        _new_array(path, (variants * count, SIDE, SIDE, 4)).flush()
+        part = str(path.with_suffix(".part"))
+        jobs = [(v, s, min(s + 64, count)) for v in range(variants) for s in range(0, count, 64)]
+        with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
+            futures = [
+                pool.submit(_draw_range, str(base), faces.landmarks, v, seed, start, stop, part)
+                for v, start, stop in jobs
+            ]
+            for future in tqdm(futures, desc="drawing masks", unit="x64"):
+                future.result()
+        _publish(path)
+    return np.load(path, mmap_mode="c")
+
+
+def _code_hash() -> str:
+    """Short hash of the drawing code: other code draws other masks."""
+    source = Path(synth.__file__)
+    files = sorted(source.parent.glob("*.py")) if source.name == "__init__.py" else [source]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:10]
+
+
+def free_form_holes(count: int, seed: int) -> np.ndarray:
+    """What visitors paint: strokes and boxes. (count, 256, 256) uint8 of 0 and 255, 3 % to 40 % covered."""
+    rng = np.random.default_rng(seed)
+    holes = np.zeros((count, SIDE, SIDE), np.uint8)
+    for hole in holes:
+        target = rng.uniform(0.03, 0.35)
+        while np.count_nonzero(hole) < target * SIDE * SIDE:
+            if rng.random() < 0.3:
+                width, height = rng.integers(20, 110, 2)
+                x, y = rng.integers(-20, SIDE - 10, 2)
+                cv2.rectangle(hole, (int(x), int(y)), (int(x + width), int(y + height)), 255, -1)
+            else:
+                angle, steps = rng.uniform(0, 2 * np.pi), rng.integers(3, 9)
+                points = [rng.uniform(20, SIDE - 20, 2)]
+                for _ in range(steps):
+                    angle += rng.normal(0, 0.8)
+                    points.append(points[-1] + rng.uniform(12, 45) * np.array([np.cos(angle), np.sin(angle)]))
+                line = np.round(points).astype(np.int32).reshape(-1, 1, 2)
+                cv2.polylines(hole, [line], False, 255, int(rng.integers(10, 38)), cv2.LINE_8)
+    return holes
+
+
+def sampling_weights(faces: Faces) -> np.ndarray:
+    """(N,) float64, sum 1: rarer group and gender more often (by the square root), blurred sources less often.
+
+    A face whose square was under 200 px in its source picture was enlarged: good for structure, bad for sharpness.
+    """
+    kinds = Counter((row["group"], row["gender"]) for row in faces.rows)
+    weights = np.array([kinds[row["group"], row["gender"]] ** -0.5 for row in faces.rows])
+    weights *= np.array([1.0 if float(row["side"]) >= 200 else 0.3 for row in faces.rows])
+    return weights / weights.sum()
+
+
+class Batches:
+    """Random batches by step number: the same seed and step give the same batch, which is what lets a run resume."""
+
+    def __init__(self, faces: Faces, pairs: np.ndarray, *, seed: int, device: torch.device):
+        self.seed, self.device = seed, device
+        self.count = len(faces.names)
+        self.variants = len(pairs) // self.count
+        self.probabilities = torch.from_numpy(sampling_weights(faces))
+        # On a GPU the whole set lives there (3 GB plus 4 GB a variant); on a CPU the file's own pages serve.
+        self.photos, self.pairs = (torch.from_numpy(np.asarray(a)).to(device) for a in (faces.photos, pairs))
+        self.holes = torch.from_numpy(free_form_holes(1024, seed)).to(device)
+
+    def get(self, step: int, batch: int, size: int, warp: float = 0.0) -> dict[str, Tensor]:
+        """Batch number `step`.
+
+        Returns photo, masked: (B, 3, size, size) float32 in [-1, 1], channels_last; mask: (B, 1, size, size) of
+        {0, 1}, the synthetic mask; free: (B, 1, size, size) of {0, 1}, free-form holes.
+        warp: strength in [0, 1] of random rotation, scale and shift, as an imperfect alignment gives.
+        """
+        rng = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        face = torch.multinomial(self.probabilities, batch, replacement=True, generator=rng)
+        row = face + self.count * torch.randint(self.variants, (batch,), generator=rng)
+        hole = torch.randint(len(self.holes), (batch,), generator=rng)
+        x = torch.cat(
+            [
+                self.photos[face.to(self.device)],
+                self.pairs[row.to(self.device)],
+                self.holes[hole.to(self.device)][..., None],
+            ],
+            dim=3,
+        )  # (B, 256, 256, 8) uint8: photo, masked, mask, free
+        x = x.permute(0, 3, 1, 2).float()  # (B, 8, 256, 256), channels_last
+        if size < SIDE:
+            x = F.avg_pool2d(x, SIDE // size)
+        mirror = torch.rand(batch, generator=rng) < 0.5
+        x = torch.where(mirror.to(self.device)[:, None, None, None], x.flip(3), x)
+        if warp:
+            x = self._warp(x, warp, rng)
+        x = self._jitter(x, rng).contiguous(memory_format=torch.channels_last)
+        images, holes = x[:, :6] / 127.5 - 1, (x[:, 6:] > 127).float()
+        return {"photo": images[:, :3], "masked": images[:, 3:], "mask": holes[:, :1], "free": holes[:, 1:]}
+
+    def _warp(self, x: Tensor, warp: float, rng: torch.Generator) -> Tensor:
+        """Rotate up to 30 degrees, scale by 0.6 to 1.5, shift by up to a fifth, all times `warp`, at random."""
+        n = len(x)
+        draw = lambda: 2 * torch.rand(n, generator=rng) - 1  # noqa: E731
+        angle, zoom = warp * 0.52 * draw() * draw().abs(), torch.exp(warp * 0.45 * draw())
+        theta = torch.stack(
+            [
+                zoom * angle.cos(), -zoom * angle.sin(), warp * 0.4 * draw() * draw().abs(),
+                zoom * angle.sin(), zoom * angle.cos(), warp * 0.4 * draw() * draw().abs(),
+            ],
+            dim=1,
+        ).view(n, 2, 3)  # fmt: skip
+        grid = F.affine_grid(theta.to(x.device), list(x.shape), align_corners=False)
+        return F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+    def _jitter(self, x: Tensor, rng: torch.Generator) -> Tensor:
+        """Brightness, contrast and white balance of photo and masked photo, changed alike."""
+        n = len(x)
+        gain = torch.exp(0.15 * torch.randn(n, 1, 1, 1, generator=rng)).to(x.device)
+        balance = torch.exp(0.05 * torch.randn(n, 3, 1, 1, generator=rng)).repeat(1, 2, 1, 1).to(x.device)
+        shift = (10 * torch.randn(n, 1, 1, 1, generator=rng)).to(x.device)
+        x[:, :6] = (x[:, :6] * gain * balance + shift).clamp(0, 255)
+        return x

@@ -1,0 +1,78 @@
+"""Discriminators: used in training only, never released."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+
+class PatchDiscriminator(nn.Module):
+    """70x70 PatchGAN (Isola et al. 2017, section 6.1.2): a logit for every overlapping patch.
+
+    Pix2Pix: batch norm, six input channels (source and target). GANMasker: spectral norm and no batch norm
+    (Mahmoud and Kang 2023, section 3.2.1), the face and its mask. `forward` also returns the features of each
+    layer, for feature matching.
+    """
+
+    def __init__(self, channels: int, width: int = 64, norm: str = "batch"):
+        super().__init__()
+        spectral = norm == "spectral"
+        self.layers = nn.ModuleList()
+        widths = [width, 2 * width, 4 * width, 8 * width]
+        for level, (cin, cout) in enumerate(zip([channels, *widths], widths)):
+            conv = nn.Conv2d(cin, cout, 4, stride=1 if level == 3 else 2, padding=1, bias=spectral or level == 0)
+            layers = [spectral_norm(conv) if spectral else conv]
+            if not spectral and level > 0:
+                layers.append(nn.BatchNorm2d(cout))
+            self.layers.append(nn.Sequential(*layers, nn.LeakyReLU(0.2)))
+        head = nn.Conv2d(widths[-1], 1, 4, padding=1)
+        self.head = spectral_norm(head) if spectral else head
+
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """x: (N, channels, H, W). Returns logits (N, 1, H / 8 - 2, W / 8 - 2) and the features of the layers."""
+        features = []
+        for layer in self.layers:
+            x = layer(x)
+            features.append(x)
+        return self.head(x).float(), features
+
+
+class GlobalLocalDiscriminator(nn.Module):
+    """GLCIC's pair (Iizuka et al. 2017, section 3.3): one looks at the picture, one at a patch around the hole.
+
+    Five (local) and six (global) 5x5 convolutions of stride 2, each a vector of `features`, joined into one logit.
+    The patch is half as wide as the picture.
+    """
+
+    def __init__(self, size: int, width: int = 64, features: int = 256):
+        super().__init__()
+        self.patch = size // 2
+        levels = [width, 2 * width, 4 * width, 8 * width, 8 * width]
+        self.glob = self._branch(size, [*levels, 8 * width], features)
+        self.local = self._branch(self.patch, levels, features)
+        self.head = nn.Linear(2 * features, 1)
+
+    @staticmethod
+    def _branch(size: int, widths: list[int], features: int) -> nn.Sequential:
+        layers: list[nn.Module] = []
+        for cin, cout in zip([3, *widths], widths):
+            layers += [nn.Conv2d(cin, cout, 5, 2, 2, bias=False), nn.BatchNorm2d(cout), nn.ReLU(inplace=True)]
+        side = size // 2 ** len(widths)
+        return nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * side * side, features))
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """x: (N, 3, S, S) in [-1, 1]; mask: (N, 1, S, S), whose middle places the patch. Returns logits (N, 1)."""
+        return self.head(torch.cat([self.glob(x), self.local(self._cut(x, mask))], dim=1)).float()
+
+    def _cut(self, x: Tensor, mask: Tensor) -> Tensor:
+        """The (N, 3, patch, patch) windows around the holes' middles, shifted inwards at the picture's border."""
+        size, device = x.shape[-1], x.device
+        line = torch.arange(size, device=device, dtype=torch.float32)
+        total = mask.sum(dim=(1, 2, 3)).clamp_min(1)
+        corners = []
+        for other in (3, 2):  # rows: sum over columns; columns: sum over rows
+            middle = (mask.sum(dim=(1, other)) * line).sum(dim=1) / total
+            corners.append((middle - self.patch / 2).round().long().clamp(0, size - self.patch))
+        span = torch.arange(self.patch, device=device)
+        rows, columns = (corner[:, None] + span for corner in corners)  # (N, patch)
+        each = torch.arange(len(x), device=device)[:, None, None]
+        return x[each, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

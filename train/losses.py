@@ -1,0 +1,78 @@
+"""Losses: small functions of tensors. Weights stand in the recipes."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def dice_loss(probability: Tensor, truth: Tensor) -> Tensor:
+    """1 - Dice of each picture, averaged (GANMasker, equation 3). Both N1HW in [0, 1].
+
+    The added one makes an empty truth worth predicting as empty instead of undefined.
+    """
+    overlap = (probability * truth).sum(dim=(1, 2, 3))
+    total = probability.sum(dim=(1, 2, 3)) + truth.sum(dim=(1, 2, 3))
+    return (1 - (2 * overlap + 1) / (total + 1)).mean()
+
+
+def hole_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of N3HW values over the hole (N1HW, 1 = hole), all pictures together."""
+    return (values * mask).sum() / (mask.sum() * values.shape[1]).clamp_min(1)
+
+
+def lsgan(logits: Tensor, target: float) -> Tensor:
+    """Least squares GAN: mean squared distance of the raw logits from 1 (real) or 0 (fake)."""
+    return (logits - target).square().mean()
+
+
+def bce_gan(logits: Tensor, target: float) -> Tensor:
+    """The first GAN loss on raw logits."""
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+
+
+def feature_matching(fake: list[Tensor], real: list[Tensor]) -> Tensor:
+    """Mean L1 distance of a discriminator's features of the fake and of the real picture (pix2pixHD, equation 2)."""
+    return torch.stack([F.l1_loss(f.float(), r.detach().float()) for f, r in zip(fake, real)]).mean()
+
+
+class VGGPerceptual(nn.Module):
+    """GANMasker's perceptual loss (equation 9): smooth L1 between VGG19 features relu1_1 ... relu5_1.
+
+    Needs torchvision's ImageNet weights on disk: `VGGPerceptual.weights_file()` says where they were looked for.
+    """
+
+    LAYERS = (1, 6, 11, 20, 29)
+
+    def __init__(self):
+        super().__init__()
+        from torchvision.models import vgg19
+
+        vgg = vgg19()
+        vgg.load_state_dict(torch.load(self.weights_file(), weights_only=True))
+        self.features = vgg.features[: self.LAYERS[-1] + 1].eval().requires_grad_(False)
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
+
+    @staticmethod
+    def weights_file() -> Path:
+        return Path(torch.hub.get_dir()) / "checkpoints" / "vgg19-dcbb9e9d.pth"
+
+    @classmethod
+    def available(cls) -> bool:
+        return cls.weights_file().is_file()
+
+    def _extract(self, x: Tensor) -> list[Tensor]:
+        x, found = ((x + 1) / 2 - self.mean) / self.std, []
+        for index, layer in enumerate(self.features):
+            x = layer(x)
+            if index in self.LAYERS:
+                found.append(x)
+        return found
+
+    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
+        """fake, real: N3HW in [-1, 1]. Returns the sum of the layers' distances."""
+        with torch.no_grad():
+            truth = self._extract(real)
+        return torch.stack([F.smooth_l1_loss(f, t) for f, t in zip(self._extract(fake), truth)]).sum()

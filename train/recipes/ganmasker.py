@@ -1,0 +1,64 @@
+"""GANMasker's FU-Net: LSGAN, smooth L1 and SSIM, and a perceptual term (Mahmoud and Kang 2023, section 3.3)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from train.discriminators import PatchDiscriminator
+from train.loop import Phase
+from train.losses import VGGPerceptual, feature_matching, hole_mean, lsgan
+from train.recipes.holes import masked_crop
+from unmask.metrics import ssim_tensor
+from unmask.nets.ganmasker import GANMasker
+
+
+class GANMaskerRecipe:
+    name = "ganmasker"
+    # The paper trains jointly from the start; a short run is better off with a face before a critic.
+    phases = (Phase("reconstruction", 0.35, discriminator=False), Phase("joint", 0.65))
+    learning_rates = (1e-3, 2e-4)  # section 4.2 starts at 1e-3
+    betas = (0.5, 0.999)
+    warp = 0.25
+    free = 0.15  # share of free-form holes
+
+    def __init__(self, size: int, width: int = 24):
+        self.size, self.config = size, {"width": width}
+        self.generator = GANMasker(width)
+        self.discriminator = PatchDiscriminator(4, width=32, norm="spectral")
+        # Where VGG19's ImageNet weights are not on disk, the discriminator's own features stand in for them.
+        self.vgg = VGGPerceptual() if VGGPerceptual.available() else None
+
+    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+        batch["crop"], batch["hole"] = masked_crop(batch, self.free)
+        return self.generator(batch["crop"], batch["hole"])
+
+    def g_loss(self, batch, fake, phase):
+        photo, hole = batch["photo"], batch["hole"]
+        # Outside the hole the fused face is the crop; where fabric was left there, it is not to be learned.
+        fused = torch.where(hole > 0, fake, photo)
+        smooth_l1 = hole_mean(F.smooth_l1_loss(fused, photo, reduction="none"), hole)
+        ssim = 1 - ssim_tensor(fused, photo)
+        rec = 0.5 * (smooth_l1 + ssim)  # equation 6
+        adv = perceptual = torch.zeros((), device=photo.device)
+        if phase.discriminator:
+            logits, features = self.discriminator(torch.cat([fused, hole], dim=1))
+            adv = lsgan(logits, 1.0)  # equation 5
+            if self.vgg is None:
+                with torch.no_grad():
+                    _, truth = self.discriminator(torch.cat([photo, hole], dim=1))
+                perceptual = feature_matching(features, truth)
+        if self.vgg is not None:
+            perceptual = self.vgg.to(photo.device)(fused, photo)  # equation 9
+        # Equation 4; the paper does not print its weights.
+        total = 0.005 * adv + 1.0 * rec + 0.05 * perceptual
+        return total, {"smooth_l1": smooth_l1, "ssim": ssim, "adv": adv, "perceptual": perceptual}
+
+    def d_loss(self, batch, fake):
+        photo, hole = batch["photo"], batch["hole"]
+        fused = torch.where(hole > 0, fake, photo)
+        real = lsgan(self.discriminator(torch.cat([photo, hole], dim=1))[0], 1.0)
+        false = lsgan(self.discriminator(torch.cat([fused, hole], dim=1))[0], 0.0)
+        return 0.5 * (real + false), {"d_real": real, "d_fake": false}  # equation 10
+
+    def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
+        return [batch["masked"], model(batch["masked"], batch["mask"]), batch["photo"]]

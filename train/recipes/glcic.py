@@ -1,0 +1,50 @@
+"""GLCIC: squared error, then the discriminators alone, then both (Iizuka et al. 2017, section 3.4)."""
+
+from torch import Tensor, nn
+
+from train.discriminators import GlobalLocalDiscriminator
+from train.loop import Phase
+from train.losses import bce_gan, hole_mean
+from train.recipes.holes import masked_crop
+from unmask.nets.glcic import GLCIC
+from unmask.nets.layers import murf
+
+
+class GLCICRecipe:
+    name = "glcic"
+    # 90 k, 10 k and 400 k iterations in the paper.
+    phases = (
+        Phase("completion", 0.18, discriminator=False),
+        Phase("discriminators", 0.02, generator=False),
+        Phase("joint", 0.80),
+    )
+    learning_rates = (1e-3, 2e-4)  # the paper's ADADELTA needs many more steps than Adam
+    betas = (0.9, 0.999)
+    warp = 0.25
+    free = 0.15
+
+    def __init__(self, size: int, width: int = 24):
+        self.size, self.config = size, {"width": width}
+        self.generator = GLCIC(width)
+        self.discriminator = GlobalLocalDiscriminator(size, width=24)
+
+    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+        batch["crop"], batch["hole"] = masked_crop(batch, self.free)
+        return self.generator(batch["crop"], batch["hole"])
+
+    def g_loss(self, batch, fake, phase):
+        photo, hole = batch["photo"], batch["hole"]
+        mse = hole_mean((fake - photo).square(), hole)
+        if not phase.discriminator:
+            return mse, {"mse": mse}
+        adv = bce_gan(self.discriminator(murf(fake, photo, hole), hole), 1.0)
+        return mse + 4e-4 * adv, {"mse": mse, "adv": adv}
+
+    def d_loss(self, batch, fake):
+        photo, hole = batch["photo"], batch["hole"]
+        real = bce_gan(self.discriminator(photo, hole), 1.0)
+        false = bce_gan(self.discriminator(murf(fake, photo, hole), hole), 0.0)
+        return 0.5 * (real + false), {"d_real": real, "d_fake": false}
+
+    def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
+        return [batch["masked"], model(batch["masked"], batch["mask"]), batch["photo"]]

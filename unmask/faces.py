@@ -1,0 +1,107 @@
+"""Where a face is in a photo, the square crop around it, and the way back.
+
+Until there is a face finder, a photo counts as one face that fills it: the crop is the whole photo, letterboxed.
+Coordinates are in pixels with the origin at the top-left corner of the top-left pixel.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from unmask.image import composite
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face of a photo. The crop is the square of `side` px around `center`, turned by `angle`."""
+
+    box: tuple[float, float, float, float]  # x0, y0, x1, y1 in the photo
+    center: tuple[float, float]  # x, y of the crop's middle in the photo
+    side: float  # the crop's side in photo pixels
+    angle: float = 0.0  # radians, clockwise as seen: how far the crop's x axis is turned from the photo's
+    points: tuple[tuple[float, float], ...] | None = None  # left eye, right eye, nose tip, mouth corners; as seen
+    score: float = 1.0
+
+    def to_crop(self, size: int) -> np.ndarray:
+        """The (2, 3) float64 matrix that takes a point of the photo to the crop of size x size px."""
+        scale = size / self.side
+        cos, sin = scale * np.cos(self.angle), scale * np.sin(self.angle)
+        turn = np.array([[cos, sin], [-sin, cos]])
+        shift = np.full(2, size / 2) - turn @ np.array(self.center)
+        return np.column_stack([turn, shift])
+
+
+def whole_photo(photo: np.ndarray) -> Face:
+    """The whole photo (H, W, 3) as one face: the smallest square around it."""
+    height, width = photo.shape[:2]
+    return Face(box=(0.0, 0.0, width, height), center=(width / 2, height / 2), side=max(height, width))
+
+
+def _warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], **options) -> np.ndarray:
+    """cv2.warpAffine with corner-based coordinates (cv2's own origin is the first pixel's centre). size: (W, H)."""
+    matrix = matrix.copy()
+    matrix[:, 2] += matrix[:, :2] @ np.full(2, 0.5) - 0.5
+    return cv2.warpAffine(image, matrix, size, **options)
+
+
+def _shrink_first(image: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Average away what a warp that shrinks would alias; the matrix then takes the smaller image to the same place."""
+    scale = float(np.hypot(*matrix[:, 0]))
+    if scale >= 1:
+        return image, matrix
+    height, width = image.shape[:2]
+    small = (max(round(width * scale), 1), max(round(height * scale), 1))
+    matrix = matrix.copy()
+    matrix[:, 0] *= width / small[0]
+    matrix[:, 1] *= height / small[1]
+    return cv2.resize(image, small, interpolation=cv2.INTER_AREA), matrix
+
+
+def align(photo: np.ndarray, face: Face, size: int, pad: tuple[int, int, int] | None = None) -> np.ndarray:
+    """The face's crop, (size, size, 3) uint8, from a photo (H, W, 3) uint8.
+
+    What lies outside the photo is its mirror image, which networks take best, or the colour `pad`.
+    """
+    image, matrix = _shrink_first(photo, face.to_crop(size))
+    border = {"borderMode": cv2.BORDER_REFLECT} if pad is None else {"borderValue": pad}
+    return _warp(image, matrix, (size, size), flags=cv2.INTER_CUBIC, **border)
+
+
+def align_mask(mask: np.ndarray, face: Face, size: int, threshold: int = 127) -> np.ndarray:
+    """The mask (H, W) uint8 of a photo in the face's crop, (size, size) uint8 of 0 and 255; outside it is 0.
+
+    A crop pixel counts as covered when its mean is above `threshold`: 0 covers all that the mask touches.
+    """
+    image, matrix = _shrink_first(mask, face.to_crop(size))
+    crop = _warp(image, matrix, (size, size), flags=cv2.INTER_LINEAR)
+    return np.where(crop > threshold, 255, 0).astype(np.uint8)
+
+
+def mask_to_photo(mask_crop: np.ndarray, face: Face, shape: tuple[int, int]) -> np.ndarray:
+    """The crop's mask (S, S) uint8 in the photo of `shape` (H, W): (H, W) uint8 of 0 and 255."""
+    matrix = cv2.invertAffineTransform(face.to_crop(len(mask_crop)))
+    image, matrix = _shrink_first(mask_crop, matrix)
+    photo_mask = _warp(image, matrix, shape[::-1], flags=cv2.INTER_LINEAR)
+    return np.where(photo_mask > 127, 255, 0).astype(np.uint8)
+
+
+def paste_back(
+    photo: np.ndarray, face: Face, crop: np.ndarray, mask: np.ndarray, feather: float = 0.0
+) -> np.ndarray:
+    """Put the filled crop (S, S, 3) into the photo (H, W, 3), inside `mask` (H, W) only.
+
+    Only the mask's bounding box is resampled. feather: width in photo px of the soft edge inside the mask.
+    Outside the mask every pixel of the result is the photo's.
+    """
+    x0, y0, width, height = cv2.boundingRect(mask)
+    result = photo.copy()
+    if width == 0:
+        return result
+    matrix = cv2.invertAffineTransform(face.to_crop(len(crop)))
+    matrix[:, 2] -= (x0, y0)
+    image, matrix = _shrink_first(crop, matrix)
+    fill = _warp(image, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    window = np.s_[y0 : y0 + height, x0 : x0 + width]
+    result[window] = composite(photo[window], fill, mask[window], feather)
+    return result

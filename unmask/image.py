@@ -1,0 +1,234 @@
+"""Pictures at the edges of Unmask: read an upload safely, array <-> tensor, resize, composite, write.
+
+Arrays are RGB uint8 (H, W, 3), masks uint8 (H, W) with 255 = covered. Tensors are N3HW float32 in [-1, 1],
+masks N1HW in {0, 1} with 1 = covered. Nothing else in the package converts between the two.
+"""
+
+import io
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
+
+MAX_BYTES = 30_000_000
+MAX_PIXELS = 50_000_000  # a 40-megapixel photo passes; decoded it takes 150 MB
+MIN_SIDE = 32
+MAX_ASPECT = 8  # with MAX_PIXELS this keeps every side below OpenCV's 32767
+FORMATS = ("JPEG", "PNG", "WEBP")  # recognised by content, never by the file's name
+
+# Other code of the process (Gradio) opens uploads before this module sees them: one limit for all of it.
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+
+NOTICE = (
+    "AI-generated reconstruction: the area under the mask is a plausible invention, not the person's face."
+)
+DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
+    f' Iptc4xmpExt:DigitalSourceType="{DIGITAL_SOURCE_TYPE}"/></rdf:RDF></x:xmpmeta>'
+)
+
+ORIENTATION_TAG = 0x0112
+TURN_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class PhotoError(ValueError):
+    """A picture or a mask that cannot be used; the message is one sentence for the visitor."""
+
+
+def read_photo(source: str | Path | bytes | BinaryIO) -> np.ndarray:
+    """Decode an untrusted JPEG, PNG or WebP picture: RGB uint8 (H, W, 3), upright, sRGB, no metadata.
+
+    Transparency is put on white; of an animation the first frame is taken. Raises PhotoError, and nothing
+    else, for whatever is wrong with the file.
+    """
+    image = open_upright(source)
+    try:
+        icc_profile = image.info.get("icc_profile")
+        return np.array(_to_srgb(_flatten(image), icc_profile))
+    except Exception as error:  # a metadata or palette fault that only shows on conversion
+        raise PhotoError("The picture file is damaged or incomplete.") from error
+
+
+def open_upright(source: str | Path | bytes | BinaryIO) -> Image.Image:
+    """Decode an untrusted picture into an upright PIL image, alpha and colour profile still on it.
+
+    The mode is one of 1, L, LA, P, PA, RGB, RGBA, CMYK; 16-bit grey is scaled to L. Raises PhotoError only.
+    """
+    data = _read_bytes(source)
+    image = _open(data)  # reads the header only
+    _check_size(image.width, image.height)
+    try:
+        image.verify()  # checks a PNG's checksums, and leaves the image unusable
+        image = _open(data)
+        image.load()
+        if image.mode.startswith("I"):
+            image = _scale_16_bit(image)
+        return _turn_upright(image)
+    except PhotoError:
+        raise
+    except Exception as error:  # the decoders raise a dozen unrelated types on damaged data
+        raise PhotoError("The picture file is damaged or incomplete.") from error
+
+
+def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
+    """The file's bytes, of which at most MAX_BYTES + 1 are ever read."""
+    try:
+        if isinstance(source, bytes):
+            data = source
+        elif isinstance(source, (str, Path)):
+            with open(source, "rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        else:
+            data = source.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a closed file, a zero byte in the path
+        reason = getattr(error, "strerror", None) or "it is not readable"
+        raise PhotoError(f"The file could not be opened: {reason}.") from error
+    if len(data) > MAX_BYTES:
+        raise PhotoError(f"The file is larger than {MAX_BYTES // 1_000_000} MB.")
+    return data
+
+
+def _open(data: bytes) -> Image.Image:
+    """Read the header with the three allowed decoders."""
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PhotoError(f"The picture has more than {MAX_PIXELS // 1_000_000} megapixels.") from error
+    except Exception as error:
+        raise PhotoError("The file is not a readable JPEG, PNG or WebP picture.") from error
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise PhotoError(f"The picture has more than {MAX_PIXELS // 1_000_000} megapixels.")
+    if min(width, height) < MIN_SIDE:
+        raise PhotoError(
+            f"The picture is {width} x {height} pixels: at least {MIN_SIDE} on each side are needed."
+        )
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise PhotoError(
+            f"The picture is {width} x {height} pixels: one side may be at most {MAX_ASPECT} times the other."
+        )
+
+
+def _scale_16_bit(image: Image.Image) -> Image.Image:
+    """16-bit grey (mode I or I;16) to L; Pillow's own conversion clips at 255 instead."""
+    grey = cv2.convertScaleAbs(np.array(image).astype(np.uint16), alpha=255 / 65535)
+    scaled = Image.fromarray(grey)
+    scaled.info = image.info
+    scaled.getexif().update(image.getexif())
+    return scaled
+
+
+def _turn_upright(image: Image.Image) -> Image.Image:
+    """Apply the EXIF orientation; an unreadable EXIF block counts as upright, as in every browser."""
+    try:
+        orientation = image.getexif().get(ORIENTATION_TAG)
+    except Exception:
+        return image
+    turn = TURN_UPRIGHT.get(orientation)
+    return image if turn is None else image.transpose(turn)
+
+
+def _flatten(image: Image.Image) -> Image.Image:
+    """Put transparent pixels on white; the result has mode L, RGB or CMYK."""
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        flat = Image.new("RGB", image.size, "white")
+        flat.paste(rgba, mask=rgba.getchannel("A"))
+        return flat
+    return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
+
+
+def _to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
+    """From the embedded colour profile to sRGB; without a usable profile the values are taken as sRGB."""
+    if icc_profile:
+        try:
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
+            return ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            pass  # a broken profile, or one for another colour model, is common and harmless
+    return image.convert("RGB")
+
+
+def to_tensor(image: np.ndarray) -> torch.Tensor:
+    """RGB uint8 (H, W, 3) -> (1, 3, H, W) float32 in [-1, 1]."""
+    x = torch.tensor(np.ascontiguousarray(image)).permute(2, 0, 1)[None]  # (1, 3, H, W)
+    return x.float().contiguous() / 127.5 - 1
+
+
+def mask_to_tensor(mask: np.ndarray) -> torch.Tensor:
+    """Mask uint8 (H, W), 0 or 255 -> (1, 1, H, W) float32 in {0, 1}, 1 = covered."""
+    return torch.tensor(np.ascontiguousarray(mask) > 127)[None, None].float()
+
+
+def to_image(tensor: torch.Tensor) -> np.ndarray:
+    """(3, H, W) or (1, 3, H, W) in [-1, 1] -> RGB uint8 (H, W, 3), clamped and rounded."""
+    if tensor.ndim == 4:
+        if len(tensor) != 1:
+            raise ValueError(f"expected one picture, got a batch of {len(tensor)}")
+        tensor = tensor[0]
+    x = tensor.detach().float().add(1).mul(127.5).round().clamp(0, 255)  # (3, H, W)
+    return x.byte().permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize uint8 (H, W) or (H, W, C) to `size` = (height, width): area average down, bicubic up."""
+    height, width = size
+    shrinks = height * width < image.shape[0] * image.shape[1]
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+
+
+def composite(photo: np.ndarray, fill: np.ndarray, mask: np.ndarray, feather: float = 0.0) -> np.ndarray:
+    """`mask * fill + (1 - mask) * photo`, all (H, W, 3) uint8 with the mask (H, W) uint8, 0 or 255.
+
+    `feather` is the width in pixels of a soft edge that lies inside the mask, so that every pixel outside it
+    keeps the photo's bytes. Where the mask meets the picture's border there is no edge to soften.
+    """
+    if photo.shape != fill.shape or photo.shape[:2] != mask.shape:
+        raise ValueError(f"sizes differ: photo {photo.shape}, fill {fill.shape}, mask {mask.shape}")
+    result = photo.copy()
+    x, y, width, height = cv2.boundingRect((mask > 127).astype(np.uint8))
+    if width == 0:
+        return result
+    # One pixel of margin, so that the distances below see where the mask ends.
+    box = np.s_[max(y - 1, 0) : y + height + 1, max(x - 1, 0) : x + width + 1]
+    photo, fill, hole, region = photo[box], fill[box], mask[box] > 127, result[box]  # region is a view
+    np.copyto(region, fill, where=hole[..., None])
+    if feather > 0:
+        distance = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        edge = hole & (distance < feather + 1)
+        weight = distance[edge][:, None] / (feather + 1)  # (n, 1), 1 px inside: 1 / (feather + 1)
+        region[edge] = np.rint(weight * fill[edge] + (1 - weight) * photo[edge]).astype(np.uint8)
+    return result
+
+
+def write_png(target: str | Path | BinaryIO, image: np.ndarray, notice: str | None = None) -> None:
+    """Write uint8 (H, W) or (H, W, 3) as PNG without metadata; with `notice`, marked as made by a network.
+
+    The mark is what machines look for: PNG text, and IPTC's digital source type as text and as XMP.
+    """
+    info = PngInfo()
+    if notice is not None:
+        info.add_text("Title", notice)
+        info.add_text("Description", notice)
+        info.add_text("Software", "Unmask")
+        info.add_text("DigitalSourceType", DIGITAL_SOURCE_TYPE)
+        info.add_itxt("XML:com.adobe.xmp", XMP)
+    Image.fromarray(image).save(target, format="PNG", pnginfo=info)

@@ -1,0 +1,140 @@
+"""Masks: what covers the face. Every mask here is uint8 (H, W), 255 = covered, 0 = not."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from unmask.image import PhotoError, open_upright
+
+MASK_COLOR = (255, 51, 102)  # of the mask in the editor, RGB
+MASK_ALPHA = 153  # 60 % opacity: the photo stays visible below
+EDITOR_THRESHOLD = MASK_ALPHA // 2  # the browser softens the edges of strokes; half the opacity is the edge
+FULL = 0.95  # a mask covering more leaves nothing to go by
+ONE_COLOR = 8  # the most a channel of one brush colour varies, from a browser's rounding under alpha
+
+
+def binarise(mask: np.ndarray, threshold: int = 127) -> np.ndarray:
+    """Any mask -> uint8 (H, W), 0 or 255: covered where it is brighter than `threshold` of 255.
+
+    `mask` is (H, W) or (H, W, C), of which the mean of at most three channels counts: bool, float in [0, 1],
+    or integers in 0-255.
+    """
+    mask = np.asarray(mask)
+    scale = 255 if mask.dtype == bool or np.issubdtype(mask.dtype, np.floating) else 1
+    if mask.ndim == 3:
+        mask = mask[..., :3].mean(axis=2, dtype=np.float32)
+    return np.where(mask > threshold / scale, 255, 0).astype(np.uint8)
+
+
+def read_mask(source: str | Path | bytes | BinaryIO, size: tuple[int, int] | None = None) -> np.ndarray:
+    """Decode an untrusted mask picture: uint8 (H, W), 0 or 255.
+
+    Brighter than 127 is covered and transparent is not. Strokes of one colour on a transparent picture, as an
+    editor exports them, are covered whatever their colour. Raises PhotoError for a bad file, or when the mask
+    is not of `size` = (height, width).
+    """
+    image = open_upright(source)
+    if size is not None and image.size != (size[1], size[0]):
+        raise PhotoError(_size_sentence((image.height, image.width), size))
+    try:
+        rgba = image.convert("RGBA")
+    except Exception as error:  # a palette fault that only shows on conversion
+        raise PhotoError("The mask file is damaged or incomplete.") from error
+    alpha = np.array(rgba.getchannel("A"))
+    if alpha.min() < 255:
+        drawn = alpha > alpha.max() // 2
+        if drawn.any() and np.ptp(np.array(rgba)[drawn], axis=0)[:3].max() <= ONE_COLOR:
+            return binarise(drawn)
+    flat = Image.new("RGB", image.size, "black")
+    flat.paste(rgba, mask=rgba.getchannel("A"))
+    return binarise(np.array(flat))
+
+
+def grow(mask: np.ndarray, pixels: int) -> np.ndarray:
+    """Move the mask's edge outwards by `pixels`, inwards if negative. The picture's border is no edge."""
+    # Distances give an exact disk, in a time that does not depend on its radius.
+    if pixels >= 0:
+        return binarise(_distance(mask <= 127) <= pixels)
+    return binarise(_distance(mask > 127) > -pixels)
+
+
+def _distance(inside: np.ndarray) -> np.ndarray:
+    """bool (H, W) -> float32: each inside pixel's distance to the nearest outside one, in pixels."""
+    return cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+
+
+def smooth(probability: np.ndarray, sigma: float = 1.0) -> np.ndarray:
+    """Blur a mask probability, float32 (H, W) in [0, 1], so that its edge is a line and not a staircase."""
+    return cv2.GaussianBlur(probability, (0, 0), sigma)
+
+
+def clean(mask: np.ndarray, smallest: float = 0.001) -> np.ndarray:
+    """Drop specks and fill pinholes below the share `smallest` of the picture; meant for a face crop."""
+    mask = binarise(mask)
+    pixels = smallest * mask.size
+    mask[_specks(mask, pixels)] = 0
+    mask[_specks(255 - mask, pixels)] = 255
+    return mask
+
+
+def _specks(mask: np.ndarray, pixels: float) -> np.ndarray:
+    """bool (H, W): the connected parts of the mask with fewer than `pixels` pixels."""
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(mask)
+    small = statistics[:, cv2.CC_STAT_AREA] < pixels
+    small[0] = False  # label 0 is what the mask leaves free
+    return small[labels]
+
+
+def share(mask: np.ndarray) -> float:
+    """The share of the picture that is covered, in [0, 1]."""
+    return float(np.count_nonzero(mask > 127) / mask.size)
+
+
+def is_empty(mask: np.ndarray) -> bool:
+    """True when no pixel is covered."""
+    return not (mask > 127).any()
+
+
+def check_mask(mask: np.ndarray, photo_shape: tuple[int, ...]) -> None:
+    """Raise PhotoError unless the mask has the photo's size and covers some of it, but not nearly all."""
+    if mask.shape != tuple(photo_shape[:2]):
+        raise PhotoError(_size_sentence(mask.shape, photo_shape))
+    if is_empty(mask):
+        raise PhotoError("No mask is marked: paint over the area to remove.")
+    if share(mask) > FULL:
+        raise PhotoError("The mask covers nearly the whole picture: leave some of the face free.")
+
+
+def _size_sentence(mask_shape: tuple[int, ...], photo_shape: tuple[int, ...]) -> str:
+    return (
+        f"The mask is {mask_shape[1]} x {mask_shape[0]} pixels, "
+        f"but the photo is {photo_shape[1]} x {photo_shape[0]}."
+    )
+
+
+def to_layer(mask: np.ndarray) -> np.ndarray:
+    """Mask -> a layer for the editor: RGBA uint8 (H, W, 4), transparent where nothing is covered."""
+    layer = np.zeros((*mask.shape, 4), np.uint8)
+    layer[mask > 127] = (*MASK_COLOR, MASK_ALPHA)
+    return layer
+
+
+def editor_value(image: np.ndarray, mask: np.ndarray) -> dict:
+    """The value of a gr.ImageEditor: `image` with `mask` as its editable layer, both of one size."""
+    # A composite would become the background, with the mask's colour burnt in.
+    return {"background": image, "layers": [to_layer(mask)], "composite": None}
+
+
+def mask_from_editor(value: dict | None, size: tuple[int, int]) -> np.ndarray:
+    """The union of the editor's layers: uint8 (H, W) of `size` = (height, width); all 0 without layers."""
+    mask = np.zeros(size, np.uint8)
+    for layer in (value or {}).get("layers") or []:
+        # Only alpha counts: the browser does not keep colours exactly.
+        drawn = binarise(np.asarray(layer)[..., 3], EDITOR_THRESHOLD)
+        if drawn.shape != size:
+            drawn = cv2.resize(drawn, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
+        mask |= drawn
+    return mask

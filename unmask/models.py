@@ -1,0 +1,116 @@
+"""The registry: every network by name, with what the interface and the model card say about it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from unmask.nets.ganmasker import GANMasker
+from unmask.nets.glcic import GLCIC
+from unmask.nets.mseg import MSeg
+from unmask.nets.pix2pix import Pix2Pix
+from unmask.nets.telea import Telea
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What is known about a model without loading it."""
+
+    name: str
+    title: str
+    kind: str  # "segmenter": crop -> mask probability; "remover": crop, mask -> crop; "classical": a remover, no weights
+    paper: str
+    year: int
+    idea: str  # one sentence for a visitor
+    build: Callable[..., nn.Module]  # called with the config stored beside the weights
+    needs_mask: bool
+    size: int = 256  # side of the square crop it works on, px
+    licence: str = "research, non-commercial"  # of the weights: the training photographs' terms
+
+
+_ALL = (
+    ModelInfo(
+        name="mseg",
+        title="M-Seg",
+        kind="segmenter",
+        paper="GANMasker: A Two-Stage Generative Adversarial Network for High-Quality Face Mask Removal",
+        year=2023,
+        idea="An autoencoder with attention marks every pixel that the mask covers.",
+        build=MSeg,
+        needs_mask=False,
+    ),
+    ModelInfo(
+        name="ganmasker",
+        title="GANMasker",
+        kind="remover",
+        paper="GANMasker: A Two-Stage Generative Adversarial Network for High-Quality Face Mask Removal",
+        year=2023,
+        idea="Given the mask, an attention U-Net fills it and keeps the visible face as it is.",
+        build=GANMasker,
+        needs_mask=True,
+    ),
+    ModelInfo(
+        name="pix2pix",
+        title="Pix2Pix",
+        kind="remover",
+        paper="Unmask Masked Face",
+        year=2023,
+        idea="One network translates the whole picture and has to find the mask by itself.",
+        build=Pix2Pix,
+        needs_mask=False,
+    ),
+    ModelInfo(
+        name="glcic",
+        title="GLCIC",
+        kind="remover",
+        paper="Globally and Locally Consistent Image Completion",
+        year=2017,
+        idea="Dilated convolutions look far around the hole; two critics judge the picture and the patch.",
+        build=GLCIC,
+        needs_mask=True,
+    ),
+    ModelInfo(
+        name="telea",
+        title="Telea (classical)",
+        kind="classical",
+        paper="An Image Inpainting Technique Based on the Fast Marching Method",
+        year=2004,
+        idea="No learning: colours march into the hole from its edge. The baseline to beat.",
+        build=Telea,
+        needs_mask=True,
+        licence="Apache-2.0 (OpenCV)",
+    ),
+)
+
+MODELS: dict[str, ModelInfo] = {info.name: info for info in _ALL}
+DEFAULT_SEGMENTER = "mseg"
+DEFAULT_MODELS = ("ganmasker", "pix2pix", "glcic")
+
+
+def list_models(kind: str | None = None) -> list[str]:
+    """Names in the registry, all or of one kind ("segmenter", "remover", "classical")."""
+    return [name for name, info in MODELS.items() if kind in (None, info.kind)]
+
+
+def list_removers() -> list[str]:
+    """Names of everything that fills a hole: learned removers first, then the classical baselines."""
+    return list_models("remover") + list_models("classical")
+
+
+def describe(name: str) -> dict:
+    """The registry's row as plain types, with `parameters`, `weights` (path or None) and `sha256` of what is on disk."""
+    from unmask import weights
+
+    info = MODELS[name]
+    row = {
+        key: getattr(info, key)
+        for key in ("name", "title", "kind", "paper", "year", "idea", "needs_mask", "size", "licence")
+    }
+    row |= {"parameters": 0, "weights": None, "sha256": None}
+    if info.kind != "classical":
+        try:
+            path = weights.find(name)
+        except weights.WeightsError:
+            return row
+        row |= {"weights": str(path), "sha256": weights.sha256(path), "parameters": weights.count_parameters(path)}
+    return row

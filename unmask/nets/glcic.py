@@ -1,0 +1,51 @@
+"""GLCIC's completion network (Iizuka et al. 2017, table 1): one autoencoder, dilated in the middle."""
+
+import torch
+from torch import Tensor, nn
+
+from unmask.nets.layers import conv_block, murf
+
+
+def deconv_block(cin: int, cout: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.ConvTranspose2d(cin, cout, 4, 2, 1, bias=False), nn.BatchNorm2d(cout), nn.ReLU(inplace=True)
+    )
+
+
+class GLCIC(nn.Module):
+    """Seventeen layers, halved twice, four dilated convolutions (2, 4, 8, 16), sigmoid.
+
+    Input is four channels: the crop with the data's mean colour in the hole, and the mask. `width` is the first
+    layer's channels; the paper's is 64 (6.1 M parameters).
+    """
+
+    # Mean RGB of the aligned training faces, in [-1, 1]; `python -m train` measures it for other data.
+    MEAN = (0.10, -0.12, -0.22)
+
+    def __init__(self, width: int = 64):
+        super().__init__()
+        w = width
+        self.layers = nn.Sequential(
+            conv_block(4, w, kernel=5),
+            conv_block(w, 2 * w, stride=2),
+            conv_block(2 * w, 2 * w),
+            conv_block(2 * w, 4 * w, stride=2),
+            conv_block(4 * w, 4 * w),
+            conv_block(4 * w, 4 * w),
+            *(conv_block(4 * w, 4 * w, dilation=dilation) for dilation in (2, 4, 8, 16)),
+            conv_block(4 * w, 4 * w),
+            conv_block(4 * w, 4 * w),
+            deconv_block(4 * w, 2 * w),
+            conv_block(2 * w, 2 * w),
+            deconv_block(2 * w, w),
+            conv_block(w, w // 2),
+            nn.Conv2d(w // 2, 3, 3, padding=1),
+        )
+        self.register_buffer("mean", torch.tensor(self.MEAN).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, crop: Tensor, mask: Tensor) -> Tensor:
+        """crop: N3HW in [-1, 1]; mask: N1HW in {0, 1}; H and W multiples of 4. Returns N3HW, the crop unmasked."""
+        x = torch.cat([crop * (1 - mask) + self.mean * mask, mask], dim=1)  # (N, 4, H, W)
+        # The paper's sigmoid gives [0, 1]; everything here lives in [-1, 1].
+        fill = 2 * torch.sigmoid(self.layers(x).float()) - 1
+        return murf(fill, crop, mask)

@@ -1,0 +1,48 @@
+"""M-Seg, GANMasker's first stage: where is the mask? (Mahmoud and Kang, Sensors 2023, section 3.1, figures 2, 3a)"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unmask.nets.layers import CBAM, conv_block
+
+
+class MSeg(nn.Module):
+    """Five encoder blocks (conv, BN, ReLU, CBAM, max-pool), five decoder blocks (up, conv, BN, ReLU), skips, sigmoid.
+
+    The skip of each level is the encoder's feature map before its max-pool. `width` is the first block's channels;
+    the paper does not print its own, 64 is the usual U-Net's.
+    """
+
+    def __init__(self, width: int = 64):
+        super().__init__()
+        channels = [width, 2 * width, 4 * width, 8 * width, 8 * width]
+        self.encoder = nn.ModuleList(
+            nn.Sequential(conv_block(cin, cout), CBAM(cout))
+            for cin, cout in zip([3, *channels], channels)
+        )
+        # Decoder block i joins what comes from below with the skip of its own level.
+        below = channels[-1]
+        self.decoder = nn.ModuleList()
+        for level in (4, 3, 2, 1):
+            cout = channels[level - 1]
+            self.decoder.append(conv_block(below + channels[level], cout))
+            below = cout
+        # The fifth block has a 1x1 convolution, batch norm and the sigmoid.
+        self.head = nn.Sequential(nn.Conv2d(below + channels[0], 1, 1, bias=False), nn.BatchNorm2d(1))
+
+    def logits(self, crop: Tensor) -> Tensor:
+        """crop: N3HW in [-1, 1], H and W multiples of 32. Returns N1HW, before the sigmoid: what the losses want."""
+        x, skips = crop, []
+        for block in self.encoder:
+            x = block(x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2)  # (N, C, H / 2^i, W / 2^i)
+        for block in (*self.decoder, self.head):
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = block(torch.cat([x, skips.pop()], dim=1))
+        return x  # (N, 1, H, W)
+
+    def forward(self, crop: Tensor) -> Tensor:
+        """crop: N3HW in [-1, 1], H and W multiples of 32. Returns the mask's probability, N1HW in [0, 1]."""
+        return torch.sigmoid(self.logits(crop).float())

@@ -1,0 +1,67 @@
+"""Pix2Pix (Isola et al. 2017) as used by "Unmask Masked Face" (Timmanagoudar and Preethi): one stage, no mask given."""
+
+import torch
+from torch import Tensor, nn
+
+
+def down(cin: int, cout: int, *, first: bool = False, norm: bool = True) -> nn.Sequential:
+    """Halves the size: LeakyReLU (but before the first convolution), 4x4 convolution, batch norm."""
+    layers: list[nn.Module] = [] if first else [nn.LeakyReLU(0.2)]
+    layers.append(nn.Conv2d(cin, cout, 4, 2, 1, bias=not norm))
+    if norm:
+        layers.append(nn.BatchNorm2d(cout))
+    return nn.Sequential(*layers)
+
+
+def up(cin: int, cout: int, *, dropout: bool = False) -> nn.Sequential:
+    """Doubles the size: ReLU, 4x4 transposed convolution, batch norm, and dropout in the three inner blocks."""
+    layers = [nn.ReLU(), nn.ConvTranspose2d(cin, cout, 4, 2, 1, bias=False), nn.BatchNorm2d(cout)]
+    if dropout:
+        layers.append(nn.Dropout(0.5))
+    return nn.Sequential(*layers)
+
+
+class Pix2Pix(nn.Module):
+    """U-Net-256: eight halvings to 1x1, eight doublings, every encoder output joined to its mirror image.
+
+    `width` is the first convolution's channels; the paper's is 64 (54.4 M parameters). Dropout is the paper's only
+    noise; here it acts in training alone, so that a photo always gives the same face.
+    """
+
+    def __init__(self, width: int = 64):
+        super().__init__()
+        channels = [width, 2 * width, 4 * width] + [8 * width] * 5
+        last = len(channels) - 1
+        self.encoder = nn.ModuleList(
+            # The innermost map is 1x1: a batch norm over it would erase a batch of one.
+            down(cin, cout, first=level == 0, norm=0 < level < last)
+            for level, (cin, cout) in enumerate(zip([3, *channels], channels))
+        )
+        self.decoder = nn.ModuleList()
+        for level in range(last, 0, -1):
+            cin = channels[level] * (1 if level == last else 2)
+            self.decoder.append(up(cin, channels[level - 1], dropout=4 <= level < last))
+        self.head = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * width, 3, 4, 2, 1), nn.Tanh())
+        self.apply(init_normal)
+
+    def forward(self, crop: Tensor, mask: Tensor | None = None) -> Tensor:
+        """crop: N3HW in [-1, 1], H and W multiples of 256. Returns the whole face, N3HW in [-1, 1].
+
+        mask is not looked at: finding what to replace is left to the network, as in the paper.
+        """
+        x, skips = crop, []
+        for block in self.encoder:
+            x = block(x)
+            skips.append(x)
+        x = skips.pop()
+        for block in self.decoder:
+            x = torch.cat([block(x), skips.pop()], dim=1)
+        return self.head(x).float()
+
+
+def init_normal(module: nn.Module) -> None:
+    """The paper's initialisation: convolutions N(0, 0.02), batch norm weights N(1, 0.02)."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)

@@ -1,0 +1,108 @@
+"""Unmasker: photo in; faces, masks and one result per model out."""
+
+import threading
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import nn
+
+from unmask import weights
+from unmask.faces import Face, align, align_mask, mask_to_photo, paste_back, whole_photo
+from unmask.image import PhotoError, mask_to_tensor, to_image, to_tensor
+from unmask.masks import check_mask, clean, grow, is_empty
+from unmask.models import DEFAULT_MODELS, DEFAULT_SEGMENTER, MODELS, list_removers
+
+# M-Seg's edge is right to about a pixel; a rim of fabric left beside the hole would be carried into the face.
+MARGIN = 3 / 256  # of the crop's side, by which a found mask is grown
+FEATHER = 2.5 / 256  # of the crop's side: the soft edge inside the mask
+
+
+def pick_device(device: str = "auto") -> torch.device:
+    """ "auto" is CUDA, then Apple's MPS, then the CPU."""
+    if device != "auto":
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+class Unmasker:
+    """Finds masks and takes them off. Safe to share between threads: it keeps models, never a photo.
+
+    device: "auto", "cpu", "cuda" or "mps". weights: model name -> file, for weights that are not the released ones.
+    """
+
+    def __init__(self, device: str = "auto", weights: dict[str, str] | None = None):
+        self.device = pick_device(device)
+        self._paths = weights or {}
+        self._models: dict[str, nn.Module] = {}
+        self._loading = threading.Lock()
+
+    def model(self, name: str) -> nn.Module:
+        """The network `name`, loaded the first time it is asked for. Raises WeightsError, PhotoError (unknown name)."""
+        if name not in MODELS:
+            raise PhotoError(f"There is no model named {name!r}; there are {', '.join(MODELS)}.")
+        with self._loading:
+            if name not in self._models:
+                self._models[name] = weights.load(name, self._paths.get(name), self.device)
+        return self._models[name]
+
+    def find(self, photo: np.ndarray, aligned: bool = False) -> list[Face]:
+        """Faces in a photo (H, W, 3) uint8, largest first. aligned: the photo is a crop already."""
+        return [whole_photo(photo)]
+
+    @torch.inference_mode()
+    def probability(self, crop: np.ndarray) -> np.ndarray:
+        """M-Seg on a crop (S, S, 3) uint8, S a multiple of 32: (S, S) float32, how likely each pixel is mask."""
+        return self.model(DEFAULT_SEGMENTER)(to_tensor(crop).to(self.device))[0, 0].float().cpu().numpy()
+
+    def segment(self, photo: np.ndarray, aligned: bool = False) -> np.ndarray:
+        """The masks of all faces together: (H, W) uint8, 255 = covered, grown by a small margin. All 0: none found."""
+        size = MODELS[DEFAULT_SEGMENTER].size
+        found = np.zeros(photo.shape[:2], np.uint8)
+        for face in self.find(photo, aligned):
+            crop_mask = clean(np.where(self.probability(align(photo, face, size)) > 0.5, 255, 0).astype(np.uint8))
+            if not is_empty(crop_mask):
+                crop_mask = grow(crop_mask, round(MARGIN * size))
+                found |= mask_to_photo(crop_mask, face, photo.shape[:2])
+        return found
+
+    def remove(
+        self,
+        photo: np.ndarray,
+        mask: np.ndarray | None = None,
+        models: Iterable[str] = DEFAULT_MODELS,
+        aligned: bool = False,
+    ) -> dict[str, np.ndarray]:
+        """Take the mask off: model name -> (H, W, 3) uint8, the photo's size.
+
+        photo: (H, W, 3) uint8; mask: (H, W) uint8, above 127 = covered, or None to find it. Outside the mask no
+        pixel changes. Raises PhotoError when there is no mask or it does not fit, WeightsError for broken weights.
+        """
+        models = list(models)
+        for name in models:
+            if name not in list_removers():
+                raise PhotoError(f"There is no remover named {name!r}; there are {', '.join(list_removers())}.")
+        if mask is None:
+            mask = self.segment(photo, aligned)
+            if is_empty(mask):
+                raise PhotoError("No mask was found in this photo: mark it by hand.")
+        else:
+            check_mask(mask, photo.shape)
+            mask = np.where(mask > 127, 255, 0).astype(np.uint8)
+        results = {name: photo for name in models}
+        for face in self.find(photo, aligned):
+            for name in models:
+                filled = self._fill(name, photo, face, mask)
+                results[name] = paste_back(results[name], face, filled, mask, FEATHER * face.side)
+        return results
+
+    @torch.inference_mode()
+    def _fill(self, name: str, photo: np.ndarray, face: Face, mask: np.ndarray) -> np.ndarray:
+        """One model on one face: the filled crop (S, S, 3) uint8."""
+        size = MODELS[name].size
+        crop = to_tensor(align(photo, face, size)).to(self.device)
+        # Every crop pixel that the mask touches is hole, or fabric would show at its edge.
+        hole = mask_to_tensor(align_mask(mask, face, size, threshold=0)).to(self.device)
+        return to_image(self.model(name)(crop, hole))

@@ -1,0 +1,5 @@
+"""The web demo: Gradio pages, one file per tab. Wiring only, no image code."""
+
+from unmask.web.app import build_demo, launch
+
+__all__ = ["build_demo", "launch"]

@@ -1,0 +1,82 @@
+"""The page: header, tabs, footer and the named API; and the switches that keep it private."""
+
+import threading
+
+import gradio as gr
+import numpy as np
+
+from unmask import Unmasker, WeightsError
+from unmask.models import DEFAULT_MODELS
+from unmask.web import api, remove_tab, truth_tab
+from unmask.web.parts import FORGET_AFTER
+from unmask.web.theme import CSS, HEAD, HEADER, FOOTER, build_theme
+
+CLEAN_UP_EVERY = 60  # seconds between two looks for temporary files that are too old
+
+
+def build_demo(unmasker: Unmasker | None = None) -> gr.Blocks:
+    """The whole page. Every callback shares one Unmasker, which keeps models and never a photo."""
+    unmasker = unmasker or Unmasker(device="auto")
+    with gr.Blocks(
+        title="Unmask",
+        analytics_enabled=False,
+        # A file lives until the first clean-up after its age is up.
+        delete_cache=(CLEAN_UP_EVERY, FORGET_AFTER - CLEAN_UP_EVERY),
+    ) as demo:
+        gr.HTML(HEADER)
+        with gr.Tabs():
+            with gr.Tab("Take the mask off"):
+                remove_tab.build(unmasker)
+            with gr.Tab("Try it on a bare face"):
+                truth_tab.build(unmasker)
+        gr.HTML(FOOTER)
+        api.build(unmasker)
+
+        def forget(request: gr.Request) -> None:
+            """Drop a visitor's photos the moment the tab is closed: Gradio would keep them for another hour."""
+            demo.state_holder.delete_state(request.session_hash)
+
+        demo.unload(forget)
+    # One computation at a time, in the group that every heavy event names; the rest of the queue waits its turn.
+    demo.queue(max_size=64, default_concurrency_limit=1)
+    return demo
+
+
+def launch(host: str | None = None, port: int | None = None, wait: bool = True) -> gr.Blocks:
+    """Serve the demo. host, port: None takes Gradio's, which a Space sets by environment variables.
+
+    wait: keep serving until interrupted; False returns at once, with the server in the background.
+    """
+    unmasker = Unmasker(device="auto")
+    demo = build_demo(unmasker)
+    demo.launch(
+        server_name=host,
+        server_port=port,
+        prevent_thread_lock=True,
+        theme=build_theme(),
+        css=CSS,
+        head=HEAD,
+        footer_links=["api"],
+        run_history=False,
+        enable_monitoring=False,
+        show_error=False,
+        strict_cors=True,
+        max_file_size="30mb",
+        ssr_mode=False,
+    )
+    threading.Thread(target=_warm_up, args=(unmasker,), daemon=True).start()
+    if wait:
+        demo.block_thread()
+    return demo
+
+
+def _warm_up(unmasker: Unmasker) -> None:
+    """Load the models that run by themselves, so that the first visitor does not wait for them."""
+    photo = np.full((256, 256, 3), 127, np.uint8)
+    mask = np.zeros((256, 256), np.uint8)
+    mask[128:192, 64:192] = 255
+    try:
+        unmasker.segment(photo)
+        unmasker.remove(photo, mask, DEFAULT_MODELS)
+    except WeightsError:
+        pass  # the page says so, in the place where the result is missing

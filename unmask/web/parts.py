@@ -1,0 +1,156 @@
+"""What the tabs share: the photo input, the results' cards, and how an error becomes a sentence."""
+
+import html
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+
+from unmask.image import NOTICE, PhotoError, resize, write_png
+from unmask.models import MODELS, ModelInfo, list_removers
+from unmask.weights import WeightsError
+
+FORGET_AFTER = 600  # seconds after which a photo is gone: from memory and from the temporary folder
+COMPUTE = "compute"  # all heavy events share this group, in which one runs at a time
+SHOWN = 1024  # px: longest side of what is shown; downloads have the photo's own size
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+INVENTION = "This is an invention, not the person's face."
+
+# What visitors can put right themselves, worded for them. Anything else is a fault of ours.
+VISIBLE_ERRORS = (PhotoError, WeightsError)
+
+
+def photo_input(**options) -> gr.Image:
+    """An image input that hands over the uploaded file's path, unread.
+
+    Gradio would open the file first and answer a bad one with a bare "Error"; ours is the only decoder, and it says
+    what is wrong. Never return `gr.update` for this component: Gradio then builds a new one without this change.
+    """
+    image = gr.Image(type="filepath", image_mode=None, format="png", **options)
+    image.preprocess = lambda payload: payload.path if payload else None
+    return image
+
+
+def model_choices() -> list[tuple[str, str]]:
+    """Every model that takes a mask off, as (title, name)."""
+    return [(MODELS[name].title, name) for name in list_removers()]
+
+
+def status(text: str = "", tone: str = "") -> str:
+    """One line on what is going on. tone: "busy", "done", "warn" or plain."""
+    return f'<p class="status {tone}" role="status" aria-live="polite">{html.escape(text)}</p>'
+
+
+def step_title(number: int, title: str) -> str:
+    """The heading of one of the tab's steps."""
+    return f'<h2 class="step-title"><span>{number}</span>{html.escape(title)}</h2>'
+
+
+def example_files(kind: str) -> list[str]:
+    """The example pictures of one kind: "masked" faces or "bare" ones."""
+    return [str(path) for path in sorted((EXAMPLES / kind).glob("*.png"))]
+
+
+def timed(work: Callable, *args):
+    """(what `work(*args)` returns, how long it took in ms)."""
+    start = time.perf_counter()
+    result = work(*args)
+    return result, round(1000 * (time.perf_counter() - start))
+
+
+def cached_png(component: gr.components.Component, image: np.ndarray, filename: str, notice: str | None = None) -> str:
+    """Path of a PNG in the component's cache, from where it is served and where the clean-up deletes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / filename
+        write_png(path, image, notice)
+        return component.move_resource_to_block_cache(path)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn what visitors can put right into the one sentence that a client receives."""
+    try:
+        yield
+    except VISIBLE_ERRORS as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+def to_show(image: np.ndarray) -> np.ndarray:
+    """The picture as it goes to the page: no side longer than SHOWN px."""
+    height, width = image.shape[:2]
+    scale = SHOWN / max(height, width)
+    return image if scale >= 1 else resize(image, (round(height * scale), round(width * scale)))
+
+
+@dataclass(frozen=True)
+class Card:
+    """One model's place on the page."""
+
+    box: gr.Column
+    slider: gr.ImageSlider
+    note: gr.HTML
+    download: gr.DownloadButton
+
+    def components(self) -> list:
+        return [self.box, self.slider, self.note, self.download]
+
+
+def build_cards(slider_label: str) -> dict[str, Card]:
+    """A card for every model that takes masks off, by name; all hidden until their model is asked for."""
+    cards = {}
+    with gr.Row(elem_classes="cards"):
+        for name in list_removers():
+            with gr.Column(visible=False, min_width=0, elem_classes="card") as box:
+                gr.HTML(_card_head(MODELS[name]))
+                slider = gr.ImageSlider(
+                    label=slider_label,
+                    show_label=False,
+                    type="numpy",
+                    format="png",  # the default, lossy WebP, would put its own artefacts beside the networks'
+                    interactive=False,
+                    max_height=440,
+                    buttons=["fullscreen"],
+                    elem_classes="before-after",
+                )
+                note = gr.HTML()
+                download = gr.DownloadButton("Download at full size", size="sm")
+            cards[name] = Card(box, slider, note, download)
+    return cards
+
+
+def _card_head(info: ModelInfo) -> str:
+    title, paper, idea = html.escape(info.title), html.escape(info.paper), html.escape(info.idea)
+    return f'<div class="card-head"><h3>{title}</h3><p>{idea}</p><p class="paper">{paper}, {info.year}</p></div>'
+
+
+def waiting(cards: dict[str, Card], chosen: list[str]) -> dict:
+    """Updates that show the chosen models' cards, empty, and hide the others."""
+    updates = {}
+    for name, card in cards.items():
+        updates |= {
+            card.box: gr.update(visible=name in chosen),
+            card.slider: None,
+            card.note: '<p class="card-note waiting">Waiting for its turn …</p>' if name in chosen else "",
+            card.download: None,
+        }
+    return updates
+
+
+def finished(card: Card, name: str, before: np.ndarray, after: np.ndarray, milliseconds: int) -> dict:
+    """Updates that put a model's result on its card; the download has the photo's full size."""
+    note = f'<p class="card-note"><b>{INVENTION}</b> <span class="time">{milliseconds} ms</span></p>'
+    return {
+        card.slider: (to_show(before), to_show(after)),
+        card.note: note,
+        card.download: cached_png(card.download, after, f"unmask-{name}.png", NOTICE),
+    }
+
+
+def failed(card: Card, error: Exception) -> dict:
+    """Updates that put the reason where the result would be."""
+    return {card.slider: None, card.note: f'<p class="card-note failed">{html.escape(str(error))}</p>'}

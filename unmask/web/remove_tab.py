@@ -1,0 +1,265 @@
+"""Tab 1: a photo in; its mask found, shown and editable; what each model puts in the mask's place."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import gradio as gr
+import numpy as np
+
+from unmask import PhotoError, Unmasker, read_photo
+from unmask.faces import Face, align, align_mask, mask_to_photo
+from unmask.masks import MASK_COLOR, check_mask, editor_value, grow, is_empty, mask_from_editor, read_mask, share
+from unmask.models import DEFAULT_MODELS, MODELS, list_removers
+from unmask.web.parts import (
+    COMPUTE,
+    FORGET_AFTER,
+    VISIBLE_ERRORS,
+    build_cards,
+    cached_png,
+    example_files,
+    failed,
+    finished,
+    model_choices,
+    photo_input,
+    status,
+    step_title,
+    timed,
+    to_show,
+    waiting,
+)
+
+EDITOR_SIZE = 512  # px: the editor draws a given layer in its place only if everything has exactly the canvas' size
+STEP = 4  # px of the editor by which "Grow" and "Shrink" move the mask's edge
+PAD = (125, 138, 148)  # RGB around a photo that is not square: a grey that is quiet on light and dark pages
+BRUSH_COLOR = ("#{:02x}{:02x}{:02x}".format(*MASK_COLOR), 0.6)
+
+MASK_HINT = "The mask is found by itself, and shown here for you to correct."
+RUN_HINT = "The chosen models run as soon as there is a photo."
+NO_PHOTO = "There is no photo here (any more): give one, or click an example."
+EMPTY_BENCH = """
+<div class="empty-bench">
+  <svg viewBox="0 0 64 64" width="64" height="64" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true">
+    <path d="M16 24c0-10 7-16 16-16s16 6 16 16v10c0 12-7 22-16 22S16 46 16 34z"/>
+    <path d="M16 32c5-2 10-3 16-3s11 1 16 3c0 13-7 24-16 24S16 45 16 32z" fill="#ff336655" stroke="#ff3366"/>
+    <path d="M25 23h.1M39 23h.1" stroke-width="4" stroke-linecap="round"/>
+  </svg>
+  <p>Here you will see the photo with its mask in pink. You can correct it with a brush.</p>
+</div>"""
+HOW_TO = """
+<p class="how-to">Not quite right? Paint over fabric that was missed, erase what was marked wrongly, and press the
+button again. Other models keep your mask.</p>"""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What is kept of a visitor, in `gr.State`: never shared, and forgotten after ten minutes."""
+
+    photo: np.ndarray  # (H, W, 3) uint8, as it was read: every model works on this one
+    face: Face
+    found: np.ndarray  # (H, W) uint8: the mask that was found
+    mask: np.ndarray  # (H, W) uint8: the mask last put into the editor
+
+    def in_editor(self) -> np.ndarray:
+        """The mask on the editor's square working copy."""
+        return align_mask(self.mask, self.face, EDITOR_SIZE)
+
+    def editor(self) -> dict:
+        """The editor's value: the working copy with the mask on a layer of its own."""
+        return editor_value(align(self.photo, self.face, EDITOR_SIZE, pad=PAD), self.in_editor())
+
+    def edited(self, value: dict | None) -> "Visit":
+        """This visit with the mask as the visitor left it in the editor."""
+        drawn = mask_from_editor(value, (EDITOR_SIZE, EDITOR_SIZE))
+        if np.array_equal(drawn, self.in_editor()):
+            return self  # untouched: the mask keeps the photo's own resolution
+        return replace(self, mask=mask_to_photo(drawn, self.face, self.photo.shape[:2]))
+
+    def grown(self, steps: int) -> "Visit":
+        """This visit with the mask's edge moved outwards by so many steps, inwards if negative."""
+        pixels = max(round(STEP * self.face.side / EDITOR_SIZE), 1)
+        return replace(self, mask=grow(self.mask, steps * pixels))
+
+
+def build(unmasker: Unmasker) -> None:
+    """Lay out the tab and wire it."""
+    visit = gr.State(time_to_live=FORGET_AFTER)
+
+    with gr.Row(elem_classes="steps"):
+        with gr.Column(scale=4, min_width=270, elem_classes="step"):
+            gr.HTML(step_title(1, "Give a photo"))
+            photo = photo_input(
+                sources=["upload", "webcam", "clipboard"],
+                label="Photo of a masked face",
+                show_label=False,
+                height=300,
+                buttons=[],
+                webcam_options=gr.WebcamOptions(constraints={"video": {"facingMode": "user"}}),
+                elem_id="photo",
+            )
+            examples = gr.Examples(
+                example_files("masked"), photo, label="Or click an example", api_visibility="private", elem_id="examples"
+            )
+        with gr.Column(scale=7, min_width=320, elem_classes="step"):
+            gr.HTML(step_title(2, "Check the mask"))
+            mask_status = gr.HTML(status(MASK_HINT))
+            empty_bench = gr.HTML(EMPTY_BENCH)
+            with gr.Column(visible=False) as workbench:
+                editor = gr.ImageEditor(
+                    type="numpy",
+                    format="png",
+                    image_mode="RGBA",
+                    sources=(),
+                    transforms=(),
+                    layers=gr.LayerOptions(allow_additional_layers=False, layers=["Mask"]),
+                    brush=gr.Brush(
+                        default_size=18, colors=[BRUSH_COLOR], default_color=BRUSH_COLOR, color_mode="fixed"
+                    ),
+                    eraser=gr.Eraser(default_size=18),
+                    canvas_size=(EDITOR_SIZE, EDITOR_SIZE),
+                    buttons=["fullscreen"],
+                    interactive=True,
+                    show_label=False,
+                    height=470,
+                    elem_id="editor",
+                )
+                with gr.Row(elem_classes="toolbar"):
+                    grow_button = gr.Button("Grow", size="sm", min_width=0)
+                    shrink_button = gr.Button("Shrink", size="sm", min_width=0)
+                    clear_button = gr.Button("Clear", size="sm", min_width=0)
+                    reset_button = gr.Button("Reset to the found mask", size="sm", min_width=0)
+                    import_button = gr.UploadButton(
+                        "Import a mask", size="sm", min_width=0, file_types=["image"], elem_id="import-mask"
+                    )
+                    download_button = gr.Button("Download the mask", size="sm", min_width=0)
+                    mask_file = gr.DownloadButton(visible="hidden", elem_id="mask-file")
+        with gr.Column(scale=4, min_width=250, elem_classes="step"):
+            gr.HTML(step_title(3, "Compare"))
+            chosen = gr.CheckboxGroup(
+                model_choices(), value=list(DEFAULT_MODELS), label="Models", elem_classes="models"
+            )
+            run_button = gr.Button("Remove the mask", variant="primary", elem_id="run")
+            run_status = gr.HTML(status(RUN_HINT))
+            gr.HTML(HOW_TO)
+    with gr.Column(elem_id="results"):
+        cards = build_cards("Drag the line: before and after")
+
+    def show(new: Visit, text: str | None = None, tone: str = "done") -> dict:
+        """Updates that put a visit's mask into the editor, and say how much it covers."""
+        text = text or f"The mask covers {share(new.mask):.0%} of the photo. Correct it with brush and eraser."
+        return {visit: new, editor: new.editor(), mask_status: status(text, tone)}
+
+    def take_photo(path: str | None, old: Visit | None, names: list[str]) -> Iterator[dict]:
+        """A new photo: find its mask, show it, and run the chosen models at once."""
+        try:
+            if path is None:
+                raise PhotoError(NO_PHOTO)
+            picture = read_photo(path)
+            found = unmasker.segment(picture)
+        except VISIBLE_ERRORS as error:
+            gr.Warning(str(error))
+            yield {photo: None if old is None else to_show(old.photo), mask_status: status(str(error), "warn")}
+            return
+        new = Visit(picture, unmasker.find(picture)[0], found, found)
+        yield {workbench: gr.update(visible=True), empty_bench: gr.update(visible=False)} | waiting(cards, [])
+        if is_empty(found):
+            text = 'No mask was found. Paint over what covers the face, then press "Remove the mask".'
+            yield show(new, text, "warn") | {run_status: status("Waiting for a mask.", "warn")}
+            return
+        yield show(new)
+        yield from fill(new, names)
+
+    def fill(now: Visit, names: list[str]) -> Iterator[dict]:
+        """Run the chosen models one after the other; each result is shown as soon as it is there."""
+        names = [name for name in list_removers() if name in names]
+        try:
+            if not names:
+                raise PhotoError("No model is chosen: tick at least one.")
+            check_mask(now.mask, now.photo.shape)
+        except PhotoError as error:
+            gr.Warning(str(error))
+            yield {run_status: status(str(error), "warn")}
+            return
+        yield waiting(cards, names)
+        for count, name in enumerate(names, 1):
+            yield {run_status: status(f"{MODELS[name].title} is painting: {count} of {len(names)} …", "busy")}
+            try:
+                results, milliseconds = timed(unmasker.remove, now.photo, now.mask, [name])
+            except VISIBLE_ERRORS as error:
+                yield failed(cards[name], error)
+            else:
+                yield finished(cards[name], name, now.photo, results[name], milliseconds)
+        yield {run_status: status("Done: drag the line in a picture to compare.", "done")}
+
+    def run_again(old: Visit | None, value: dict | None, names: list[str]) -> Iterator[dict]:
+        """The button: the chosen models on the mask as it is in the editor now."""
+        if old is None:
+            gr.Warning(NO_PHOTO)
+            yield {run_status: status(NO_PHOTO, "warn")}
+            return
+        yield from fill(old.edited(value), names)
+
+    def change_mask(change):
+        """A button's callback from a function (Visit as edited, ...) -> Visit with another mask."""
+
+        def callback(old: Visit | None, value: dict | None, *inputs) -> dict:
+            if old is None:
+                gr.Warning(NO_PHOTO)
+                return {mask_status: status(NO_PHOTO, "warn")}
+            try:
+                return show(change(old.edited(value), *inputs))
+            except PhotoError as error:
+                gr.Warning(str(error))
+                return {mask_status: status(str(error), "warn")}
+
+        return callback
+
+    def save_mask(old: Visit | None, value: dict | None) -> str | None:
+        """The mask in the photo's size, as a PNG file."""
+        if old is None:
+            gr.Warning(NO_PHOTO)
+            return None
+        return cached_png(mask_file, old.edited(value).mask, "unmask-mask.png")
+
+    def start_over() -> dict:
+        """Forget the photo and all that came from it."""
+        return {
+            visit: None,
+            editor: None,
+            workbench: gr.update(visible=False),
+            empty_bench: gr.update(visible=True),
+            mask_status: status(MASK_HINT),
+            run_status: status(RUN_HINT),
+        } | waiting(cards, [])
+
+    card_parts = [part for card in cards.values() for part in card.components()]
+    private = {"api_visibility": "private", "show_progress": "hidden"}
+    heavy = private | {"concurrency_id": COMPUTE, "concurrency_limit": 1}
+    new_photo = heavy | {
+        "fn": take_photo,
+        "inputs": [photo, visit, chosen],
+        "outputs": [photo, visit, editor, workbench, empty_bench, mask_status, run_status, *card_parts],
+        "trigger_mode": "always_last",
+    }
+    photo.input(**new_photo)
+    examples.load_input_event.then(**new_photo)
+    photo.clear(start_over, None, [visit, editor, workbench, empty_bench, mask_status, run_status, *card_parts], **private)
+    run_button.click(run_again, [visit, editor, chosen], [run_status, *card_parts], **heavy)
+
+    mask_outputs = [visit, editor, mask_status]
+    for button, change in (
+        (grow_button, lambda now: now.grown(+1)),
+        (shrink_button, lambda now: now.grown(-1)),
+        (clear_button, lambda now: replace(now, mask=np.zeros_like(now.mask))),
+        (reset_button, lambda now: replace(now, mask=now.found)),
+    ):
+        button.click(change_mask(change), [visit, editor], mask_outputs, **private)
+    import_button.upload(
+        change_mask(lambda now, path: replace(now, mask=read_mask(path, now.photo.shape[:2]))),
+        [visit, editor, import_button],
+        mask_outputs,
+        **private,
+    )
+    # A download button hands out the file it already has: a hidden one is filled first, then clicked.
+    download_button.click(save_mask, [visit, editor], mask_file, **private).success(
+        js="() => document.querySelector('#mask-file').click()", api_visibility="private"
+    )

@@ -1,0 +1,225 @@
+"""How the page looks: palette, fonts, style sheet, header and footer. Nothing is loaded from other servers."""
+
+import gradio as gr
+from gradio.themes.utils import sizes
+from gradio.themes.utils.colors import Color
+
+# System fonts only: a web font would be a request to another server, and to nobody when offline.
+FONTS = ("Inter", "Segoe UI", "Helvetica Neue", "Noto Sans", "Liberation Sans", "Arial", "sans-serif")
+MONO_FONTS = ("SF Mono", "Cascadia Code", "Consolas", "Liberation Mono", "monospace")
+
+TEAL = Color(
+    name="teal",
+    c50="#effaf8",
+    c100="#d5f2ec",
+    c200="#ade4da",
+    c300="#7bcfc3",
+    c400="#47b3a6",
+    c500="#22978b",
+    c600="#0f7a71",
+    c700="#11625c",
+    c800="#134e4a",
+    c900="#12413e",
+    c950="#052726",
+)
+SLATE = Color(
+    name="slate",
+    c50="#f7f9fa",
+    c100="#eef2f4",
+    c200="#dfe6ea",
+    c300="#c5d0d7",
+    c400="#94a4af",
+    c500="#667884",
+    c600="#4c5c68",
+    c700="#374551",
+    c800="#202b34",
+    c900="#151d24",
+    c950="#0d1318",
+)
+
+
+def build_theme() -> gr.themes.Base:
+    """Calm teal on slate, in light and dark; the mask's pink is the only loud colour."""
+    return gr.themes.Base(
+        primary_hue=TEAL,
+        secondary_hue=TEAL,
+        neutral_hue=SLATE,
+        radius_size=sizes.radius_lg,
+        font=FONTS,
+        font_mono=MONO_FONTS,
+    ).set(
+        body_background_fill="*neutral_50",
+        body_background_fill_dark="*neutral_950",
+        body_text_color="*neutral_800",
+        body_text_color_dark="*neutral_100",
+        body_text_color_subdued="*neutral_500",
+        body_text_color_subdued_dark="*neutral_400",
+        background_fill_primary="white",
+        background_fill_primary_dark="*neutral_900",
+        background_fill_secondary="*neutral_50",
+        background_fill_secondary_dark="*neutral_800",
+        border_color_primary="*neutral_200",
+        border_color_primary_dark="*neutral_700",
+        block_background_fill="white",
+        block_background_fill_dark="*neutral_900",
+        block_border_width="1px",
+        block_border_color="*neutral_200",
+        block_border_color_dark="*neutral_800",
+        block_shadow="none",
+        block_shadow_dark="none",
+        block_label_background_fill="white",
+        block_label_background_fill_dark="*neutral_900",
+        block_label_text_color="*neutral_600",
+        block_label_text_color_dark="*neutral_300",
+        block_title_text_color="*neutral_700",
+        block_title_text_color_dark="*neutral_200",
+        block_title_text_weight="600",
+        input_background_fill="*neutral_50",
+        input_background_fill_dark="*neutral_800",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_dark="*primary_500",
+        button_primary_background_fill_hover_dark="*primary_400",
+        button_primary_text_color="white",
+        button_primary_text_color_dark="*neutral_950",
+        button_secondary_background_fill="white",
+        button_secondary_background_fill_hover="*neutral_100",
+        button_secondary_background_fill_dark="*neutral_800",
+        button_secondary_background_fill_hover_dark="*neutral_700",
+        button_secondary_border_color="*neutral_300",
+        button_secondary_border_color_dark="*neutral_700",
+        button_secondary_text_color="*neutral_700",
+        button_secondary_text_color_dark="*neutral_100",
+        button_large_text_weight="600",
+        checkbox_label_background_fill="white",
+        checkbox_label_background_fill_dark="*neutral_800",
+        checkbox_background_color_selected="*primary_600",
+        checkbox_background_color_selected_dark="*primary_500",
+        slider_color="*primary_600",
+        slider_color_dark="*primary_400",
+    )
+
+
+HEAD = '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">'
+
+LOGO = """
+<svg viewBox="0 0 48 48" width="44" height="44" aria-hidden="true">
+  <rect width="48" height="48" rx="13" fill="var(--logo-ground)"/>
+  <path d="M13 18c0-7 5-11 11-11s11 4 11 11v6c0 9-5 16-11 16S13 33 13 24z" fill="var(--logo-face)"/>
+  <circle cx="19.5" cy="20" r="1.9" fill="var(--logo-ground)"/><circle cx="28.5" cy="20" r="1.9" fill="var(--logo-ground)"/>
+  <path d="M24 25.5c4 0 8 1 11.4 2.6C34.2 35 29.5 40 24 40z" fill="#ff3366"/>
+  <path d="M20 32c1.2 1.3 2.5 1.9 4 1.9" fill="none" stroke="var(--logo-ground)" stroke-width="1.8"
+        stroke-linecap="round"/>
+</svg>"""
+
+HEADER = f"""
+<header class="masthead">
+  {LOGO}
+  <div>
+    <h1>Unmask</h1>
+    <p>Takes the face mask off a photograph, and shows side by side what several networks imagine beneath it.</p>
+  </div>
+</header>"""
+
+FOOTER = """
+<footer class="colophon">
+  <p>Photos are processed in memory and deleted within ten minutes; nothing is logged.</p>
+  <p>A result is a plausible invention. It does not show who somebody is, and must not be used to identify anyone.</p>
+</footer>"""
+
+CSS = """
+:root {
+  --font: system-ui, -apple-system, "Segoe UI", "Noto Sans", "Liberation Sans", Arial, sans-serif;
+  --mask: #ff3366; --logo-ground: #0f5f59; --logo-face: #d5f2ec;
+  --panel: #ffffff; --line: #dfe6ea; --soft: #4c5c68; --accent: #0f7a71;
+  --warn-ground: #fff3dc; --warn-text: #7a4a05; --best-ground: #d5f2ec; --best-text: #0b5a53;
+}
+:root.dark, :root .dark {
+  --logo-ground: #134e4a;
+  --panel: #151d24; --line: #2a3742; --soft: #a9b7c1; --accent: #47b3a6;
+  --warn-ground: #3a2a10; --warn-text: #ffd699; --best-ground: #12413e; --best-text: #9be7da;
+}
+
+/* The frame */
+.gradio-container { max-width: 1320px !important; padding: 0 !important; }
+.gradio-container .app { padding: 20px 28px 12px !important; }
+.html-container { padding: 0 !important; }
+.prose { color: inherit; }
+.masthead { display: flex; align-items: center; gap: 16px; }
+.masthead svg { flex: none; }
+.masthead h1 { font-size: 1.75rem; line-height: 1.15; font-weight: 750; letter-spacing: -0.02em; margin: 0; }
+.masthead p { margin: 2px 0 0; color: var(--soft); font-size: 1rem; }
+.colophon { border-top: 1px solid var(--line); margin-top: 20px; padding: 14px 0 2px; text-align: center; }
+.colophon p { margin: 2px 0; font-size: 0.875rem; color: var(--soft); }
+.tabitem { padding: 18px 0 0 !important; }
+.tab-container button { font-size: 1rem; font-weight: 600; }
+
+/* The three steps */
+.steps { gap: 20px !important; align-items: stretch !important; }
+.step {
+  background: var(--panel); border: 1px solid var(--line); border-radius: 16px; padding: 16px !important;
+  gap: 12px !important;
+}
+.step-title { display: flex; align-items: center; gap: 10px; font-size: 1.0625rem !important; margin: 0 !important; }
+.step-title span {
+  display: inline-grid; place-items: center; width: 26px; height: 26px; border-radius: 50%;
+  background: var(--accent); color: var(--panel); font-size: 0.875rem; font-weight: 700;
+}
+.status { margin: 0 !important; color: var(--soft); font-size: 0.9375rem; line-height: 1.4; }
+.status.warn { background: var(--warn-ground); color: var(--warn-text); border-radius: 8px; padding: 8px 12px; }
+.status.done::before { content: "✓ "; color: var(--accent); font-weight: 700; }
+.status.busy::before {
+  content: ""; display: inline-block; width: 0.8em; height: 0.8em; margin-right: 8px; border-radius: 50%;
+  border: 2px solid var(--accent); border-right-color: transparent; animation: turn 0.8s linear infinite;
+  vertical-align: -0.05em;
+}
+@keyframes turn { to { transform: rotate(1turn); } }
+@media (prefers-reduced-motion: reduce) { .status.busy::before { animation: none; } }
+.how-to { color: var(--soft); font-size: 0.875rem !important; line-height: 1.5; margin: 0 !important; }
+.empty-bench {
+  display: grid; place-items: center; align-content: center; gap: 14px; min-height: 440px; text-align: center;
+  border: 1px dashed var(--line); border-radius: 12px; color: var(--soft); padding: 16px;
+}
+.empty-bench p { margin: 0; max-width: 30ch; font-size: 0.9375rem; }
+.models .wrap { flex-direction: column; gap: 6px !important; }
+.models label { width: 100%; }
+
+/* The editor: our own buttons do what these would do to the picture as well as to the mask */
+#editor [aria-label="Clear canvas"], #editor [aria-label="Color"], #editor .layer-wrap { display: none; }
+#editor { border-color: var(--line); }
+.toolbar { display: grid !important; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); gap: 8px !important; }
+.toolbar button { width: 100%; border: 1px solid var(--line); white-space: nowrap; }
+.toolbar .hidden { display: none; }
+
+/* Results */
+#results { margin-top: 4px; scroll-margin: 12px; }
+.cards { display: grid !important; grid-template-columns: repeat(auto-fit, minmax(min(100%, 280px), 1fr)); gap: 20px !important; }
+.card {
+  background: var(--panel); border: 1px solid var(--line); border-radius: 16px; padding: 16px !important;
+  gap: 12px !important; max-width: 560px; min-width: 0 !important;
+}
+.card-head { display: grid; gap: 4px; align-content: start; min-height: 7.6em; }
+.card-head h3 { margin: 0 !important; font-size: 1.125rem !important; }
+.card-head p { margin: 0 !important; font-size: 0.9375rem; line-height: 1.4; }
+.card-head .paper { font-size: 0.8125rem; color: var(--soft); }
+.card-note {
+  display: flex; flex-wrap: wrap; justify-content: space-between; gap: 4px 12px; margin: 0 !important;
+  font-size: 0.875rem; line-height: 1.4; border-radius: 8px; padding: 8px 12px;
+  background: var(--warn-ground); color: var(--warn-text);
+}
+.card-note b { color: inherit; }
+.card-note .time { font-variant-numeric: tabular-nums; }
+.card-note.waiting { background: none; color: var(--soft); }
+.card .before-after { border: 0; min-height: 200px; }
+.card button.sm { border: 1px solid var(--line); }
+.card:has(.waiting) button.sm, .card:has(.failed) button.sm { visibility: hidden; }
+
+@media (max-width: 640px) {
+  .gradio-container .app { padding: 14px 14px 8px !important; }
+  .masthead { gap: 12px; align-items: flex-start; }
+  .masthead p { font-size: 0.9375rem; }
+  .card-head { min-height: 0; }
+  .empty-bench { min-height: 150px; }
+  .toolbar { grid-template-columns: 1fr 1fr; }
+}
+"""
