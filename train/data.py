@@ -218,9 +218,10 @@ class Batches:
         x = torch.where(mirror.to(self.device)[:, None, None, None], x.flip(3), x)
         if warp:
             x = self._warp(x, warp, rng)
-        x = self._jitter(x, rng).contiguous(memory_format=torch.channels_last)
+        x = self._jitter(x, rng)
         images, holes = x[:, :6] / 127.5 - 1, (x[:, 6:] > 127).float()
-        return {"photo": images[:, :3], "masked": images[:, 3:], "mask": holes[:, :1], "free": holes[:, 1:]}
+        parts = {"photo": images[:, :3], "masked": images[:, 3:], "mask": holes[:, :1], "free": holes[:, 1:]}
+        return {key: part.contiguous(memory_format=torch.channels_last) for key, part in parts.items()}
 
     def _warp(self, x: Tensor, warp: float, rng: torch.Generator) -> Tensor:
         """Rotate up to 30 degrees, scale by 0.6 to 1.5, shift by up to a fifth, all times `warp`, at random."""

@@ -94,14 +94,17 @@ def paste_back(
     Only the mask's bounding box is resampled. feather: width in photo px of the soft edge inside the mask.
     Outside the mask every pixel of the result is the photo's.
     """
-    x0, y0, width, height = cv2.boundingRect(mask)
+    left, top, width, height = cv2.boundingRect(mask)
     result = photo.copy()
     if width == 0:
         return result
+    # A pixel more on each side, so that the feather sees where the mask ends.
+    x0, y0 = max(left - 1, 0), max(top - 1, 0)
+    x1, y1 = min(left + width + 1, mask.shape[1]), min(top + height + 1, mask.shape[0])
     matrix = cv2.invertAffineTransform(face.to_crop(len(crop)))
     matrix[:, 2] -= (x0, y0)
     image, matrix = _shrink_first(crop, matrix)
-    fill = _warp(image, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    window = np.s_[y0 : y0 + height, x0 : x0 + width]
+    fill = _warp(image, matrix, (x1 - x0, y1 - y0), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    window = np.s_[y0:y1, x0:x1]
     result[window] = composite(photo[window], fill, mask[window], feather)
     return result

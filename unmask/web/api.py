@@ -35,6 +35,5 @@ def build(unmasker: Unmasker) -> None:
             filled = unmasker.remove(photo, given, names)
             return [cached_png(results, filled[name], f"{name}.png", NOTICE) for name in names]
 
-    options = {"concurrency_id": COMPUTE, "concurrency_limit": 1}
-    segment_call.click(segment, image, found_mask, api_name="segment", **options)
-    remove_call.click(remove, [image, mask, models], results, api_name="remove", **options)
+    segment_call.click(segment, image, found_mask, api_name="segment", **COMPUTE)
+    remove_call.click(remove, [image, mask, models], results, api_name="remove", **COMPUTE)

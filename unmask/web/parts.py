@@ -16,7 +16,10 @@ from unmask.models import MODELS, ModelInfo, list_removers
 from unmask.weights import WeightsError
 
 FORGET_AFTER = 600  # seconds after which a photo is gone: from memory and from the temporary folder
-COMPUTE = "compute"  # all heavy events share this group, in which one runs at a time
+# Heavy events, the API's too, share one group, in which one runs at a time.
+COMPUTE = {"concurrency_id": "compute", "concurrency_limit": 1}
+PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}  # the page's own events are no API
+HEAVY = PRIVATE | COMPUTE
 SHOWN = 1024  # px: longest side of what is shown; downloads have the photo's own size
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 INVENTION = "This is an invention, not the person's face."

@@ -11,8 +11,9 @@ from unmask.faces import Face, align, align_mask, mask_to_photo
 from unmask.masks import MASK_COLOR, check_mask, editor_value, grow, is_empty, mask_from_editor, read_mask, share
 from unmask.models import DEFAULT_MODELS, MODELS, list_removers
 from unmask.web.parts import (
-    COMPUTE,
     FORGET_AFTER,
+    HEAVY,
+    PRIVATE,
     VISIBLE_ERRORS,
     build_cards,
     cached_png,
@@ -232,9 +233,7 @@ def build(unmasker: Unmasker) -> None:
         } | waiting(cards, [])
 
     card_parts = [part for card in cards.values() for part in card.components()]
-    private = {"api_visibility": "private", "show_progress": "hidden"}
-    heavy = private | {"concurrency_id": COMPUTE, "concurrency_limit": 1}
-    new_photo = heavy | {
+    new_photo = HEAVY | {
         "fn": take_photo,
         "inputs": [photo, visit, chosen],
         "outputs": [photo, visit, editor, workbench, empty_bench, mask_status, run_status, *card_parts],
@@ -242,8 +241,8 @@ def build(unmasker: Unmasker) -> None:
     }
     photo.input(**new_photo)
     examples.load_input_event.then(**new_photo)
-    photo.clear(start_over, None, [visit, editor, workbench, empty_bench, mask_status, run_status, *card_parts], **private)
-    run_button.click(run_again, [visit, editor, chosen], [run_status, *card_parts], **heavy)
+    photo.clear(start_over, None, [visit, editor, workbench, empty_bench, mask_status, run_status, *card_parts], **PRIVATE)
+    run_button.click(run_again, [visit, editor, chosen], [run_status, *card_parts], **HEAVY)
 
     mask_outputs = [visit, editor, mask_status]
     for button, change in (
@@ -252,14 +251,14 @@ def build(unmasker: Unmasker) -> None:
         (clear_button, lambda now: replace(now, mask=np.zeros_like(now.mask))),
         (reset_button, lambda now: replace(now, mask=now.found)),
     ):
-        button.click(change_mask(change), [visit, editor], mask_outputs, **private)
+        button.click(change_mask(change), [visit, editor], mask_outputs, **PRIVATE)
     import_button.upload(
         change_mask(lambda now, path: replace(now, mask=read_mask(path, now.photo.shape[:2]))),
         [visit, editor, import_button],
         mask_outputs,
-        **private,
+        **PRIVATE,
     )
     # A download button hands out the file it already has: a hidden one is filled first, then clicked.
-    download_button.click(save_mask, [visit, editor], mask_file, **private).success(
+    download_button.click(save_mask, [visit, editor], mask_file, **PRIVATE).success(
         js="() => document.querySelector('#mask-file').click()", api_visibility="private"
     )

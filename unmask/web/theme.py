@@ -214,6 +214,19 @@ CSS = """
 .card button.sm { border: 1px solid var(--line); }
 .card:has(.waiting) button.sm, .card:has(.failed) button.sm { visibility: hidden; }
 
+/* Scores */
+.bench { gap: 14px !important; }
+#masked-preview { border: 0; }
+#masked-preview img { width: 100%; border-radius: 12px; }
+.scores { background: var(--panel); border: 1px solid var(--line); border-radius: 16px; padding: 6px 8px; }
+.scores table { width: 100%; border-collapse: collapse; margin: 0; border: 0; font-variant-numeric: tabular-nums; }
+.scores th, .scores td { padding: 8px 12px; text-align: right; border: 0; border-top: 1px solid var(--line); }
+.scores thead th { border-top: 0; color: var(--soft); font-size: 0.875rem; font-weight: 600; }
+.scores th:first-child { text-align: left; }
+.scores tbody tr:last-child { color: var(--soft); }
+.scores .best { background: var(--best-ground); color: var(--best-text); font-weight: 700; border-radius: 8px; }
+#scores .how-to { margin-top: 10px !important; }
+
 @media (max-width: 640px) {
   .gradio-container .app { padding: 14px 14px 8px !important; }
   .masthead { gap: 12px; align-items: flex-start; }

@@ -1,6 +1,246 @@
-"""Tab 2: a bare face gets a synthetic mask, which the models take off again; the truth is known, so they are scored."""
+"""Tab 2: a bare face gets a synthetic mask, the models take it off again, and the known truth gives them scores."""
+
+import html
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import gradio as gr
+import numpy as np
+
+from unmask import PhotoError, Unmasker, read_photo
+from unmask.faces import align
+from unmask.masks import is_empty
+from unmask.metrics import psnr, ssim
+from unmask.models import DEFAULT_MODELS, MODELS, list_removers
+from unmask.synth import KINDS, MEAN_LANDMARKS, PATTERNS, WEARS, MaskedFace, put_mask_on
+from unmask.web.parts import (
+    FORGET_AFTER,
+    HEAVY,
+    PRIVATE,
+    VISIBLE_ERRORS,
+    build_cards,
+    example_files,
+    failed,
+    finished,
+    model_choices,
+    photo_input,
+    status,
+    step_title,
+    timed,
+    waiting,
+)
+
+FRAME = 256  # px: the side of the face crop, the frame in which the mean landmarks are given
+ANY = "any"
+TRUE_MASK, FOUND_MASK = "the true mask", "the mask that is found"
+FACE_HINT = "A face crop: upright, from forehead to chin, eyes a little above the middle."
+RUN_HINT = "The chosen models run as soon as there is a face."
+NO_FACE = "There is no face here (any more): give a photo, or click an example."
+NOT_FOUND = "No mask was found on this face, so nothing was taken off. Choose the true mask, or another one."
+EMPTY_PREVIEW = '<div class="empty-bench"><p>Here you will see the face with a mask that was never there.</p></div>'
+SCORES_NOTE = """
+<p class="how-to">Higher is nearer to the truth. <b>Hole</b> counts only the pixels that the mask covered;
+<b>whole</b> counts all, and is flattered by those that nobody touched. PSNR is in dB, SSIM is 1 for a perfect copy.
+The face beneath cannot be known, so even a convincing result may score low.</p>"""
 
 
-def build(unmasker) -> None:
-    gr.HTML("soon")
+@dataclass(frozen=True)
+class Scores:
+    """One row of the table: how near a picture is to the truth."""
+
+    title: str
+    psnr_hole: float
+    ssim_hole: float
+    psnr_whole: float
+    ssim_whole: float
+    milliseconds: int | None = None
+
+    @classmethod
+    def of(cls, title: str, truth: np.ndarray, image: np.ndarray, hole: np.ndarray, milliseconds: int | None = None):
+        """Measure `image` against `truth`, both (H, W, 3) uint8, in `hole` (H, W) uint8 and as a whole."""
+        return cls(
+            title,
+            psnr(truth, image, hole),
+            ssim(truth, image, hole),
+            psnr(truth, image),
+            ssim(truth, image),
+            milliseconds,
+        )
+
+
+COLUMNS = (
+    ("psnr_hole", "PSNR hole", "{:.2f}"),
+    ("ssim_hole", "SSIM hole", "{:.3f}"),
+    ("psnr_whole", "PSNR whole", "{:.2f}"),
+    ("ssim_whole", "SSIM whole", "{:.3f}"),
+)
+
+
+def scores_table(untouched: Scores, rows: list[Scores]) -> str:
+    """The scores as HTML; in each column the best model is marked. `untouched`: the face with its mask still on."""
+    best = {key: max((getattr(row, key) for row in rows), default=math.nan) for key, _, _ in COLUMNS}
+
+    def cell(row: Scores, key: str, label: str, form: str) -> str:
+        value = getattr(row, key)
+        wins = row is not untouched and value == best[key]
+        mark = ' class="best"' if wins else ""
+        text = form.format(value) + (' <span class="sr-only">(best)</span>' if wins else "")
+        return f'<td data-label="{label}"{mark}>{text}</td>'
+
+    def line(row: Scores) -> str:
+        cells = "".join(cell(row, *column) for column in COLUMNS)
+        time = "–" if row.milliseconds is None else f"{row.milliseconds} ms"
+        return f'<tr><th scope="row">{html.escape(row.title)}</th>{cells}<td data-label="Time">{time}</td></tr>'
+
+    head = "".join(f'<th scope="col">{label}</th>' for _, label, _ in COLUMNS)
+    body = "".join(line(row) for row in [*rows, untouched])
+    return (
+        f'<div class="scores"><table><thead><tr><th scope="col">Against the truth</th>{head}'
+        f'<th scope="col">Time</th></tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def place_landmarks(size: float, right: float, down: float, tilt: float) -> np.ndarray:
+    """The mean face's landmarks (92, 2) as the sliders put them: size and shifts in %, tilt in degrees clockwise."""
+    angle = math.radians(tilt)
+    turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    middle = MEAN_LANDMARKS.mean(axis=0)
+    return (MEAN_LANDMARKS - middle) @ turn * (size / 100) + middle + np.array([right, down]) * FRAME / 100
+
+
+def build(unmasker: Unmasker) -> None:
+    """Lay out the tab and wire it."""
+    truth = gr.State(time_to_live=FORGET_AFTER)  # the bare face's crop, (FRAME, FRAME, 3) uint8
+    seed = gr.State(0)
+
+    with gr.Row(elem_classes="steps"):
+        with gr.Column(scale=4, min_width=270, elem_classes="step"):
+            gr.HTML(step_title(1, "Give a bare face"))
+            photo = photo_input(
+                sources=["upload", "webcam", "clipboard"],
+                label="Photo of a face without a mask",
+                show_label=False,
+                height=300,
+                buttons=[],
+                elem_id="bare-photo",
+            )
+            face_status = gr.HTML(status(FACE_HINT))
+            examples = gr.Examples(
+                example_files("bare"),
+                photo,
+                label="Or click an example",
+                api_visibility="private",
+                elem_id="bare-examples",
+            )
+        with gr.Column(scale=7, min_width=320, elem_classes="step"):
+            gr.HTML(step_title(2, "Put a mask on it"))
+            with gr.Row(elem_classes="bench"):
+                with gr.Column(min_width=260):
+                    empty_preview = gr.HTML(EMPTY_PREVIEW)
+                    preview = gr.Image(
+                        visible=False,
+                        format="png",
+                        interactive=False,
+                        show_label=False,
+                        buttons=[],
+                        elem_id="masked-preview",
+                    )
+                with gr.Column(min_width=180):
+                    kind = gr.Dropdown([ANY, *KINDS], value=ANY, label="Kind")
+                    wear = gr.Dropdown([ANY, *WEARS], value=ANY, label="How it is worn")
+                    pattern = gr.Dropdown([ANY, *PATTERNS], value=ANY, label="Cloth")
+                    another = gr.Button("Another one", elem_id="another")
+            with gr.Accordion("Is the mask not where it should be? Move it", open=False):
+                with gr.Row(elem_classes="sliders"):
+                    size = gr.Slider(60, 140, 100, step=1, label="Size, %", min_width=140)
+                    tilt = gr.Slider(-30, 30, 0, step=1, label="Tilt, degrees", min_width=140)
+                    right = gr.Slider(-25, 25, 0, step=0.5, label="Left or right, %", min_width=140)
+                    down = gr.Slider(-25, 25, 0, step=0.5, label="Up or down, %", min_width=140)
+        with gr.Column(scale=4, min_width=250, elem_classes="step"):
+            gr.HTML(step_title(3, "Measure"))
+            source = gr.Radio([TRUE_MASK, FOUND_MASK], value=TRUE_MASK, label="The models are given", elem_classes="models")
+            chosen = gr.CheckboxGroup(
+                model_choices(), value=list(DEFAULT_MODELS), label="Models", elem_classes="models"
+            )
+            run_status = gr.HTML(status(RUN_HINT))
+    table = gr.HTML(visible=False, elem_id="scores")
+    with gr.Column(elem_classes="results"):
+        cards = build_cards("Drag the line: the truth and the result")
+
+    controls = [kind, wear, pattern, size, right, down, tilt, source, chosen]
+
+    def take_photo(path: str | None, number: int, *settings) -> Iterator[dict]:
+        """A new face: cut its square out, put a mask on it and measure."""
+        try:
+            if path is None:
+                raise PhotoError(NO_FACE)
+            picture = read_photo(path)
+        except PhotoError as error:
+            gr.Warning(str(error))
+            yield {face_status: status(str(error), "warn")}
+            return
+        crop = align(picture, unmasker.find(picture)[0], FRAME)
+        yield {truth: crop, face_status: status(FACE_HINT), empty_preview: gr.update(visible=False)}
+        yield from measure(crop, number, *settings)
+
+    def put_another(crop: np.ndarray | None, number: int, *settings) -> Iterator[dict]:
+        """Another random mask on the same face."""
+        yield {seed: number + 1}
+        yield from measure(crop, number + 1, *settings)
+
+    def measure(
+        crop: np.ndarray | None, number: int, kind, wear, pattern, size, right, down, tilt, source, names
+    ) -> Iterator[dict]:
+        """Put the mask on, take it off with every chosen model, and score each result as soon as it is there."""
+        if crop is None:
+            yield {run_status: status(NO_FACE, "warn")}
+            return
+        choice = {"kind": kind, "wear": wear, "pattern": pattern}
+        choice = {key: None if value == ANY else value for key, value in choice.items()}
+        masked = put_mask_on(crop, place_landmarks(size, right, down, tilt), np.random.default_rng(number), **choice)
+        names = [name for name in list_removers() if name in names]
+        yield {preview: gr.update(value=masked.image, visible=True)} | waiting(cards, names)
+        yield from score(crop, masked, source, names)
+
+    def score(crop: np.ndarray, masked: MaskedFace, source: str, names: list[str]) -> Iterator[dict]:
+        try:
+            given = masked.mask if source == TRUE_MASK else unmasker.segment(masked.image)
+        except VISIBLE_ERRORS as error:
+            yield {run_status: status(str(error), "warn")}
+            return
+        if is_empty(given):
+            yield {run_status: status(NOT_FOUND, "warn"), table: gr.update(visible=False)} | waiting(cards, [])
+            return
+        untouched = Scores.of("Masked, as given", crop, masked.image, masked.mask)
+        rows = []
+        for count, name in enumerate(names, 1):
+            title = MODELS[name].title
+            yield {run_status: status(f"{title} is painting: {count} of {len(names)} …", "busy")}
+            try:
+                results, milliseconds = timed(unmasker.remove, masked.image, given, [name])
+            except VISIBLE_ERRORS as error:
+                yield failed(cards[name], error)
+                continue
+            rows.append(Scores.of(title, crop, results[name], masked.mask, milliseconds))
+            done = scores_table(untouched, rows) + SCORES_NOTE
+            yield finished(cards[name], name, crop, results[name], milliseconds) | {
+                table: gr.update(value=done, visible=True)
+            }
+        worn = f"{masked.kind}, {masked.wear}, {masked.pattern}"
+        yield {run_status: status(f"Done. The mask: {worn}.", "done")}
+
+    card_parts = [part for card in cards.values() for part in card.components()]
+    results = [preview, table, run_status, *card_parts]
+    options = HEAVY | {"trigger_mode": "always_last"}
+    new_photo = options | {
+        "fn": take_photo,
+        "inputs": [photo, seed, *controls],
+        "outputs": [truth, face_status, empty_preview, *results],
+    }
+    photo.input(**new_photo)
+    examples.load_input_event.then(**new_photo)
+    another.click(put_another, [truth, seed, *controls], [seed, *results], **options)
+    changes = [control.input for control in (kind, wear, pattern, source, chosen)]
+    changes += [slider.release for slider in (size, right, down, tilt)]
+    gr.on(changes, measure, [truth, seed, *controls], results, **options)

@@ -1,0 +1,42 @@
+# make demo    installs what the demo needs into .venv and starts it on http://127.0.0.1:7860
+# make test    installs everything the tests need (Chromium too, where apt-get can) and runs them
+# make bench   times the networks on this machine
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test bench lint clean
+
+demo: $(VENV)/demo.stamp
+	$(BIN)/python app.py
+
+test: $(VENV)/dev.stamp chromium lint
+	$(BIN)/python -m pytest -q tests
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m unmask bench
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.stamp: requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
+	touch $@
+
+$(VENV)/dev.stamp: requirements.txt requirements-dev.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
+	touch $@
+
+# The browser tests drive the system's Chromium; without it, and without apt-get to fetch it, they are skipped.
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium; } \
+	  || echo "No Chromium: the browser tests will be skipped."
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache

@@ -1,0 +1,112 @@
+"""Every network in the registry: shapes, finite values, gradients, and known pixels left alone."""
+
+import pytest
+import torch
+
+from train.discriminators import GlobalLocalDiscriminator, PatchDiscriminator
+from unmask.models import DEFAULT_MODELS, DEFAULT_SEGMENTER, MODELS, list_models, list_removers
+
+SMALL = {"mseg": 8, "ganmasker": 8, "pix2pix": 8, "glcic": 8}  # widths, for speed
+
+
+def build(name: str):
+    torch.manual_seed(0)
+    info = MODELS[name]
+    return info.build() if info.kind == "classical" else info.build(width=SMALL[name])
+
+
+def picture(size: int = 256, count: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
+    torch.manual_seed(1)
+    crop = torch.rand(count, 3, size, size) * 2 - 1
+    mask = torch.zeros(count, 1, size, size)
+    mask[:, :, size // 2 : -size // 8, size // 4 : -size // 4] = 1
+    return crop, mask
+
+
+def output(name: str, model, crop, mask):
+    return model(crop) if MODELS[name].kind == "segmenter" else model(crop, mask)
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_output_has_the_crops_size_and_is_finite_and_in_range(name):
+    crop, mask = picture()
+    out = output(name, build(name).eval(), crop, mask)
+    channels, low = (1, 0) if MODELS[name].kind == "segmenter" else (3, -1)
+    assert out.shape == (2, channels, 256, 256) and out.dtype == torch.float32
+    assert out.isfinite().all() and out.min() >= low and out.max() <= 1
+
+
+@pytest.mark.parametrize("name", list_models("segmenter") + list_models("remover"))
+def test_every_parameter_gets_a_gradient(name):
+    model, (crop, mask) = build(name).train(), picture()
+    (output(name, model, crop, mask) * torch.randn(1, 1, 256, 256)).sum().backward()
+    without = [key for key, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert without == []
+
+
+@pytest.mark.parametrize("name", [name for name in list_removers() if MODELS[name].needs_mask])
+def test_known_pixels_come_back_unchanged(name):
+    crop, mask = picture()
+    crop = ((crop + 1) * 127.5).round() / 127.5 - 1  # values that a uint8 picture can have
+    out = build(name).eval()(crop, mask)
+    known = (mask == 0).expand_as(crop)
+    assert torch.allclose(out[known], crop[known], atol=1e-6)
+    assert not torch.allclose(out[~known], crop[~known], atol=0.05)
+
+
+@pytest.mark.parametrize("name", ["ganmasker", "glcic"])
+def test_nothing_of_the_covered_pixels_reaches_the_result(name):
+    crop, mask = picture()
+    model = build(name).eval()
+    other = torch.where(mask > 0, torch.rand_like(crop), crop)
+    assert torch.equal(model(crop, mask), model(other, mask))
+
+
+def test_pix2pix_is_deterministic_and_ignores_the_mask():
+    crop, mask = picture()
+    model = build("pix2pix").eval()
+    assert torch.equal(model(crop, mask), model(crop, 1 - mask))
+
+
+@pytest.mark.parametrize("name", list_models("remover") + list_models("segmenter"))
+def test_pictures_of_a_batch_do_not_mix(name):
+    crop, mask = picture()
+    model = build(name).eval()
+    assert torch.allclose(output(name, model, crop, mask)[:1], output(name, model, crop[:1], mask[:1]), atol=1e-5)
+
+
+def test_papers_widths_have_the_papers_parameter_counts():
+    count = lambda model: sum(p.numel() for p in model.parameters())  # noqa: E731
+    assert count(MODELS["pix2pix"].build()) == pytest.approx(54.414e6, rel=0.001)
+    assert count(MODELS["glcic"].build()) == pytest.approx(6.072e6, rel=0.005)
+    assert count(PatchDiscriminator(6)) == pytest.approx(2.769e6, rel=0.001)
+
+
+def test_patch_discriminator_sees_70_pixels():
+    torch.manual_seed(0)
+    net = PatchDiscriminator(4, width=8, norm="spectral").eval()
+    x = torch.zeros(1, 4, 256, 256, requires_grad=True)
+    logits, features = net(x)
+    assert logits.shape == (1, 1, 30, 30) and len(features) == 4
+    logits[0, 0, 15, 15].backward()
+    seen = x.grad.abs().sum(dim=(0, 1)).nonzero()
+    assert (seen.max(0).values - seen.min(0).values + 1).tolist() == [70, 70]
+
+
+def test_local_discriminator_looks_around_the_hole():
+    torch.manual_seed(0)
+    net = GlobalLocalDiscriminator(128, width=8)
+    x, mask = torch.rand(2, 3, 128, 128), torch.zeros(2, 1, 128, 128)
+    mask[0, :, 80:120, 40:90] = 1  # its window would end below the picture: shifted inwards
+    mask[1, :, 40:60, 60:80] = 1
+    patches = net._cut(x, mask)
+    # The hole's pixel centres average 99.5 (rows) and 64.5 (columns); the window is 64 px wide.
+    assert torch.equal(patches[0], x[0, :, 64:128, 32:96])
+    assert torch.equal(patches[1], x[1, :, 18:82, 38:102])
+    assert net(x, mask).shape == (2, 1)
+
+
+def test_defaults_are_in_the_registry():
+    assert MODELS[DEFAULT_SEGMENTER].kind == "segmenter"
+    assert all(name in list_removers() for name in DEFAULT_MODELS)
+    assert all(info.name == name and info.idea.endswith(".") for name, info in MODELS.items())

@@ -1,0 +1,106 @@
+"""Releases: written, found, checked and loaded whole, or refused in one sentence."""
+
+import json
+
+import pytest
+import torch
+
+from unmask import weights
+from unmask.models import MODELS, describe
+from unmask.nets.glcic import GLCIC
+
+
+@pytest.fixture
+def released(tmp_path, monkeypatch):
+    """A checkpoints folder with one small GLCIC in it."""
+    monkeypatch.setattr(weights, "CHECKPOINTS", tmp_path)
+    monkeypatch.delenv("UNMASK_WEIGHTS", raising=False)
+    monkeypatch.delenv("UNMASK_HUB_REPO", raising=False)
+    torch.manual_seed(0)
+    model = GLCIC(width=8).eval()
+    path = tmp_path / "glcic.safetensors"
+    weights.save(path, "glcic", model, {"width": 8}, {"kimg": 1})
+    (tmp_path / "sha256.json").write_text(json.dumps({path.name: weights.sha256(path)}))
+    return model, path
+
+
+def test_save_and_load_give_the_same_pictures(released):
+    model, path = released
+    loaded = weights.load("glcic")
+    crop, mask = torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64)
+    assert torch.allclose(model(crop, mask), loaded(crop, mask), atol=2e-3)
+    assert weights.read_metadata(path) == {"name": "glcic", "config": {"width": 8}, "trained": {"kimg": 1}}
+
+
+def test_parameters_are_counted_from_the_header(released):
+    model, path = released
+    assert weights.count_parameters(path) == sum(p.numel() for p in model.parameters())
+    assert describe("glcic")["parameters"] == weights.count_parameters(path)
+
+
+def test_order_of_places(released, tmp_path, monkeypatch):
+    _, path = released
+    assert weights.find("glcic") == path
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setenv("UNMASK_WEIGHTS", str(own))
+    assert weights.find("glcic") == own / path.name
+    assert weights.find("glcic", path) == path
+
+
+def test_missing_weights_say_what_to_do(released):
+    with pytest.raises(weights.WeightsError, match=r"UNMASK_WEIGHTS.*train"):
+        weights.load("mseg")
+    with pytest.raises(weights.WeightsError, match="no weights"):
+        weights.load("mseg", "/nowhere/mseg.safetensors")
+    assert describe("mseg")["weights"] is None
+
+
+def test_changed_release_is_refused(released):
+    _, path = released
+    data = bytearray(path.read_bytes())
+    data[-10] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(weights.WeightsError, match="damaged"):
+        weights.load("glcic")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\xff" * 5000])
+def test_file_that_is_no_checkpoint_is_refused(tmp_path, content):
+    path = tmp_path / "glcic.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(weights.WeightsError):
+        weights.load("glcic", path)
+
+
+def test_cut_checkpoint_is_refused(released, tmp_path):
+    _, path = released
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(weights.WeightsError):
+        weights.load("glcic", cut)
+
+
+def test_another_models_file_is_refused(released):
+    _, path = released
+    with pytest.raises(weights.WeightsError, match="holds glcic, not mseg"):
+        weights.load("mseg", path)
+
+
+def test_weights_of_another_width_are_refused(tmp_path):
+    path = tmp_path / "glcic.safetensors"
+    weights.save(path, "glcic", GLCIC(width=8), {"width": 16}, {})
+    with pytest.raises(weights.WeightsError, match="does not fit"):
+        weights.load("glcic", path)
+
+
+@pytest.mark.parametrize("name", [name for name, info in MODELS.items() if info.kind != "classical"])
+def test_released_checkpoint_loads_and_is_small(name):
+    try:
+        path = weights.find(name)
+    except weights.WeightsError:
+        pytest.skip(f"{name} is not released yet")
+    assert path.stat().st_size <= 16 * 2**20
+    weights.load(name)
+    assert weights.read_metadata(path)["trained"]["kimg"] > 0
