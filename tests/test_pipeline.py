@@ -29,6 +29,8 @@ class FindGreen(nn.Module):
 def unmasker():
     unmasker = Unmasker("cpu")
     unmasker._models = {"mseg": FindGreen(), "ganmasker": Paint(), "pix2pix": Paint(), "glcic": Paint()}
+    for name, model in unmasker._models.items():
+        model.size = 128 if name == "glcic" else 256
     return unmasker
 
 
@@ -86,7 +88,7 @@ def test_crop_follows_the_angle():
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("model", ["ganmasker", "telea"])
+@pytest.mark.parametrize("model", ["ganmasker", "glcic", "telea"])
 def test_nothing_changes_outside_the_mask(unmasker, shape, model):
     photo, mask = photo_of(*shape), np.zeros(shape, np.uint8)
     mask[shape[0] // 2 : shape[0] - shape[0] // 6, shape[1] // 4 : shape[1] // 2] = 255
@@ -95,7 +97,7 @@ def test_nothing_changes_outside_the_mask(unmasker, shape, model):
     assert result.shape == photo.shape and result.dtype == np.uint8
     assert (result[mask == 0] == photo[mask == 0]).all()
     assert (photo == before).all()
-    if model == "ganmasker":
+    if model != "telea":
         inside = cv2.erode(mask, np.ones((2 * (max(shape) // 64) + 3,) * 2)) > 0
         assert np.abs(result[inside].astype(int) - [255, 0, 0]).max() < 30
 

@@ -19,7 +19,7 @@ def released(tmp_path, monkeypatch):
     torch.manual_seed(0)
     model = GLCIC(width=8).eval()
     path = tmp_path / "glcic.safetensors"
-    weights.save(path, "glcic", model, {"width": 8}, {"kimg": 1})
+    weights.save(path, "glcic", model, {"width": 8}, 64, {"kimg": 1})
     (tmp_path / "sha256.json").write_text(json.dumps({path.name: weights.sha256(path)}))
     return model, path
 
@@ -29,7 +29,8 @@ def test_save_and_load_give_the_same_pictures(released):
     loaded = weights.load("glcic")
     crop, mask = torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64)
     assert torch.allclose(model(crop, mask), loaded(crop, mask), atol=2e-3)
-    assert weights.read_metadata(path) == {"name": "glcic", "config": {"width": 8}, "trained": {"kimg": 1}}
+    assert weights.read_metadata(path) == {"name": "glcic", "config": {"width": 8}, "size": 64, "trained": {"kimg": 1}}
+    assert loaded.size == 64
 
 
 def test_parameters_are_counted_from_the_header(released):
@@ -90,7 +91,7 @@ def test_another_models_file_is_refused(released):
 
 def test_weights_of_another_width_are_refused(tmp_path):
     path = tmp_path / "glcic.safetensors"
-    weights.save(path, "glcic", GLCIC(width=8), {"width": 16}, {})
+    weights.save(path, "glcic", GLCIC(width=8), {"width": 16}, 64, {})
     with pytest.raises(weights.WeightsError, match="does not fit"):
         weights.load("glcic", path)
 

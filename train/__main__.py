@@ -116,7 +116,7 @@ def run(args: argparse.Namespace) -> None:
     batches = Batches(faces, draw_pairs(faces, args.cache, args.variants, args.seed), seed=args.seed, device=device)
     held_back = load_faces(args.data, "val", args.cache, 8)
     pairs = draw_pairs(held_back, args.cache, 1, args.seed)
-    samples = Batches(held_back, pairs, seed=0, device=device).get(0, 8, args.size)
+    samples = Batches(held_back, pairs, seed=0, device=device).first(len(held_back.names), args.size)
     checkpoint = train(
         recipe, batches, samples, args.out, kimg=args.kimg, batch=args.batch, size=args.size, resume=args.resume,
         time_limit=args.time_limit, save_every=args.save_every, compile=args.compile, before=before, hardware=hardware,

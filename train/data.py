@@ -203,6 +203,20 @@ class Batches:
         face = torch.multinomial(self.probabilities, batch, replacement=True, generator=rng)
         row = face + self.count * torch.randint(self.variants, (batch,), generator=rng)
         hole = torch.randint(len(self.holes), (batch,), generator=rng)
+        x = self._collect(face, row, hole, size)
+        mirror = torch.rand(batch, generator=rng) < 0.5
+        x = torch.where(mirror.to(self.device)[:, None, None, None], x.flip(3), x)
+        if warp:
+            x = self._warp(x, warp, rng)
+        return self._split(self._jitter(x, rng))
+
+    def first(self, count: int, size: int) -> dict[str, Tensor]:
+        """The first `count` faces as they are, with their first masks: the same keys as `get`, for sample grids."""
+        each = torch.arange(count)
+        return self._split(self._collect(each, each, each, size))
+
+    def _collect(self, face: Tensor, row: Tensor, hole: Tensor, size: int) -> Tensor:
+        """(B, 8, size, size) float32 in 0-255, channels_last: photo, masked, mask, free-form hole."""
         x = torch.cat(
             [
                 self.photos[face.to(self.device)],
@@ -210,15 +224,12 @@ class Batches:
                 self.holes[hole.to(self.device)][..., None],
             ],
             dim=3,
-        )  # (B, 256, 256, 8) uint8: photo, masked, mask, free
+        )  # (B, 256, 256, 8) uint8
         x = x.permute(0, 3, 1, 2).float()  # (B, 8, 256, 256), channels_last
-        if size < SIDE:
-            x = F.avg_pool2d(x, SIDE // size)
-        mirror = torch.rand(batch, generator=rng) < 0.5
-        x = torch.where(mirror.to(self.device)[:, None, None, None], x.flip(3), x)
-        if warp:
-            x = self._warp(x, warp, rng)
-        x = self._jitter(x, rng)
+        return F.avg_pool2d(x, SIDE // size) if size < SIDE else x
+
+    @staticmethod
+    def _split(x: Tensor) -> dict[str, Tensor]:
         images, holes = x[:, :6] / 127.5 - 1, (x[:, 6:] > 127).float()
         parts = {"photo": images[:, :3], "masked": images[:, 3:], "mask": holes[:, :1], "free": holes[:, 1:]}
         return {key: part.contiguous(memory_format=torch.channels_last) for key, part in parts.items()}

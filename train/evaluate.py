@@ -5,13 +5,12 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from train.data import Faces, load_faces
 from train.sheets import label
 from unmask import metrics, synth
-from unmask.image import composite, mask_to_tensor, to_image, to_tensor, write_png
+from unmask.image import composite, write_png
 from unmask.masks import share
 from unmask.models import MODELS
 from unmask.pipeline import Unmasker
@@ -27,7 +26,6 @@ def masked_faces(faces: Faces, seed: int = SEED) -> list[synth.MaskedFace]:
     ]
 
 
-@torch.inference_mode()
 def evaluate(
     data: Path, models: list[str], out: Path, cache: Path, *, weights: dict[str, str], device: str, holes: str,
     limit: int | None,
@@ -49,7 +47,7 @@ def evaluate(
         about |= {"kind": face.kind, "wear": face.wear, "share": round(share(face.mask), 4)}
         hole = face.mask
         if holes == "found" or "mseg" in models:
-            found = np.where(unmasker.probability(face.image) > 0.5, 255, 0).astype(np.uint8)
+            found = unmasker.find_mask(face.image)
             if "mseg" in models:
                 bare = unmasker.segment(photo, aligned=True)
                 scores = {
@@ -63,10 +61,7 @@ def evaluate(
         for name in models:
             if MODELS[name].kind == "segmenter":
                 continue
-            filled = unmasker.model(name)(
-                to_tensor(face.image).to(unmasker.device), mask_to_tensor(hole).to(unmasker.device)
-            )
-            result = composite(face.image, to_image(filled), hole)
+            result = composite(face.image, unmasker.fill(name, face.image, hole), hole)
             results[name].append(result)
             rows.append(
                 about

@@ -20,13 +20,12 @@ def export(run: Path, out: Path) -> dict:
     trained = {
         "kimg": round(state["images"] / 1000, 1),
         "minutes": round(state["seconds"] / 60, 1),
-        "size": state["size"],
         "batch": state["batch"],
         "revision": state["revision"],
         "before": state["before"],
         "hardware": state["hardware"],
     }
-    weights.save(out, state["name"], recipe.generator, state["config"], trained)
+    weights.save(out, state["name"], recipe.generator, state["config"], state["size"], trained)
     if out.parent.resolve() == weights.CHECKPOINTS:
         listing = weights.CHECKPOINTS / "sha256.json"
         hashes = json.loads(listing.read_text()) if listing.exists() else {}

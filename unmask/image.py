@@ -5,6 +5,7 @@ masks N1HW in {0, 1} with 1 = covered. Nothing else in the package converts betw
 """
 
 import io
+import re
 import warnings
 from pathlib import Path
 from typing import BinaryIO
@@ -19,11 +20,16 @@ MAX_BYTES = 30_000_000
 MAX_PIXELS = 50_000_000  # a 40-megapixel photo passes; decoded it takes 150 MB
 MIN_SIDE = 32
 MAX_ASPECT = 8  # with MAX_PIXELS this keeps every side below OpenCV's 32767
+MAX_SCANS = 100  # of a progressive JPEG, which mostly has ten; each costs a pass over all pixels for 60 bytes
+SCAN_HEADER = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")  # all that libjpeg takes
 FORMATS = ("JPEG", "PNG", "WEBP")  # recognised by content, never by the file's name
 
 # Other code of the process (Gradio) opens uploads before this module sees them: one limit for all of it.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+
+TOO_LARGE = f"The picture has more than {MAX_PIXELS // 1_000_000} megapixels."
+DAMAGED = "The picture file is damaged or incomplete."
 
 NOTICE = (
     "AI-generated reconstruction: the area under the mask is a plausible invention, not the person's face."
@@ -62,7 +68,7 @@ def read_photo(source: str | Path | bytes | BinaryIO) -> np.ndarray:
         icc_profile = image.info.get("icc_profile")
         return np.array(_to_srgb(_flatten(image), icc_profile))
     except Exception as error:  # a metadata or palette fault that only shows on conversion
-        raise PhotoError("The picture file is damaged or incomplete.") from error
+        raise PhotoError(DAMAGED) from error
 
 
 def open_upright(source: str | Path | bytes | BinaryIO) -> Image.Image:
@@ -73,17 +79,18 @@ def open_upright(source: str | Path | bytes | BinaryIO) -> Image.Image:
     data = _read_bytes(source)
     image = _open(data)  # reads the header only
     _check_size(image.width, image.height)
+    if len(SCAN_HEADER.findall(data)) > MAX_SCANS:
+        raise PhotoError(f"The JPEG file has more than {MAX_SCANS} scans, which no camera or editor writes.")
     try:
         image.verify()  # checks a PNG's checksums, and leaves the image unusable
         image = _open(data)
         image.load()
-        if image.mode.startswith("I"):
-            image = _scale_16_bit(image)
-        return _turn_upright(image)
+        image = _turn_upright(image)
+        return _scale_16_bit(image) if image.mode == "I;16" else image
     except PhotoError:
         raise
     except Exception as error:  # the decoders raise a dozen unrelated types on damaged data
-        raise PhotoError("The picture file is damaged or incomplete.") from error
+        raise PhotoError(DAMAGED) from error
 
 
 def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
@@ -109,14 +116,14 @@ def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PhotoError(f"The picture has more than {MAX_PIXELS // 1_000_000} megapixels.") from error
+        raise PhotoError(TOO_LARGE) from error
     except Exception as error:
         raise PhotoError("The file is not a readable JPEG, PNG or WebP picture.") from error
 
 
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
-        raise PhotoError(f"The picture has more than {MAX_PIXELS // 1_000_000} megapixels.")
+        raise PhotoError(TOO_LARGE)
     if min(width, height) < MIN_SIDE:
         raise PhotoError(
             f"The picture is {width} x {height} pixels: at least {MIN_SIDE} on each side are needed."
@@ -128,11 +135,9 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _scale_16_bit(image: Image.Image) -> Image.Image:
-    """16-bit grey (mode I or I;16) to L; Pillow's own conversion clips at 255 instead."""
-    grey = cv2.convertScaleAbs(np.array(image).astype(np.uint16), alpha=255 / 65535)
-    scaled = Image.fromarray(grey)
-    scaled.info = image.info
-    scaled.getexif().update(image.getexif())
+    """16-bit grey to L, with its colour profile; Pillow's own conversion clips at 255 instead."""
+    scaled = Image.fromarray(cv2.convertScaleAbs(np.array(image), alpha=255 / 65535))
+    scaled.info["icc_profile"] = image.info.get("icc_profile")
     return scaled
 
 

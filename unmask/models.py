@@ -24,7 +24,7 @@ class ModelInfo:
     idea: str  # one sentence for a visitor
     build: Callable[..., nn.Module]  # called with the config stored beside the weights
     needs_mask: bool
-    size: int = 256  # side of the square crop it works on, px
+    size: int = 256  # side of the square crop the paper works on, px; a checkpoint says its own
     licence: str = "research, non-commercial"  # of the weights: the training photographs' terms
 
 

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from unmask import weights
 from unmask.faces import Face, align, align_mask, mask_to_photo, paste_back, whole_photo
-from unmask.image import PhotoError, mask_to_tensor, to_image, to_tensor
+from unmask.image import PhotoError, mask_to_tensor, resize, to_image, to_tensor
 from unmask.masks import check_mask, clean, grow, is_empty
 from unmask.models import DEFAULT_MODELS, DEFAULT_SEGMENTER, MODELS, list_removers
 
+CROP = 256  # px, the side of a face's crop
 # M-Seg's edge is right to about a pixel; a rim of fabric left beside the hole would be carried into the face.
 MARGIN = 3 / 256  # of the crop's side, by which a found mask is grown
 FEATHER = 2.5 / 256  # of the crop's side: the soft edge inside the mask
@@ -53,18 +55,36 @@ class Unmasker:
         return [whole_photo(photo)]
 
     @torch.inference_mode()
-    def probability(self, crop: np.ndarray) -> np.ndarray:
-        """M-Seg on a crop (S, S, 3) uint8, S a multiple of 32: (S, S) float32, how likely each pixel is mask."""
-        return self.model(DEFAULT_SEGMENTER)(to_tensor(crop).to(self.device))[0, 0].float().cpu().numpy()
+    def find_mask(self, crop: np.ndarray) -> np.ndarray:
+        """M-Seg on a face crop (S, S, 3) uint8: the mask as it sees it, (S, S) uint8 of 0 and 255."""
+        model = self.model(DEFAULT_SEGMENTER)
+        x = to_tensor(resize(crop, (model.size, model.size))).to(self.device)
+        probability = model(x)
+        # Enlarged before it is cut at one half: the edge is then smooth at the crop's own size.
+        probability = F.interpolate(probability, size=crop.shape[:2], mode="bilinear", align_corners=False)
+        return clean(np.where(probability[0, 0].float().cpu().numpy() > 0.5, 255, 0).astype(np.uint8))
+
+    @torch.inference_mode()
+    def fill(self, name: str, crop: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """The remover `name` on a face crop (S, S, 3) uint8 and its mask (S, S) uint8: (S, S, 3) uint8.
+
+        Only the masked pixels of the result are meant to be used: a model of another size has resampled the rest.
+        """
+        model = self.model(name)
+        side = len(crop)
+        # Every pixel of the model's crop that the mask touches is hole, or fabric would show at its edge.
+        hole = resize(mask, (model.size, model.size)) > 0
+        x = to_tensor(resize(crop, (model.size, model.size))).to(self.device)
+        filled = model(x, mask_to_tensor(np.where(hole, 255, 0).astype(np.uint8)).to(self.device))
+        return resize(to_image(filled), (side, side))
 
     def segment(self, photo: np.ndarray, aligned: bool = False) -> np.ndarray:
         """The masks of all faces together: (H, W) uint8, 255 = covered, grown by a small margin. All 0: none found."""
-        size = MODELS[DEFAULT_SEGMENTER].size
         found = np.zeros(photo.shape[:2], np.uint8)
         for face in self.find(photo, aligned):
-            crop_mask = clean(np.where(self.probability(align(photo, face, size)) > 0.5, 255, 0).astype(np.uint8))
+            crop_mask = self.find_mask(align(photo, face, CROP))
             if not is_empty(crop_mask):
-                crop_mask = grow(crop_mask, round(MARGIN * size))
+                crop_mask = grow(crop_mask, round(MARGIN * CROP))
                 found |= mask_to_photo(crop_mask, face, photo.shape[:2])
         return found
 
@@ -93,16 +113,8 @@ class Unmasker:
             mask = np.where(mask > 127, 255, 0).astype(np.uint8)
         results = {name: photo for name in models}
         for face in self.find(photo, aligned):
+            crop, crop_mask = align(photo, face, CROP), align_mask(mask, face, CROP, threshold=0)
             for name in models:
-                filled = self._fill(name, photo, face, mask)
+                filled = self.fill(name, crop, crop_mask)
                 results[name] = paste_back(results[name], face, filled, mask, FEATHER * face.side)
         return results
-
-    @torch.inference_mode()
-    def _fill(self, name: str, photo: np.ndarray, face: Face, mask: np.ndarray) -> np.ndarray:
-        """One model on one face: the filled crop (S, S, 3) uint8."""
-        size = MODELS[name].size
-        crop = to_tensor(align(photo, face, size)).to(self.device)
-        # Every crop pixel that the mask touches is hole, or fabric would show at its edge.
-        hole = mask_to_tensor(align_mask(mask, face, size, threshold=0)).to(self.device)
-        return to_image(self.model(name)(crop, hole))

@@ -1,7 +1,7 @@
 """From a model's name to its weights: argument, UNMASK_WEIGHTS folder, checkpoints/, then the Hub.
 
 A released file is one `.safetensors` (fp16) whose metadata holds, under the key "unmask", a JSON object with
-`name`, `config` (the builder's arguments) and `trained` (how it was made). `checkpoints/sha256.json` holds the
+`name`, `config` (the builder's arguments), `size` (the crop's side in training, px) and `trained` (how it was made). `checkpoints/sha256.json` holds the
 hash of every released file: what comes from checkpoints/ or the Hub must match it.
 """
 
@@ -82,7 +82,7 @@ def sha256(path: Path) -> str:
 
 
 def read_metadata(path: Path) -> dict:
-    """The JSON object under "unmask": name, config, trained. Raises WeightsError for a file that is not ours."""
+    """The JSON object under "unmask": name, config, size, trained. Raises WeightsError for a file that is not ours."""
     try:
         with safe_open(path, framework="pt") as file:
             return json.loads((file.metadata() or {})["unmask"])
@@ -106,24 +106,28 @@ def count_parameters(path: Path) -> int:
     )
 
 
-def save(path: Path, name: str, model: nn.Module, config: dict, trained: dict) -> None:
+def save(path: Path, name: str, model: nn.Module, config: dict, size: int, trained: dict) -> None:
     """Write a release: kernels in fp16, vectors (biases, norms) as they are, config and provenance in the metadata."""
     tensors = {
         key: (value.half() if value.ndim > 1 else value).detach().cpu().contiguous()
         for key, value in model.state_dict().items()
     }
+    about = json.dumps({"name": name, "config": config, "size": size, "trained": trained})
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, {"unmask": json.dumps({"name": name, "config": config, "trained": trained})})
+    save_file(tensors, path, {"unmask": about})
 
 
 def load(name: str, path: str | Path | None = None, device: str | torch.device = "cpu") -> nn.Module:
-    """The model `name` with its weights, float32, channels_last, in eval mode.
+    """The model `name` with its weights, float32, channels_last, in eval mode; its attribute `size` is the side of
+    the crops it works on, in px.
 
     Raises WeightsError when the file is missing, damaged, another model's, or does not fit: never a partial load.
     """
     info = MODELS[name]
     if info.kind == "classical":
-        return info.build().eval()
+        model = info.build()
+        model.size = info.size
+        return model.eval()
     path = find(name, path)
     metadata = read_metadata(path)
     if metadata.get("name") != name:
@@ -134,6 +138,7 @@ def load(name: str, path: str | Path | None = None, device: str | torch.device =
             state = {key: file.get_tensor(key) for key in file.keys()}
         state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
         model.load_state_dict(state, strict=True)
+        model.size = int(metadata["size"])
     except (SafetensorError, RuntimeError, TypeError, KeyError) as error:
         raise WeightsError(f"{path} does not fit {name}; fetch it again or train it anew.") from error
     return model.to(device, memory_format=torch.channels_last).eval()

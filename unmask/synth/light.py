@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from unmask.synth.geometry import BRIDGE, CHIN, NOSE_TIP, FaceFrame
+from unmask.synth.geometry import BRIDGE, CHIN, NOSE_TIP, SIDES, FaceFrame
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
@@ -17,6 +17,7 @@ class Light:
     level: float  # brightness of the light
     tint: np.ndarray  # (3,) colour of the light, mean about 1
     colourless: bool  # a black-and-white photo
+    skin: float  # luma of the skin midway between the eyes, 0..1
     slope: np.ndarray  # (2,) change of log brightness per unit along the frame's x and y
     direction: np.ndarray  # (3,) towards the light: x, y in the frame, z towards the camera
 
@@ -69,13 +70,45 @@ def estimate_light(photo, frame: FaceFrame, rng) -> Light:
     saturation = float((skin.max() - skin.min()) / max(skin.max(), 0.02))
     colourless = saturation < 0.035
     usual = np.array([1.2, 0.96, 0.82])  # skin under white light, divided by its luma
-    tint = np.ones(3) if colourless else np.clip((skin / max(float(skin @ LUMA), 0.02) / usual) ** 0.6, 0.7, 1.35)
-    tint = tint / float(tint @ LUMA)
+    if colourless:
+        tint = np.ones(3)
+    else:
+        tint = np.clip((skin / max(float(skin @ LUMA), 0.02) / usual) ** 0.6, 0.7, 1.35)
+        tint /= float(tint @ LUMA)
 
     # On a round head of radius 70, brightness changes across the face as the light's direction says.
     x, y = 75 * slope + rng.normal(0, 0.1, 2)
     direction = np.array([np.clip(x, -0.8, 0.8), np.clip(y - 0.3, -0.9, 0.2), 0.75])
-    return Light(float(level), tint.astype(np.float32), colourless, slope, direction / np.linalg.norm(direction))
+    direction /= np.linalg.norm(direction)
+    return Light(float(level), tint.astype(np.float32), colourless, bright, slope, direction)
+
+
+def hair_in_front(part, surface, light):
+    """Dark hair that falls over the face's sides, and so over a mask: (h, w) float32 in [0, 1], or None.
+
+    part: the canvas's piece of the photo. Only long hair counts, dark both inside the face's oval beside the cheek and
+    outside of it, so that neither a beard nor a dark background is taken for it.
+    """
+    u, v = surface.u, surface.v
+    luma = cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_RGB2GRAY) * np.float32(1 / 255)
+    canvas = surface.canvas
+    skin = np.float32(light.skin) * np.exp(
+        np.float32(light.slope[0]) * canvas.x + np.float32(light.slope[1]) * canvas.y
+    )
+    dark = np.clip((np.float32(0.6) - luma / skin) * np.float32(1 / 0.14) + np.float32(0.5), 0, 1)
+    height = (v > 0) & (v < np.float32(0.45))
+    in_front = None
+    for side in SIDES:
+        across = u * np.float32(side)
+        cheek = height & (across > np.float32(0.78)) & (across < np.float32(0.94))
+        beyond = height & (across > np.float32(1.0)) & (across < np.float32(1.15))
+        if not (cheek.any() and beyond.any()) or dark[cheek].mean() < 0.35 or dark[beyond].mean() < 0.7:
+            continue
+        # Close the gaps between strands, which no mask shows through in specks.
+        thick = np.clip(1.8 * canvas.blur(dark, 1.2) - np.float32(0.4), 0, 1)
+        hair = thick * np.clip((across - np.float32(0.6)) * np.float32(1 / 0.14), 0, 1)
+        in_front = hair if in_front is None else np.maximum(in_front, hair)
+    return in_front
 
 
 def estimate_camera(photo, frame: FaceFrame) -> Camera:

@@ -29,7 +29,7 @@ def draw_color(rng, kind):
     """A main colour, (3,) float RGB in 0..1."""
     choices, weights = zip(*_COLOURS[kind], strict=True)
     choice = choices[rng.choice(len(choices), p=np.array(weights) / sum(weights))]
-    hue, saturation, value = choice or (rng.random(), (0.15, 0.95), (0.2, 0.97))
+    hue, saturation, value = choice or (rng.random(), (0.1, 0.88), (0.2, 0.96))
     hue += rng.normal(0, 0.02)
     return np.array(colorsys.hsv_to_rgb(hue % 1, rng.uniform(*saturation), rng.uniform(*value)))
 
@@ -154,7 +154,7 @@ def _floral(rng, main, palette, scale):
             tile.blob(x + 0.7 * grow * np.cos(angle), y + 0.7 * grow * np.sin(angle), 0.62 * grow, 0.42 * grow, angle, colour, 8)
         tile.blob(x, y, 0.33 * grow, colour=palette[-1], sides=8)
 
-    _scatter(rng, tile, int(np.clip(700 / size**2, 9, 25)), flower)
+    _scatter(rng, tile, int(np.clip(500 / size**2, 7, 16)), flower)
     return tile
 
 
@@ -348,7 +348,7 @@ def draw_pattern(rng, kind):
 
 
 def paint_tile(rng, pattern, main, scale):
-    """The cloth's own colours: (tile (h, w, 3) uint8, tile pixels per unit). main: (3,) RGB in 0..1."""
+    """The cloth's own colours: a tile (h, w, 3) uint8 that repeats, `scale` pixels per unit. main: (3,) RGB in 0..1."""
     palette = draw_palette(rng, main)
     tile = DRAWERS[pattern](rng, np.asarray(main, dtype=np.float64), palette, scale)
-    return tile.pixels, scale
+    return tile.pixels

@@ -97,10 +97,11 @@ class Card:
     box: gr.Column
     slider: gr.ImageSlider
     note: gr.HTML
-    download: gr.DownloadButton
+    download: gr.Button
 
     def components(self) -> list:
-        return [self.box, self.slider, self.note, self.download]
+        """Those that a run changes."""
+        return [self.box, self.slider, self.note]
 
 
 def build_cards(slider_label: str) -> dict[str, Card]:
@@ -113,15 +114,15 @@ def build_cards(slider_label: str) -> dict[str, Card]:
                 slider = gr.ImageSlider(
                     label=slider_label,
                     show_label=False,
-                    type="numpy",
                     format="png",  # the default, lossy WebP, would put its own artefacts beside the networks'
                     interactive=False,
                     max_height=440,
+                    slider_position=12,  # shows the result, and that there is something beside it
                     buttons=["fullscreen"],
                     elem_classes="before-after",
                 )
                 note = gr.HTML()
-                download = gr.DownloadButton("Download at full size", size="sm")
+                download = gr.Button("Download at full size", size="sm")
             cards[name] = Card(box, slider, note, download)
     return cards
 
@@ -131,29 +132,30 @@ def _card_head(info: ModelInfo) -> str:
     return f'<div class="card-head"><h3>{title}</h3><p>{idea}</p><p class="paper">{paper}, {info.year}</p></div>'
 
 
-def waiting(cards: dict[str, Card], chosen: list[str]) -> dict:
-    """Updates that show the chosen models' cards, empty, and hide the others."""
+def waiting(cards: dict[str, Card], chosen: list[str], before: str | None = None) -> dict:
+    """Updates that show the chosen models' cards and hide the others. before: file of what is shown meanwhile."""
     updates = {}
     for name, card in cards.items():
-        updates |= {
-            card.box: gr.update(visible=name in chosen),
-            card.slider: None,
-            card.note: '<p class="card-note waiting">Waiting for its turn …</p>' if name in chosen else "",
-            card.download: None,
-        }
+        updates[card.box] = gr.update(visible=name in chosen)
+        updates[card.slider] = (before, before) if name in chosen else None
+        updates[card.note] = '<p class="card-note waiting">Waiting for its turn …</p>'
     return updates
 
 
-def finished(card: Card, name: str, before: np.ndarray, after: np.ndarray, milliseconds: int) -> dict:
-    """Updates that put a model's result on its card; the download has the photo's full size."""
-    note = f'<p class="card-note"><b>{INVENTION}</b> <span class="time">{milliseconds} ms</span></p>'
-    return {
-        card.slider: (to_show(before), to_show(after)),
-        card.note: note,
-        card.download: cached_png(card.download, after, f"unmask-{name}.png", NOTICE),
-    }
+def finished(card: Card, before: str, after: np.ndarray, milliseconds: int) -> dict:
+    """Updates that put a model's result on its card, beside the file `before`."""
+    note = f'<p class="card-note invention">{INVENTION}</p><p class="card-note time">Took {milliseconds} ms</p>'
+    return {card.slider: (before, to_show(after)), card.note: note}
 
 
 def failed(card: Card, error: Exception) -> dict:
     """Updates that put the reason where the result would be."""
     return {card.slider: None, card.note: f'<p class="card-note failed">{html.escape(str(error))}</p>'}
+
+
+def download_through(file: gr.DownloadButton) -> str:
+    """JavaScript that clicks a hidden download button, once it holds the file.
+
+    A visible one hands out what it held before the click, so that every file would have to be written in advance.
+    """
+    return f"() => document.querySelector('#{file.elem_id}').click()"

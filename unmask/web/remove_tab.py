@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import gradio as gr
 import numpy as np
 
 from unmask import PhotoError, Unmasker, read_photo
 from unmask.faces import Face, align, align_mask, mask_to_photo
+from unmask.image import NOTICE
 from unmask.masks import MASK_COLOR, check_mask, editor_value, grow, is_empty, mask_from_editor, read_mask, share
 from unmask.models import DEFAULT_MODELS, MODELS, list_removers
 from unmask.web.parts import (
@@ -17,11 +19,13 @@ from unmask.web.parts import (
     VISIBLE_ERRORS,
     build_cards,
     cached_png,
+    download_through,
     example_files,
     failed,
     finished,
     model_choices,
     photo_input,
+    plain_errors,
     status,
     step_title,
     timed,
@@ -37,6 +41,11 @@ BRUSH_COLOR = ("#{:02x}{:02x}{:02x}".format(*MASK_COLOR), 0.6)
 MASK_HINT = "The mask is found by itself, and shown here for you to correct."
 RUN_HINT = "The chosen models run as soon as there is a photo."
 NO_PHOTO = "There is no photo here (any more): give one, or click an example."
+# The first result is under the fold: when it begins to appear, it comes into view without a scroll of the visitor's.
+SCROLL_TO_RESULTS = """
+() => document.querySelector("#run-status .first")
+  && setTimeout(() => document.querySelector("#results").scrollIntoView({behavior: "smooth", block: "nearest"}), 300)
+"""
 EMPTY_BENCH = """
 <div class="empty-bench">
   <svg viewBox="0 0 64 64" width="64" height="64" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true">
@@ -59,6 +68,7 @@ class Visit:
     face: Face
     found: np.ndarray  # (H, W) uint8: the mask that was found
     mask: np.ndarray  # (H, W) uint8: the mask last put into the editor
+    ran: np.ndarray | None = None  # (H, W) uint8: the mask that the shown results were made with
 
     def in_editor(self) -> np.ndarray:
         """The mask on the editor's square working copy."""
@@ -139,10 +149,11 @@ def build(unmasker: Unmasker) -> None:
                 model_choices(), value=list(DEFAULT_MODELS), label="Models", elem_classes="models"
             )
             run_button = gr.Button("Remove the mask", variant="primary", elem_id="run")
-            run_status = gr.HTML(status(RUN_HINT))
+            run_status = gr.HTML(status(RUN_HINT), elem_id="run-status")
             gr.HTML(HOW_TO)
     with gr.Column(elem_id="results"):
         cards = build_cards("Drag the line: before and after")
+        result_file = gr.DownloadButton(visible="hidden", elem_id="result-file")
 
     def show(new: Visit, text: str | None = None, tone: str = "done") -> dict:
         """Updates that put a visit's mask into the editor, and say how much it covers."""
@@ -180,15 +191,17 @@ def build(unmasker: Unmasker) -> None:
             gr.Warning(str(error))
             yield {run_status: status(str(error), "warn")}
             return
-        yield waiting(cards, names)
+        before = cached_png(next(iter(cards.values())).slider, to_show(now.photo), "photo.png")
+        yield {visit: replace(now, ran=now.mask)} | waiting(cards, names, before)
         for count, name in enumerate(names, 1):
-            yield {run_status: status(f"{MODELS[name].title} is painting: {count} of {len(names)} …", "busy")}
+            tone = "busy first" if count == 1 else "busy"
+            yield {run_status: status(f"{MODELS[name].title} is painting: {count} of {len(names)} …", tone)}
             try:
                 results, milliseconds = timed(unmasker.remove, now.photo, now.mask, [name])
             except VISIBLE_ERRORS as error:
                 yield failed(cards[name], error)
             else:
-                yield finished(cards[name], name, now.photo, results[name], milliseconds)
+                yield finished(cards[name], before, results[name], milliseconds)
         yield {run_status: status("Done: drag the line in a picture to compare.", "done")}
 
     def run_again(old: Visit | None, value: dict | None, names: list[str]) -> Iterator[dict]:
@@ -221,6 +234,15 @@ def build(unmasker: Unmasker) -> None:
             return None
         return cached_png(mask_file, old.edited(value).mask, "unmask-mask.png")
 
+    def save_result(name: str, old: Visit | None) -> str | None:
+        """One model's result in the photo's size. Made anew: keeping all of them would cost more than a second run."""
+        if old is None or old.ran is None:
+            gr.Warning(NO_PHOTO)
+            return None
+        with plain_errors():
+            result = unmasker.remove(old.photo, old.ran, [name])[name]
+        return cached_png(result_file, result, f"unmask-{name}.png", NOTICE)
+
     def start_over() -> dict:
         """Forget the photo and all that came from it."""
         return {
@@ -242,7 +264,7 @@ def build(unmasker: Unmasker) -> None:
     photo.input(**new_photo)
     examples.load_input_event.then(**new_photo)
     photo.clear(start_over, None, [visit, editor, workbench, empty_bench, mask_status, run_status, *card_parts], **PRIVATE)
-    run_button.click(run_again, [visit, editor, chosen], [run_status, *card_parts], **HEAVY)
+    run_button.click(run_again, [visit, editor, chosen], [visit, run_status, *card_parts], **HEAVY)
 
     mask_outputs = [visit, editor, mask_status]
     for button, change in (
@@ -258,7 +280,11 @@ def build(unmasker: Unmasker) -> None:
         mask_outputs,
         **PRIVATE,
     )
-    # A download button hands out the file it already has: a hidden one is filled first, then clicked.
     download_button.click(save_mask, [visit, editor], mask_file, **PRIVATE).success(
-        js="() => document.querySelector('#mask-file').click()", api_visibility="private"
+        js=download_through(mask_file), api_visibility="private"
     )
+    for name, card in cards.items():
+        card.download.click(partial(save_result, name), visit, result_file, **HEAVY).success(
+            js=download_through(result_file), api_visibility="private"
+        )
+    run_status.change(js=SCROLL_TO_RESULTS, api_visibility="private")

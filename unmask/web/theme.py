@@ -91,6 +91,8 @@ def build_theme() -> gr.themes.Base:
         button_secondary_text_color="*neutral_700",
         button_secondary_text_color_dark="*neutral_100",
         button_large_text_weight="600",
+        button_border_width="1px",
+        button_border_width_dark="1px",
         checkbox_label_background_fill="white",
         checkbox_label_background_fill_dark="*neutral_800",
         checkbox_background_color_selected="*primary_600",
@@ -151,7 +153,8 @@ CSS = """
 .masthead p { margin: 2px 0 0; color: var(--soft); font-size: 1rem; }
 .colophon { border-top: 1px solid var(--line); margin-top: 20px; padding: 14px 0 2px; text-align: center; }
 .colophon p { margin: 2px 0; font-size: 0.875rem; color: var(--soft); }
-.tabitem { padding: 18px 0 0 !important; }
+.tabitem { padding: 4px 0 0 !important; }
+footer .divider { display: none; }
 .tab-container button { font-size: 1rem; font-weight: 600; }
 
 /* The three steps */
@@ -188,38 +191,46 @@ CSS = """
 #editor [aria-label="Clear canvas"], #editor [aria-label="Color"], #editor .layer-wrap { display: none; }
 #editor { border-color: var(--line); }
 .toolbar { display: grid !important; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); gap: 8px !important; }
-.toolbar button { width: 100%; border: 1px solid var(--line); white-space: nowrap; }
+.toolbar button { width: 100%; white-space: nowrap; }
 .toolbar .hidden { display: none; }
 
 /* Results */
 #results { margin-top: 4px; scroll-margin: 12px; }
-.cards { display: grid !important; grid-template-columns: repeat(auto-fit, minmax(min(100%, 280px), 1fr)); gap: 20px !important; }
+.cards {
+  display: grid !important; gap: 20px !important;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 280px), 1fr));
+}
+/* A card's four rows (text, pictures, note, button) share their heights with the neighbours' */
 .card {
+  display: grid !important; grid-row: span 4; grid-template-rows: subgrid; row-gap: 12px !important;
   background: var(--panel); border: 1px solid var(--line); border-radius: 16px; padding: 16px !important;
-  gap: 12px !important; max-width: 560px; min-width: 0 !important;
+  max-width: 560px; min-width: 0 !important;
 }
-.card-head { display: grid; gap: 4px; align-content: start; min-height: 7.6em; }
-.card-head h3 { margin: 0 !important; font-size: 1.125rem !important; }
-.card-head p { margin: 0 !important; font-size: 0.9375rem; line-height: 1.4; }
-.card-head .paper { font-size: 0.8125rem; color: var(--soft); }
-.card-note {
-  display: flex; flex-wrap: wrap; justify-content: space-between; gap: 4px 12px; margin: 0 !important;
-  font-size: 0.875rem; line-height: 1.4; border-radius: 8px; padding: 8px 12px;
-  background: var(--warn-ground); color: var(--warn-text);
+.card.hide, .card > .wrap { display: none !important; }
+.card-head h3 { margin: 0 0 4px !important; font-size: 1.125rem !important; }
+.card-head p { margin: 0 0 4px !important; font-size: 0.9375rem; line-height: 1.4; }
+.card-head .paper { font-size: 0.8125rem; color: var(--soft); margin: 0 !important; }
+.card-note { margin: 0 !important; font-size: 0.8125rem; line-height: 1.4; color: var(--soft); }
+.card-note.invention, .card-note.failed {
+  background: var(--warn-ground); color: var(--warn-text); border-radius: 8px; padding: 7px 12px; font-weight: 600;
 }
-.card-note b { color: inherit; }
-.card-note .time { font-variant-numeric: tabular-nums; }
-.card-note.waiting { background: none; color: var(--soft); }
-.card .before-after { border: 0; min-height: 200px; }
-.card button.sm { border: 1px solid var(--line); }
-.card:has(.waiting) button.sm, .card:has(.failed) button.sm { visibility: hidden; }
+.card-note.time { margin-top: 8px !important; font-variant-numeric: tabular-nums; }
+.card .before-after { border: 0; border-radius: 8px; min-height: 160px; }
+.card:has(.waiting) .before-after { opacity: 0.55; }
+.card:has(.waiting) button.sm, .card:has(.failed) button.sm, .truth-results button.sm { visibility: hidden; }
+.truth-results .card { grid-row: span 3; }
+.truth-results button.sm { display: none; }
 
 /* Scores */
 .bench { gap: 14px !important; }
 #masked-preview { border: 0; }
 #masked-preview img { width: 100%; border-radius: 12px; }
 .scores { background: var(--panel); border: 1px solid var(--line); border-radius: 16px; padding: 6px 8px; }
-.scores table { width: 100%; border-collapse: collapse; margin: 0; border: 0; font-variant-numeric: tabular-nums; }
+.scores table, .scores thead, .scores tr { border: 0 !important; }
+.scores table {
+  width: 100%; border-collapse: separate; border-spacing: 0; margin: 0;
+  font-variant-numeric: tabular-nums;
+}
 .scores th, .scores td { padding: 8px 12px; text-align: right; border: 0; border-top: 1px solid var(--line); }
 .scores thead th { border-top: 0; color: var(--soft); font-size: 0.875rem; font-weight: 600; }
 .scores th:first-child { text-align: left; }
@@ -228,11 +239,20 @@ CSS = """
 #scores .how-to { margin-top: 10px !important; }
 
 @media (max-width: 640px) {
-  .gradio-container .app { padding: 14px 14px 8px !important; }
+  .gradio-container .main.app { padding: 12px 12px 8px !important; }
   .masthead { gap: 12px; align-items: flex-start; }
-  .masthead p { font-size: 0.9375rem; }
-  .card-head { min-height: 0; }
+  .masthead p { font-size: 0.9375rem; line-height: 1.4; }
+  .tab-container button { font-size: 0.875rem; padding: 0 8px; }
+  .step, .card { padding: 12px !important; }
   .empty-bench { min-height: 150px; }
+  #editor { height: 380px !important; }
   .toolbar { grid-template-columns: 1fr 1fr; }
+  .scores thead { display: none; }
+  .scores tr { display: grid; grid-template-columns: 1fr 1fr; gap: 2px 8px; padding: 10px 4px; }
+  .scores tr + tr { border-top: 1px solid var(--line) !important; }
+  .scores th, .scores td { border: 0 !important; padding: 4px 8px; }
+  .scores tbody th { grid-column: 1 / -1; }
+  .scores td { display: flex; justify-content: space-between; gap: 8px; }
+  .scores td::before { content: attr(data-label); color: var(--soft); font-weight: 400; }
 }
 """

@@ -17,9 +17,9 @@ from unmask.synth import KINDS, MEAN_LANDMARKS, PATTERNS, WEARS, MaskedFace, put
 from unmask.web.parts import (
     FORGET_AFTER,
     HEAVY,
-    PRIVATE,
     VISIBLE_ERRORS,
     build_cards,
+    cached_png,
     example_files,
     failed,
     finished,
@@ -159,13 +159,15 @@ def build(unmasker: Unmasker) -> None:
                     down = gr.Slider(-25, 25, 0, step=0.5, label="Up or down, %", min_width=140)
         with gr.Column(scale=4, min_width=250, elem_classes="step"):
             gr.HTML(step_title(3, "Measure"))
-            source = gr.Radio([TRUE_MASK, FOUND_MASK], value=TRUE_MASK, label="The models are given", elem_classes="models")
+            source = gr.Radio(
+                [TRUE_MASK, FOUND_MASK], value=TRUE_MASK, label="The models are given", elem_classes="models"
+            )
             chosen = gr.CheckboxGroup(
                 model_choices(), value=list(DEFAULT_MODELS), label="Models", elem_classes="models"
             )
             run_status = gr.HTML(status(RUN_HINT))
     table = gr.HTML(visible=False, elem_id="scores")
-    with gr.Column(elem_classes="results"):
+    with gr.Column(elem_classes="truth-results"):
         cards = build_cards("Drag the line: the truth and the result")
 
     controls = [kind, wear, pattern, size, right, down, tilt, source, chosen]
@@ -200,10 +202,12 @@ def build(unmasker: Unmasker) -> None:
         choice = {key: None if value == ANY else value for key, value in choice.items()}
         masked = put_mask_on(crop, place_landmarks(size, right, down, tilt), np.random.default_rng(number), **choice)
         names = [name for name in list_removers() if name in names]
-        yield {preview: gr.update(value=masked.image, visible=True)} | waiting(cards, names)
-        yield from score(crop, masked, source, names)
+        before = cached_png(preview, crop, "truth.png")
+        yield {preview: gr.update(value=masked.image, visible=True)} | waiting(cards, names, before)
+        yield from score(crop, before, masked, source, names)
 
-    def score(crop: np.ndarray, masked: MaskedFace, source: str, names: list[str]) -> Iterator[dict]:
+    def score(crop: np.ndarray, before: str, masked: MaskedFace, source: str, names: list[str]) -> Iterator[dict]:
+        """Run the models on a masked face whose truth is `crop`; before: the file of that truth."""
         try:
             given = masked.mask if source == TRUE_MASK else unmasker.segment(masked.image)
         except VISIBLE_ERRORS as error:
@@ -224,7 +228,7 @@ def build(unmasker: Unmasker) -> None:
                 continue
             rows.append(Scores.of(title, crop, results[name], masked.mask, milliseconds))
             done = scores_table(untouched, rows) + SCORES_NOTE
-            yield finished(cards[name], name, crop, results[name], milliseconds) | {
+            yield finished(cards[name], before, results[name], milliseconds) | {
                 table: gr.update(value=done, visible=True)
             }
         worn = f"{masked.kind}, {masked.wear}, {masked.pattern}"

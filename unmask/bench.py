@@ -1,0 +1,64 @@
+"""How long one face takes on this machine: every network, and what a visitor waits for."""
+
+import platform
+import statistics
+import time
+
+import numpy as np
+import torch
+
+from unmask import weights
+from unmask.models import DEFAULT_MODELS, MODELS, describe
+from unmask.pipeline import Unmasker
+
+
+def milliseconds(function, repeats: int) -> float:
+    """Median time of a call after one to warm up."""
+    function()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        times.append(1000 * (time.perf_counter() - start))
+    return statistics.median(times)
+
+
+def bench(device: str = "auto", repeats: int = 15) -> str:
+    """Time every model with weights on one 256 px face; returns the table as Markdown.
+
+    The last row is the demo's way: find the mask, then the three default models, from array to array.
+    """
+    unmasker = Unmasker(device)
+    rng = np.random.default_rng(0)
+    photo = rng.integers(0, 256, (256, 256, 3), np.uint8)
+    mask = np.zeros((256, 256), np.uint8)
+    mask[130:230, 60:196] = 255
+    lines = [
+        f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, "
+        f"{unmasker.device}, torch {torch.__version__}",
+        "",
+        "| model | parameters (M) | ms |",
+        "|---|---|---|",
+    ]
+    usable = []
+    for name, info in MODELS.items():
+        try:
+            unmasker.model(name)
+        except weights.WeightsError:
+            continue
+        usable.append(name)
+        if info.kind == "segmenter":
+            took = milliseconds(lambda: unmasker.segment(photo), repeats)
+        else:
+            took = milliseconds(lambda name=name: unmasker.remove(photo, mask, [name]), repeats)
+        lines.append(f"| {info.title} | {describe(name)['parameters'] / 1e6:.2f} | {took:.0f} |")
+    defaults = [name for name in DEFAULT_MODELS if name in usable]
+    if "mseg" in usable and defaults:
+
+        def visit() -> None:
+            unmasker.segment(photo)
+            unmasker.remove(photo, mask, defaults)
+
+        titles = ", ".join(MODELS[name].title for name in defaults)
+        lines.append(f"| mask, then {titles} | | {milliseconds(visit, repeats):.0f} |")
+    return "\n".join(lines)
