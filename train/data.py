@@ -95,14 +95,19 @@ def load_faces(data: Path, split: str, cache: Path, limit: int | None = None) ->
     return Faces(names, np.load(path, mmap_mode="c"), landmarks, rows)
 
 
+def _part(path: Path) -> Path:
+    """Where this process writes a file until it is whole: two trainings may make the same one at a time."""
+    return path.with_suffix(f".{os.getpid()}.part")
+
+
 def _new_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """A uint8 .npy on disk that does not bear its final name until it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return np.lib.format.open_memmap(path.with_suffix(".part"), mode="w+", dtype=np.uint8, shape=shape)
+    return np.lib.format.open_memmap(_part(path), mode="w+", dtype=np.uint8, shape=shape)
 
 
 def _publish(path: Path) -> None:
-    path.with_suffix(".part").rename(path)
+    _part(path).rename(path)
 
 
 def _draw_range(photos_path: str, landmarks: np.ndarray, variant: int, seed: int, start: int, stop: int, out: str):
@@ -127,7 +132,7 @@ def draw_pairs(faces: Faces, cache: Path, variants: int, seed: int, workers: int
     if not path.exists():
         count = len(faces.names)
         _new_array(path, (variants * count, SIDE, SIDE, 4)).flush()
-        part = str(path.with_suffix(".part"))
+        part = str(_part(path))
         jobs = [(v, s, min(s + 64, count)) for v in range(variants) for s in range(0, count, 64)]
         with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
             futures = [
@@ -237,7 +242,7 @@ class Batches:
     def _warp(self, x: Tensor, warp: float, rng: torch.Generator) -> Tensor:
         """Rotate up to 30 degrees, scale by 0.6 to 1.5, shift by up to a fifth, all times `warp`, at random."""
         n = len(x)
-        draw = lambda: 2 * torch.rand(n, generator=rng) - 1  # noqa: E731
+        draw = lambda: 2 * torch.rand(n, generator=rng) - 1
         angle, zoom = warp * 0.52 * draw() * draw().abs(), torch.exp(warp * 0.45 * draw())
         theta = torch.stack(
             [

@@ -94,7 +94,7 @@ def _write_csv(path: Path, rows: list[dict]) -> None:
 
 def table(rows: list[dict], models: list[str], holes: str) -> str:
     """Means over faces as Markdown, one table for the segmenter and one for the removers."""
-    mean = lambda name, key: float(np.mean([row[key] for row in rows if row["model"] == name]))  # noqa: E731
+    mean = lambda name, key: float(np.mean([row[key] for row in rows if row["model"] == name]))
     lines: list[str] = []
     if "mseg" in models:
         own = [row for row in rows if row["model"] == "mseg"]

@@ -1,4 +1,4 @@
-"""The command line: python -m unmask remove | mask | faces | models | serve.
+"""The command line: python -m unmask remove | mask | faces | models | bench | serve.
 
 Exit status: 0 when every file was written, 1 when some could not be (each named with its reason on standard
 error, the others written all the same), 2 for a wrong call.
@@ -65,6 +65,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     added = add(models, "List the models.")
     added.add_argument("--json", action="store_true", help="all that is known of each, as a JSON list")
+
+    added = add(bench, "Time every model on this machine.")
+    added.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
 
     added = add(serve, "Open the web demo.")
     added.add_argument("--host", default="127.0.0.1", help="0.0.0.0 to be seen from other machines")
@@ -156,6 +159,13 @@ def models(args: argparse.Namespace) -> int:
     widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
     for line in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    return 0
+
+
+def bench(args: argparse.Namespace) -> int:
+    from unmask.bench import bench as measure
+
+    print(measure(args.device))
     return 0
 
 

@@ -18,7 +18,7 @@ class ModelInfo:
 
     name: str
     title: str
-    kind: str  # "segmenter": crop -> mask probability; "remover": crop, mask -> crop; "classical": a remover, no weights
+    kind: str  # "segmenter": crop -> mask probability; "remover": crop and mask -> crop; "classical": without weights
     paper: str
     year: int
     idea: str  # one sentence for a visitor
@@ -98,7 +98,7 @@ def list_removers() -> list[str]:
 
 
 def describe(name: str) -> dict:
-    """The registry's row as plain types, with `parameters`, `weights` (path or None) and `sha256` of what is on disk."""
+    """The registry's row as plain types, with `parameters`, `weights` (path or None) and `sha256` of the file."""
     from unmask import weights
 
     info = MODELS[name]

@@ -1,4 +1,4 @@
-"""GANMasker's second stage, FU-Net: from a masked face and its mask to the face (Mahmoud and Kang, Sensors 2023, 3.2)"""
+"""FU-Net, GANMasker's second stage: a masked face and its mask to the face (Mahmoud and Kang, Sensors 2023, 3.2)."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""M-Seg, GANMasker's first stage: where is the mask? (Mahmoud and Kang, Sensors 2023, section 3.1, figures 2, 3a)"""
+"""M-Seg, GANMasker's first stage: where is the mask? (Mahmoud and Kang, Sensors 2023, section 3.1, figures 2, 3a)."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Pix2Pix (Isola et al. 2017) as used by "Unmask Masked Face" (Timmanagoudar and Preethi): one stage, no mask given."""
+"""Pix2Pix (Isola et al. 2017) as used by "Unmask Masked Face" (Timmanagoudar and Preethi): one stage, no mask."""
 
 import torch
 from torch import Tensor, nn

@@ -8,12 +8,13 @@ from unmask.synth.outlines import MaskShape
 
 
 class Canvas:
-    """A box of the photo, its pixels' frame coordinates in units, and drawing on it with fractions of a pixel."""
+    """A box of the photo, its pixels' frame coordinates in units, and drawing finer than a pixel."""
 
     def __init__(self, frame: FaceFrame, box):
         """box: x0, y0, x1, y1 in photo pixels, the end not included."""
         x0, y0, x1, y1 = box
-        self.frame, self.corner, self.shape, self.unit = frame, np.array([x0, y0]), (y1 - y0, x1 - x0), frame.unit
+        self.frame, self.unit = frame, frame.unit
+        self.corner, self.shape = np.array([x0, y0]), (y1 - y0, x1 - x0)
         self.x, self.y = frame.grid(x0, y0, x1, y1)  # (h, w) float32 each
 
     def pixels(self, points):
@@ -29,13 +30,16 @@ class Canvas:
     def spot(self, centre, radius_x, radius_y=None):
         """Coverage of an ellipse: (h, w) float32 in [0, 1]."""
         turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-        return self.stencil(centre + np.column_stack([radius_x * np.cos(turn), (radius_y or radius_x) * np.sin(turn)]))
+        ring = np.column_stack([radius_x * np.cos(turn), (radius_y or radius_x) * np.sin(turn)])
+        return self.stencil(centre + ring)
 
     def lookup(self, at, first, step, table):
         """Linear interpolation of a table sampled at first, first + step, ...: (h, w) float32."""
         column = (at - np.float32(first)) * np.float32(1 / step)
         row = np.asarray(table, dtype=np.float32)[None]
-        return cv2.remap(row, column, np.zeros_like(column), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return cv2.remap(
+            row, column, np.zeros_like(column), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
 
     def blur(self, image, sigma):
         """Gaussian blur, sigma in units."""
@@ -46,9 +50,9 @@ class Canvas:
 class Surface:
     """Where each pixel of a canvas lies on the mask. All (h, w) float32.
 
-    u: across, 0 on the face's midline, -1 and 1 at the head's silhouettes. v: down, 0 and 1 on the top and bottom edge.
-    cloth: coverage in [0, 1]. edge: distance to the nearest edge, units, 0 outside. flank: distance to the nearer side
-    edge along x, units.
+    u: across, 0 on the face's midline, -1 and 1 at the head's silhouettes. v: down, 0 and 1 on the top and
+    bottom edge. cloth: coverage in [0, 1]. edge: distance to the nearest edge, units, 0 outside. flank:
+    distance to the nearer side edge along x, units.
     """
 
     def __init__(self, canvas: Canvas, curves: FaceCurves, shape: MaskShape):
@@ -59,13 +63,11 @@ class Surface:
         across = x - canvas.lookup(y, rows[0], 2.0, middle)
         right, left = (canvas.lookup(y, rows[0], 2.0, half[side]) for side in (RIGHT, LEFT))
         self.u = across / np.where(across > 0, right, left)
-        top, bottom = (
-            canvas.lookup(x, columns[0], 2.0, np.interp(columns, *_ordered(edge, 0))) for edge in (shape.top, shape.bottom)
-        )
+        top, bottom = (np.interp(columns, *_ordered(edge, 0)) for edge in (shape.top, shape.bottom))
+        top, bottom = (canvas.lookup(x, columns[0], 2.0, edge) for edge in (top, bottom))
         self.v = (y - top) / np.maximum(bottom - top, 4)
-        left, right = (
-            canvas.lookup(y, rows[0], 2.0, np.interp(rows, *_ordered(edge, 1))) for edge in (shape.left, shape.right)
-        )
+        left, right = (np.interp(rows, *_ordered(edge, 1)) for edge in (shape.left, shape.right))
+        left, right = (canvas.lookup(y, rows[0], 2.0, edge) for edge in (left, right))
         self.flank = np.minimum(x - left, right - x)
         self.cloth = canvas.stencil(shape.outline)
         inside = cv2.distanceTransform((self.cloth > 0.5).astype(np.uint8), cv2.DIST_L2, 3)

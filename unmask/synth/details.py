@@ -50,10 +50,10 @@ def _valve(canvas, colours, folds, centre, look):
 
 
 def _nose_wire(canvas, colours, folds, shape, rng, metal):
-    """The strip along the top edge that is bent around the nose; bare metal, or only its bump under the cloth."""
+    """The strip along the top edge, bent around the nose: bare metal, or only its bump under the cloth."""
     top, middle = shape.top, len(shape.top) // 2
     reach = int(len(top) * rng.uniform(0.12, 0.2))
-    curve = top[middle - reach : middle + reach + 1] + [0, rng.uniform(3.5, 6)]
+    curve = top[middle - reach : middle + reach + 1] + np.array([0, rng.uniform(3.5, 6)])
     strip = canvas.stencil(ribbon(curve, rng.uniform(1.6, 3.5)))
     if metal:
         paint(colours, 0.9 * strip, np.full(3, rng.uniform(0.55, 0.85)))
@@ -67,7 +67,8 @@ def _lettering(canvas, colours, centre, rng):
     size = rng.uniform(0.14, 0.24) * canvas.unit
     for k in range(int(rng.integers(1, 4))):
         line = "".join(rng.choice(list("ABCDEFKNMPRSTO0123589 "), int(rng.integers(4, 11))))
-        cv2.putText(text, line, (int(x), int(y + 34 * k * size)), cv2.FONT_HERSHEY_SIMPLEX, size, 255, 1, cv2.LINE_AA)
+        start = (int(x), int(y + 34 * k * size))
+        cv2.putText(text, line, start, cv2.FONT_HERSHEY_SIMPLEX, size, 255, 1, cv2.LINE_AA)
     ink = rng.choice([0.15, 0.4]) + np.array([0, 0, rng.choice([0, 0.3])])
     paint(colours, text.astype(np.float32) * np.float32(rng.uniform(0.3, 0.8) / 255), ink)
 
@@ -86,7 +87,8 @@ def _surgical(surface, curves, shape, colours, folds, main, rng):
     look = rng.random()
     if look < 0.4:  # bound with a strip of another shade, or white
         trim = np.ones(3) * 0.96 if look < 0.15 else np.clip(main * rng.uniform(0.88, 1.12), 0, 1)
-        paint(colours, np.maximum(_band(surface, surface.v * tall, hem), _band(surface, surface.flank, side)), trim)
+        strip = np.maximum(_band(surface, surface.v * tall, hem), _band(surface, surface.flank, side))
+        paint(colours, strip, trim)
     _nose_wire(surface.canvas, colours, folds, shape, rng, metal=False)
 
 
@@ -97,10 +99,10 @@ def _kn95(surface, curves, shape, colours, folds, main, rng):
         paint(colours, 0.12 * bell(surface.edge - np.float32(line), 0.6), accent)
     _nose_wire(canvas, colours, folds, shape, rng, metal=rng.random() < 0.3)
     if rng.random() < 0.12:
-        place = curves.centre + [rng.choice([-1, 1]) * rng.uniform(18, 28), rng.uniform(0, 14)]
+        place = curves.centre + np.array([rng.choice([-1, 1]) * rng.uniform(18, 28), rng.uniform(0, 14)])
         _valve(canvas, colours, folds, place, draw_valve(rng, dark))
     if rng.random() < 0.4:
-        _lettering(canvas, colours, curves.centre + [rng.uniform(-38, 10), rng.uniform(-14, 26)], rng)
+        _lettering(canvas, colours, curves.centre + rng.uniform((-38, -14), (10, 26)), rng)
 
 
 def _n95(surface, curves, shape, colours, folds, main, rng):
@@ -110,10 +112,10 @@ def _n95(surface, curves, shape, colours, folds, main, rng):
     if rng.random() < 0.6:
         _nose_wire(canvas, colours, folds, shape, rng, metal=True)
     if rng.random() < 0.5:
-        place = curves.centre + [rng.choice([0, -24, 24]) + rng.normal(0, 2), rng.uniform(2, 20)]
+        place = curves.centre + np.array([rng.choice([0, -24, 24]) + rng.normal(0, 2), rng.uniform(2, 20)])
         _valve(canvas, colours, folds, place, draw_valve(rng, dark))
     if rng.random() < 0.5:
-        _lettering(canvas, colours, curves.centre + [rng.uniform(-30, 5), rng.uniform(-20, 20)], rng)
+        _lettering(canvas, colours, curves.centre + rng.uniform((-30, -20), (5, 20)), rng)
 
 
 def _cloth(surface, curves, shape, colours, folds, main, rng):
@@ -124,7 +126,7 @@ def _cloth(surface, curves, shape, colours, folds, main, rng):
         folds += 0.5 * _band(surface, surface.edge, hem)
     _stitches(surface, folds, surface.edge, hem, rng.uniform(0.3, 0.8))
     if rng.random() < 0.12:  # a small label near one side
-        place = curves.centre + [rng.choice([-1, 1]) * rng.uniform(30, 44), rng.uniform(5, 25)]
+        place = curves.centre + np.array([rng.choice([-1, 1]) * rng.uniform(30, 44), rng.uniform(5, 25)])
         size = np.array([rng.uniform(4, 9), rng.uniform(2, 4)])
         corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * size
         label = surface.canvas.stencil(place + corners)
@@ -139,7 +141,8 @@ def _neoprene(surface, curves, shape, colours, folds, main, rng):
     if rng.random() < 0.4:  # vents, mostly a pair
         where, height, look = rng.uniform(20, 30), rng.uniform(4, 16), draw_valve(rng, dark)
         for x in (-where, where) if rng.random() < 0.7 else (rng.choice([-where, where]),):
-            _valve(surface.canvas, colours, folds, curves.centre + [x - 12 * curves.yaw, height], look)
+            place = curves.centre + np.array([x - 12 * curves.yaw, height])
+            _valve(surface.canvas, colours, folds, place, look)
 
 
 def _bandana(surface, curves, shape, colours, folds, main, rng):
@@ -147,8 +150,13 @@ def _bandana(surface, curves, shape, colours, folds, main, rng):
 
 
 _DETAILS = {
-    "surgical": _surgical, "kn95": _kn95, "n95": _n95, "cloth": _cloth, "neoprene": _neoprene, "bandana": _bandana,
-}  # fmt: skip
+    "surgical": _surgical,
+    "kn95": _kn95,
+    "n95": _n95,
+    "cloth": _cloth,
+    "neoprene": _neoprene,
+    "bandana": _bandana,
+}
 
 
 def _accent(main):
@@ -157,7 +165,9 @@ def _accent(main):
 
 
 def add(surface, curves, shape, kind, colours, folds, main, rng):
-    folds += 0.8 * np.clip(surface.edge * np.float32(1 / 1.5), 0, 1)  # the cloth's own thickness shows at its edge
+    folds += 0.8 * np.clip(
+        surface.edge * np.float32(1 / 1.5), 0, 1
+    )  # the cloth's thickness shows at its edge
     _DETAILS[kind](surface, curves, shape, colours, folds, main, rng)
 
 
@@ -174,6 +184,8 @@ def straps(canvas, shape, main, kind, rng):
     for curve, width in shape.straps:
         band = canvas.stencil(ribbon(curve, width))
         core = canvas.stencil(ribbon(curve, np.asarray(width) * 0.45))
-        lit = np.maximum(lit, band * (0.66 + 0.26 * core))  # at the side of the head, so turned away from the light
+        lit = np.maximum(
+            lit, band * (0.66 + 0.26 * core)
+        )  # dim: the head's side is turned away from the light
         cover = np.maximum(cover, band)
     return lit[:, :, None] * np.float32(colour), cover

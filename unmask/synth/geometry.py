@@ -1,7 +1,7 @@
 """The face's own frame, its midline and oval as curves, and smooth curves in general.
 
-All lengths here are in "units": pixels of the 256 x 256 FFHQ frame, whatever the photo's size. Points are (x, y) in the
-face's frame: origin midway between the eyes, x along the eye line to the picture's right, y down the face.
+All lengths here are in "units": pixels of the 256 x 256 FFHQ frame, whatever the photo's size. Points are
+(x, y) in the face's frame: origin midway between the eyes, x along the eye line to the picture's right, y down.
 """
 
 from dataclasses import dataclass
@@ -66,7 +66,6 @@ class FaceCurves:
         reach_r = max(self.oval[8, 0] - self.centre[0], 1.0)
         reach_l = max(self.centre[0] - self.oval[28, 0], 1.0)
         self.yaw = (reach_l - reach_r) / (reach_l + reach_r)  # > 0: the picture's right side is the far one
-        self.reach = {LEFT: reach_l, RIGHT: reach_r}
 
     def mid(self, q, drop=0.0):
         """A point on the midline: q = 0 bridge, 1 nose tip, 2 mouth, 3 chin; then `drop` units down."""
@@ -74,10 +73,11 @@ class FaceCurves:
         return np.array([at[0], at[1] + drop])
 
     def rim(self, side, index, scale):
-        """A point at `scale` times the way from the centre to the oval; index as on the right side (7 ear, 18 chin).
+        """A point at `scale` times the way from the centre to the oval, which is 1.
 
-        On a turned head the far side's edge moves out to the silhouette and the near side's moves in, as a point at a
-        fixed angle on a turning cylinder does.
+        index: the oval's landmark on the right side (7 ear, 18 chin), or its mirror image on the left. On a turned
+        head the far side's edge moves out to the silhouette and the near side's moves in, as a point at a fixed
+        angle on a turning cylinder does.
         """
         i = (index if side == RIGHT else 36 - index) % 36
         low = int(i)
@@ -101,8 +101,8 @@ def spline(points, steps=8, closed=False):
         padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     p0, p1, p2, p3 = (padded[k : len(padded) - 3 + k, None] for k in range(4))
     t = np.linspace(0, 1, steps, endpoint=False)[None, :, None]
-    curve = 0.5 * (2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3)
-    curve = curve.reshape(-1, 2)
+    square, cube = 2 * p0 - 5 * p1 + 4 * p2 - p3, 3 * p1 - p0 - 3 * p2 + p3
+    curve = 0.5 * (2 * p1 + (p2 - p0) * t + square * t**2 + cube * t**3).reshape(-1, 2)
     return curve if closed else np.concatenate([curve, points[-1:]])
 
 

@@ -1,4 +1,4 @@
-"""What a photo tells about the light on a face, and about the camera: brightness, tint, direction, blur, noise."""
+"""What a photo tells about the light on a face, the hair before it, and the camera's blur and noise."""
 
 from dataclasses import dataclass
 
@@ -86,8 +86,8 @@ def estimate_light(photo, frame: FaceFrame, rng) -> Light:
 def hair_in_front(part, surface, light):
     """Dark hair that falls over the face's sides, and so over a mask: (h, w) float32 in [0, 1], or None.
 
-    part: the canvas's piece of the photo. Only long hair counts, dark both inside the face's oval beside the cheek and
-    outside of it, so that neither a beard nor a dark background is taken for it.
+    part: the canvas's piece of the photo. Only long hair counts, dark both inside the face's oval beside the
+    cheek and outside of it, so that neither a beard nor a dark background is taken for it.
     """
     u, v = surface.u, surface.v
     luma = cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_RGB2GRAY) * np.float32(1 / 255)
@@ -120,10 +120,10 @@ def estimate_camera(photo, frame: FaceFrame) -> Camera:
         return Camera(0.5, 1.0)
     luma = cv2.cvtColor(np.ascontiguousarray(patch), cv2.COLOR_RGB2GRAY).astype(np.float32)
     fine = cv2.Laplacian(luma, cv2.CV_32F, ksize=1)
-    noise = float(np.median(np.abs(fine))) / 0.6745 / np.sqrt(20.0)  # the Laplacian of white noise has variance 20
+    noise = np.median(np.abs(fine)) / 0.6745 / np.sqrt(20)  # the Laplacian of white noise has variance 20
     once = cv2.GaussianBlur(luma, (0, 0), 1.0)
     twice = cv2.GaussianBlur(once, (0, 0), 1.5)
     sharp = float(np.std(luma - once)) / (float(np.std(once - twice)) + 1e-3)
-    # Measured by blurring 500 sharp photographs: this ratio of fine to coarser detail, at these deviations in pixels.
+    # Measured by blurring 500 sharp photographs: this ratio of fine to coarser detail, at these deviations.
     blur = np.interp(sharp, [0.55, 0.585, 0.66, 0.8, 1.04, 1.3], [2.0, 1.6, 1.2, 0.85, 0.55, 0.3])
-    return Camera(float(blur), float(np.clip(0.8 * noise, 0.3, 6.0)))
+    return Camera(float(blur), float(np.clip(0.8 * noise, 0.3, 6)))

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-# Mean over 15,790 training faces, x then y in pixels. The oval starts at the forehead's middle and goes clockwise as
-# seen: 7 is beside one ear, 18 the chin, 29 beside the other ear. In the whole list the nose starts at 36 (the bridge;
-# 42 is the tip), the eyes at 50, the brows at 62, the mouth at 72.
+# Mean over 15,790 training faces, x then y in pixels. The oval starts at the forehead's middle and goes
+# clockwise as seen: 7 is beside one ear, 18 the chin, 29 beside the other ear. In the whole list the nose starts
+# at 36 (the bridge; 42 is the tip), the eyes at 50, the brows at 62, the mouth at 72.
 _PARTS = {
     "oval": [
         (127.83, 69.05), (146.78, 69.54), (162.91, 72.19), (178.00, 78.03), (187.93, 86.98),

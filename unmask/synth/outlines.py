@@ -77,7 +77,7 @@ def _sides(curves, fit, rng, index, scale, spread=0.3):
 
 
 def _top_edge(curves, fit, rng, corners, peak, bow):
-    """From the left corner over the nose to the right one. peak: how steeply it falls beside the nose; bow: sag."""
+    """Left corner, over the nose, right corner. peak: how steeply it falls beside the nose; bow: sag."""
     nose = curves.mid(fit.nose, fit.drop)
     points = {}
     for side in SIDES:
@@ -92,7 +92,7 @@ def _top_edge(curves, fit, rng, corners, peak, bow):
 def _bottom_edge(curves, fit, corners, scale):
     """From the left corner under the chin to the right one; scale: how far the cloth stands off the jaw."""
     chin = curves.mid(3, fit.chin)
-    jaw = {side: curves.rim(side, 15.4, scale) + [0, 0.55 * fit.chin] for side in SIDES}
+    jaw = {side: curves.rim(side, 15.4, scale) + np.array([0, 0.55 * fit.chin]) for side in SIDES}
     return spline([corners[LEFT], jaw[LEFT], chin, jaw[RIGHT], corners[RIGHT]])
 
 
@@ -134,9 +134,16 @@ def surgical(curves, fit, rng):
     upper = _sides(curves, fit, rng, 8.2, rng.uniform(0.9, 0.99))
     lower = _sides(curves, fit, rng, 12.3 + fit.height, rng.uniform(0.95, 0.999))
     shape = _body(
-        curves, fit, rng, upper, lower,
-        peak=rng.uniform(0.2, 1.3), bow=rng.normal(0, 1.5), stand_off=rng.uniform(1.0, 1.1), bend=rng.normal(-2, 1.3),
-    )  # fmt: skip
+        curves,
+        fit,
+        rng,
+        upper,
+        lower,
+        peak=rng.uniform(0.2, 1.3),
+        bow=rng.normal(0, 1.5),
+        stand_off=rng.uniform(1.0, 1.1),
+        bend=rng.normal(-2, 1.3),
+    )
     shape.straps = _ear_loops(curves, rng, upper, lower, rng.uniform(1.1, 2.3))
     return shape
 
@@ -145,9 +152,16 @@ def kn95(curves, fit, rng):
     upper = _sides(curves, fit, rng, 8.6, rng.uniform(0.88, 0.97))
     lower = _sides(curves, fit, rng, 11.4 + fit.height, rng.uniform(0.92, 0.99))
     shape = _body(
-        curves, fit, rng, upper, lower,
-        peak=rng.uniform(0.6, 2.0), bow=rng.normal(1, 1.5), stand_off=rng.uniform(0.97, 1.06), bend=rng.normal(0, 1),
-    )  # fmt: skip
+        curves,
+        fit,
+        rng,
+        upper,
+        lower,
+        peak=rng.uniform(0.6, 2.0),
+        bow=rng.normal(1, 1.5),
+        stand_off=rng.uniform(0.97, 1.06),
+        bend=rng.normal(0, 1),
+    )
     shape.straps = _ear_loops(curves, rng, upper, lower, rng.uniform(1.2, 2.6))
     return shape
 
@@ -156,9 +170,16 @@ def cloth(curves, fit, rng):
     upper = _sides(curves, fit, rng, rng.uniform(8.0, 8.9), rng.uniform(0.9, 0.99))
     lower = _sides(curves, fit, rng, rng.uniform(11.0, 12.6) + fit.height, rng.uniform(0.94, 0.999))
     shape = _body(
-        curves, fit, rng, upper, lower,
-        peak=rng.uniform(0.3, 2.4), bow=rng.normal(1.5, 2), stand_off=rng.uniform(0.98, 1.08), bend=rng.normal(-1, 1.5),
-    )  # fmt: skip
+        curves,
+        fit,
+        rng,
+        upper,
+        lower,
+        peak=rng.uniform(0.3, 2.4),
+        bow=rng.normal(1.5, 2),
+        stand_off=rng.uniform(0.98, 1.08),
+        bend=rng.normal(-1, 1.5),
+    )
     shape.straps = _ear_loops(curves, rng, upper, lower, rng.uniform(1.5, 4.0))
     return shape
 
@@ -167,11 +188,19 @@ def neoprene(curves, fit, rng):
     upper = _sides(curves, fit, rng, 8.1, rng.uniform(0.95, 0.999), spread=0.2)
     lower = _sides(curves, fit, rng, 11.6 + fit.height, rng.uniform(0.96, 0.999))
     shape = _body(
-        curves, fit, rng, upper, lower,
-        peak=rng.uniform(0.6, 2.0), bow=rng.normal(3.5, 2), stand_off=rng.uniform(0.99, 1.05), bend=rng.normal(-2, 1),
-    )  # fmt: skip
+        curves,
+        fit,
+        rng,
+        upper,
+        lower,
+        peak=rng.uniform(0.6, 2.0),
+        bow=rng.normal(3.5, 2),
+        stand_off=rng.uniform(0.99, 1.05),
+        bend=rng.normal(-2, 1),
+    )
     width = rng.uniform(4, 10)  # the ear loops are cut from the same sheet
-    shape.straps = [(c, np.linspace(width, 0.45 * width, len(c))) for c, _ in _ear_loops(curves, rng, upper, lower, 1)]
+    loops = _ear_loops(curves, rng, upper, lower, 1)
+    shape.straps = [(curve, np.linspace(width, 0.45 * width, len(curve))) for curve, _ in loops]
     return shape
 
 
@@ -183,19 +212,25 @@ def n95(curves, fit, rng):
     nose, chin = curves.mid(fit.nose, fit.drop), curves.mid(3, min(fit.chin, 10) - 3)
     lift = rng.uniform(1, 6)  # how round the shoulders beside the nose are
     shoulder = {s: nose + (upper[s] - nose) * 0.52 - [0, lift] for s in SIDES}
-    jaw = {s: curves.rim(s, 15.0, rng.uniform(0.95, 1.02)) + [0, 0.4 * fit.chin] for s in SIDES}
+    stand_off = rng.uniform(0.95, 1.02)
+    jaw = {s: curves.rim(s, 15.0, stand_off) + np.array([0, 0.4 * fit.chin]) for s in SIDES}
     ring = [upper[LEFT], shoulder[LEFT], nose, shoulder[RIGHT], upper[RIGHT]]
     ring += [lower[RIGHT], jaw[RIGHT], chin, jaw[LEFT], lower[LEFT]]
     curve = spline(ring, steps=8, closed=True)  # 8 points for each of the ring's 10
     shape = MaskShape(
-        top=curve[:33], right=curve[32:41], bottom=curve[40:73][::-1], left=np.concatenate([curve[72:], curve[:1]])[::-1]
+        top=curve[:33],
+        right=curve[32:41],
+        bottom=curve[40:73][::-1],
+        left=np.concatenate([curve[72:], curve[:1]])[::-1],
     )
     width = rng.uniform(1.4, 3.0)
     for side in _strap_sides(curves):
-        high, low = curves.rim(side, rng.uniform(5.2, 6.8), 1.06), curves.rim(side, rng.uniform(9.6, 11.2), 1.05)
+        high = curves.rim(side, rng.uniform(5.2, 6.8), 1.06)
+        low = curves.rim(side, rng.uniform(9.6, 11.2), 1.05)
         for start, end in ((upper[side], high), (lower[side], low)):
             inside = start + (curves.centre - start) * 0.1
-            shape.straps.append((spline([inside, (start + end) / 2 + [0, rng.normal(0, 1)], end], steps=6), width))
+            middle = (start + end) / 2 + [0, rng.normal(0, 1)]
+            shape.straps.append((spline([inside, middle, end], steps=6), width))
     return shape
 
 
@@ -207,7 +242,7 @@ def bandana(curves, fit, rng):
     flank = {s: [curves.rim(s, 10.2, 1.03 + rng.uniform(0, 0.03)), curves.rim(s, 12.3, 1.02)] for s in SIDES}
     if rng.random() < 0.5:
         tip = np.array([middle + rng.normal(0, 6), jaw_y + rng.uniform(12, 60)])
-        low = {s: curves.rim(s, 13.4, 1.03) + [0, rng.uniform(0, 8)] for s in SIDES}
+        low = {s: curves.rim(s, 13.4, 1.03) + np.array([0, rng.uniform(0, 8)]) for s in SIDES}
         hang = {s: low[s] + (tip - low[s]) * 0.5 + [s * rng.uniform(-2, 7), 4] for s in SIDES}
         bottom = spline([low[LEFT], hang[LEFT], tip, hang[RIGHT], low[RIGHT]])
     else:
@@ -225,7 +260,14 @@ def bandana(curves, fit, rng):
     )
 
 
-OUTLINES = {"surgical": surgical, "kn95": kn95, "n95": n95, "cloth": cloth, "neoprene": neoprene, "bandana": bandana}
+OUTLINES = {
+    "surgical": surgical,
+    "kn95": kn95,
+    "n95": n95,
+    "cloth": cloth,
+    "neoprene": neoprene,
+    "bandana": bandana,
+}
 LOOSENESS = {"surgical": 0.6, "kn95": 0.2, "n95": 0.0, "cloth": 0.5, "neoprene": 0.1, "bandana": 1.0}
 
 

@@ -5,7 +5,7 @@ import colorsys
 import cv2
 import numpy as np
 
-# Main colours with their weight per kind, as (hue 0..1, saturation range, value range); None = every hue there is.
+# Main colours with their weight per kind, as (hue 0..1, saturation range, value range); None = every hue.
 _WHITE = (0.6, (0.0, 0.05), (0.88, 1.0))
 _BLACK = (0.62, (0.0, 0.25), (0.05, 0.16))
 _GREY = (0.6, (0.0, 0.12), (0.25, 0.7))
@@ -16,13 +16,15 @@ _PINK = (0.95, (0.15, 0.4), (0.85, 0.97))
 _NAVY = (0.62, (0.4, 0.8), (0.15, 0.35))
 _YELLOW = (0.14, (0.15, 0.7), (0.85, 0.97))
 _COLOURS = {
-    "surgical": [(_SKY, 38), (_WHITE, 22), (_MINT, 10), (_BLACK, 9), (_PINK, 6), (_BLUE, 6), (_GREY, 3), (None, 8)],
+    "surgical": [
+        (_SKY, 38), (_WHITE, 22), (_MINT, 10), (_BLACK, 9), (_PINK, 6), (_BLUE, 6), (_GREY, 3), (None, 8),
+    ],
     "kn95": [(_WHITE, 58), (_BLACK, 12), (_GREY, 8), (_SKY, 4), (_PINK, 4), (_MINT, 3), (None, 11)],
     "n95": [(_WHITE, 66), (_SKY, 8), (_GREY, 9), (_BLACK, 4), (_MINT, 3), (_YELLOW, 3), (None, 7)],
     "cloth": [(_BLACK, 20), (_WHITE, 10), (_GREY, 12), (_NAVY, 10), (_PINK, 6), (None, 42)],
     "neoprene": [(_BLACK, 45), (_GREY, 20), (_NAVY, 10), (_PINK, 4), (None, 21)],
     "bandana": [(_BLACK, 16), (_NAVY, 10), (_GREY, 10), (_WHITE, 5), (None, 59)],
-}
+}  # fmt: skip
 
 
 def draw_color(rng, kind):
@@ -44,13 +46,14 @@ def draw_palette(rng, main, count=4):
             colour = (hue, 0.03, 0.95 if value < 0.6 else rng.choice([0.1, 0.95]))
         else:
             new_value = value + (-1 if value > 0.55 else 1) * rng.uniform(0.15, 0.6)
-            colour = ((hue + k * step) % 1, np.clip(saturation + rng.normal(0.1, 0.3), 0, 1), np.clip(new_value, 0.05, 1))
+            new_saturation = np.clip(saturation + rng.normal(0.1, 0.3), 0, 1)
+            colour = ((hue + k * step) % 1, new_saturation, np.clip(new_value, 0.05, 1))
         palette.append(colorsys.hsv_to_rgb(*colour))
     return np.array(palette)
 
 
 class Tile:
-    """A float32 RGB canvas that wraps around: what leaves one side comes in on the other. Lengths in units."""
+    """An RGB canvas that wraps around: what leaves one side comes in on the other. Lengths in units."""
 
     def __init__(self, width, height, scale, ground):
         self.scale = scale
@@ -60,7 +63,7 @@ class Tile:
 
     @staticmethod
     def ink(colour):
-        return tuple(int(round(255 * float(c))) for c in np.clip(colour, 0, 1))
+        return tuple(round(255 * float(c)) for c in np.clip(colour, 0, 1))
 
     def polygon(self, points, colour):
         """points: (n, 2) units."""
@@ -68,7 +71,7 @@ class Tile:
         low, high = points.min(0), points.max(0)
         for dx in range(-int(high[0] // self.width), -int(low[0] // self.width) + 1):
             for dy in range(-int(high[1] // self.height), -int(low[1] // self.height) + 1):
-                moved = (points + [dx * self.width, dy * self.height]) * self.scale - 0.5
+                moved = (points + np.array([dx * self.width, dy * self.height])) * self.scale - 0.5
                 fixed = np.round(moved * 16).astype(np.int32)
                 cv2.fillPoly(self.pixels, [fixed], self.ink(colour), cv2.LINE_AA, 4)
 
@@ -80,11 +83,12 @@ class Tile:
 
 
 def _noise(rng, shape, cells):
-    """Smooth noise that wraps around, (h, w) float32 with mean 0 and deviation about 1; `cells` bumps per side."""
-    grid = np.pad(rng.standard_normal((cells, cells)).astype(np.float32), 4, mode="wrap")
+    """Smooth noise that wraps around: (h, w) float32, mean 0, deviation about 1; `cells` bumps per side."""
     h, w = shape
-    big = cv2.resize(grid, (max(1, w * (cells + 8) // cells), max(1, h * (cells + 8) // cells)), interpolation=cv2.INTER_CUBIC)
-    return big[big.shape[0] * 4 // (cells + 8) :, big.shape[1] * 4 // (cells + 8) :][:h, :w]
+    x, y = (np.arange(n, dtype=np.float32) * np.float32(cells / n) for n in (w, h))
+    grid = np.pad(rng.standard_normal((cells, cells), dtype=np.float32), 4, mode="wrap")
+    at_x, at_y = np.broadcast_to(x + 4, shape), np.broadcast_to(y[:, None] + 4, shape)
+    return cv2.remap(grid, at_x.copy(), at_y.copy(), cv2.INTER_CUBIC)
 
 
 def _plain(rng, main, palette, scale):
@@ -112,8 +116,12 @@ def _checks(rng, main, palette, scale):
     bands = 1 if rng.random() < 0.5 else int(rng.integers(2, 5))
     for k in range(bands):
         line[:] = 0
-        start, width = (0, size // 2) if bands == 1 else (int(rng.integers(size)), max(1, int(size * rng.uniform(0.05, 0.3))))
-        line[np.arange(start, start + width) % size] = 0.5 if bands == 1 else rng.uniform(0.3, 0.6)
+        if bands == 1:
+            start, width, depth = 0, size // 2, 0.5
+        else:
+            start, width = int(rng.integers(size)), int(size * rng.uniform(0.05, 0.3)) + 1
+            depth = rng.uniform(0.3, 0.6)
+        line[np.arange(start, start + width) % size] = depth
         colour = palette[k % len(palette)] * 255
         cloth += line * (colour - cloth)
         cloth += line[:, :, None] * (colour - cloth)
@@ -143,15 +151,17 @@ def _scatter(rng, tile, count, draw):
 def _floral(rng, main, palette, scale):
     tile = Tile(80, 80, scale, main)
     size = rng.uniform(3, 8)
-    green = np.array(colorsys.hsv_to_rgb(rng.uniform(0.2, 0.45), rng.uniform(0.2, 0.7), rng.uniform(0.3, 0.7)))
+    green = colorsys.hsv_to_rgb(*rng.uniform((0.2, 0.2, 0.3), (0.45, 0.7, 0.7)))
 
     def flower(x, y):
         petals, turn, grow = int(rng.integers(4, 7)), rng.uniform(0, 6.3), size * rng.uniform(0.6, 1.2)
         for angle in turn + rng.uniform(1, 2.5, 2):
-            tile.blob(x + 1.6 * grow * np.cos(angle), y + 1.6 * grow * np.sin(angle), grow, grow / 3, angle, green, 8)
+            leaf_x, leaf_y = x + 1.6 * grow * np.cos(angle), y + 1.6 * grow * np.sin(angle)
+            tile.blob(leaf_x, leaf_y, grow, grow / 3, angle, green, 8)
         colour = palette[rng.integers(len(palette))]
         for angle in turn + np.arange(petals) * 2 * np.pi / petals:
-            tile.blob(x + 0.7 * grow * np.cos(angle), y + 0.7 * grow * np.sin(angle), 0.62 * grow, 0.42 * grow, angle, colour, 8)
+            px, py = x + 0.7 * grow * np.cos(angle), y + 0.7 * grow * np.sin(angle)
+            tile.blob(px, py, 0.62 * grow, 0.42 * grow, angle, colour, 8)
         tile.blob(x, y, 0.33 * grow, colour=palette[-1], sides=8)
 
     _scatter(rng, tile, int(np.clip(500 / size**2, 7, 16)), flower)
@@ -186,7 +196,8 @@ def _motifs(rng, main, palette, scale):
     turn = np.linspace(0, 2 * np.pi, 21)[:-1]
     form = rng.integers(4)
     if form == 0:
-        points = np.column_stack([np.sin(turn), -np.cos(turn)])[::2] * np.where(np.arange(10) % 2, 0.42, 1)[:, None]
+        reach = np.where(np.arange(10) % 2, 0.42, 1)
+        points = np.column_stack([reach * np.sin(turn[::2]), -reach * np.cos(turn[::2])])
     elif form == 1:
         points = np.column_stack(
             [np.sin(turn) ** 3, -(13 * np.cos(turn) - 5 * np.cos(2 * turn) - 2 * np.cos(3 * turn)) / 16]
@@ -256,7 +267,8 @@ def _paisley(rng, main, palette, scale):
     """Bandana print: drops inside drops, and rows of small dots."""
     tile = Tile(90, 90, scale, main)
     turn = np.linspace(0, 2 * np.pi, 17)[:-1]
-    drop = np.column_stack([np.sin(turn) * np.sin(turn / 2) ** 1.5 + 0.25 * (1 + np.cos(turn)) ** 2 / 4, -np.cos(turn)])
+    bent = np.sin(turn) * np.sin(turn / 2) ** 1.5 + (1 + np.cos(turn)) ** 2 / 16
+    drop = np.column_stack([bent, -np.cos(turn)])
     ink = palette[0]
 
     def motif(x, y):
@@ -295,7 +307,7 @@ def _heather(rng, main, palette, scale):
 
 
 def _print(rng, main, palette, scale):
-    """One large motif in the middle of the mask: a face, a badge, letters. The tile is as large as the mask."""
+    """One large motif in the middle of the mask: a face, a badge, letters. The tile is the mask's size."""
     tile = Tile(240, 240, scale, main)
     motif = rng.integers(5)
     x, y = 120 + rng.normal(0, 12) * (motif != 0), 120 + rng.normal(0, 6)
@@ -306,7 +318,7 @@ def _print(rng, main, palette, scale):
         for side in (-1, 1):
             t = np.linspace(0, 1, 8)
             smile = np.column_stack([x + side * 20 * t * grow, y + (10 * np.sin(2.6 * t) - 4) * grow])
-            tile.polygon(np.concatenate([smile, smile[::-1] + [0, 2.2]]), ink)
+            tile.polygon(np.concatenate([smile, smile[::-1] + np.array([0, 2.2])]), ink)
             for k in (-1, 0, 1):
                 whisker = np.array([[14, -6 + 3 * k], [34, -9 + 6 * k], [34, -7.8 + 6 * k]]) * grow
                 tile.polygon(whisker * [side, 1] + [x, y], ink)
@@ -320,15 +332,14 @@ def _print(rng, main, palette, scale):
         radius = rng.uniform(6, 20)
         for k, share in enumerate((1, 0.8, 0.5, 0.3)):
             tile.blob(x, y, radius * share, colour=(ink, second)[k % 2], sides=24)
-    elif motif == 3:  # three wide bands, as on a flag
-        top = y - 200
-        for k, colour in enumerate(palette[:2]):
-            tile.polygon([[0, y - 8 + 32 * k], [239, y - 8 + 32 * k], [239, y + 24 + 90 * k], [0, y + 24 + 90 * k]], colour)
-        assert top < y
+    elif motif == 3:  # wide bands, as on a flag
+        for top, colour in ((y - 8, palette[0]), (y + 24, palette[1])):
+            tile.polygon([[0, top], [239, top], [239, 239], [0, 239]], colour)
     else:  # brush strokes
         for k in range(int(rng.integers(3, 9))):
             px, py = rng.uniform(60, 180), rng.uniform(80, 160)
-            tile.blob(px, py, rng.uniform(6, 26), rng.uniform(2, 8), rng.uniform(0, 3.14), palette[k % len(palette)])
+            long, thick, angle = rng.uniform((6, 2, 0), (26, 8, 3.14))
+            tile.blob(px, py, long, thick, angle, palette[k % len(palette)])
     return tile
 
 
@@ -348,7 +359,7 @@ def draw_pattern(rng, kind):
 
 
 def paint_tile(rng, pattern, main, scale):
-    """The cloth's own colours: a tile (h, w, 3) uint8 that repeats, `scale` pixels per unit. main: (3,) RGB in 0..1."""
+    """The cloth's colours: a tile (h, w, 3) uint8 that wraps, `scale` pixels per unit. main: RGB in 0..1."""
     palette = draw_palette(rng, main)
     tile = DRAWERS[pattern](rng, np.asarray(main, dtype=np.float64), palette, scale)
     return tile.pixels

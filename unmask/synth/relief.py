@@ -1,4 +1,4 @@
-"""The cloth's relief: its broad form over nose and chin, pleats, seams and wrinkles, and how light falls on it.
+"""The cloth's relief: its form over nose and chin, pleats, seams and wrinkles, and how light falls on it.
 
 Heights are in units towards the camera, as (h, w) float32.
 """
@@ -36,7 +36,8 @@ def _creases(canvas, curves, shape, rng, count):
         goal = start + (goal - start) * rng.uniform(0.35, 0.9)
         middle = (start + goal) / 2 + rng.normal(0, 3, 2)
         line = np.round(canvas.pixels(spline([start, middle, goal], steps=5))).astype(np.int32)
-        depth, thick = rng.uniform(0.5, 1.2) * rng.choice([-1, 1]), max(1, round(rng.uniform(1, 3) * canvas.unit))
+        depth = rng.uniform(0.5, 1.2) * rng.choice([-1, 1])
+        thick = max(1, round(rng.uniform(1, 3) * canvas.unit))
         cv2.polylines(drawn, [line], False, depth, thick)
     return canvas.blur(drawn, 1.4)
 
@@ -103,8 +104,10 @@ def build(surface, curves, shape, kind, wear, rng):
         for level in rng.uniform(8, 26, int(rng.integers(0, 4))):  # moulded ribs
             folds += rng.uniform(0.4, 0.9) * bell(surface.edge - np.float32(level), 1.4)
     elif kind == "cloth":
-        form += rng.uniform(7, 18) * nose + rng.uniform(2, 9) * bell(u, 0.55) * bell(v - np.float32(0.55), 0.45)
-        folds = random_folds(1.3, rng.uniform(8, 20), rng.uniform(1.2, 3), rng.uniform(0, 3.1)) + creases(1.5, 2, 9)
+        form += rng.uniform(7, 18) * nose
+        form += rng.uniform(2, 9) * bell(u, 0.55) * bell(v - np.float32(0.55), 0.45)
+        folds = random_folds(1.3, rng.uniform(8, 20), rng.uniform(1.2, 3), rng.uniform(0, 3.1))
+        folds += creases(1.5, 2, 9)
         style = rng.random()
         if style < 0.5:  # two panels sewn together
             folds -= rng.uniform(0.6, 1.2) * bell(u * 70, 1.1)
@@ -112,13 +115,15 @@ def build(surface, curves, shape, kind, wear, rng):
             pleats, shift = _pleats(surface, rng)
             folds += 1.2 * pleats
     elif kind == "neoprene":
-        form += rng.uniform(10, 18) * nose + rng.uniform(4, 9) * bell(u, 0.5) * bell(v - np.float32(0.55), 0.4)
+        form += rng.uniform(10, 18) * nose
+        form += rng.uniform(4, 9) * bell(u, 0.5) * bell(v - np.float32(0.55), 0.4)
         folds = creases(0.6, 1, 5)
         if rng.random() < 0.6:
             folds -= rng.uniform(0.5, 1.0) * bell(u * 70, 1.0)
     else:
         form += rng.uniform(9, 16) * nose + 4 * bell(u, 0.5) * bell(v - np.float32(0.4), 0.3)
-        folds = random_folds(2.2, rng.uniform(9, 18), rng.uniform(2, 5), rng.normal(0, 0.5)) + creases(2.4, 5, 13)
+        folds = random_folds(2.2, rng.uniform(9, 18), rng.uniform(2, 5), rng.normal(0, 0.5))
+        folds += creases(2.4, 5, 13)
         chin = curves.oval[CHIN, 1] + rng.uniform(-8, 4)
         neck = 0.5 + 0.5 * np.tanh((canvas.y - np.float32(chin)) * np.float32(1 / rng.uniform(6, 14)))
         form -= np.float32(rng.uniform(6, 20)) * neck  # from the chin back to the neck

@@ -20,8 +20,10 @@ NOTICEABLE = 0.05  # least coverage that counts; below it a pixel stays exactly 
 @dataclass(frozen=True)
 class MaskedFace:
     image: np.ndarray  # (H, W, 3) uint8 RGB, the masked face
-    alpha: np.ndarray  # (H, W) float32 in [0, 1], how much of the photo is covered: cloth, straps and their shadow
-    mask: np.ndarray  # (H, W) uint8, 255 where alpha > 0, else 0; outside it `image` is the photo, byte for byte
+    alpha: (
+        np.ndarray
+    )  # (H, W) float32 in [0, 1], how much of the photo is covered by cloth, straps and shadow
+    mask: np.ndarray  # (H, W) uint8, 255 where alpha > 0, else 0: there `image` is the photo, byte for byte
     kind: str
     wear: str
     pattern: str
@@ -30,32 +32,32 @@ class MaskedFace:
 def put_mask_on(photo, landmarks, rng, kind=None, wear=None, pattern=None, color=None) -> MaskedFace:
     """Put one face mask on the unmasked face in a photo; what is None is drawn at random.
 
-    photo: (H, W, 3) uint8 RGB, 64 px or more. landmarks: (92, 2) in its pixels, x then y. rng: a Generator or a seed;
-    the same seed and arguments give the same bytes. color: the cloth's main colour, RGB in 0..255.
+    photo: (H, W, 3) uint8 RGB, 64 px or more. landmarks: (92, 2) in its pixels, x then y. rng: a Generator or
+    a seed; the same seed and arguments give the same bytes. color: the cloth's main colour, RGB in 0..255.
     """
     rng = np.random.default_rng(rng)
     kind = kind or str(rng.choice(KINDS, p=[KIND_WEIGHTS[k] for k in KINDS]))
     wear = wear or str(rng.choice(WEARS, p=[WEAR_WEIGHTS[w] for w in WEARS]))
-    for name, value, known in (("kind", kind, KINDS), ("wear", wear, WEARS), ("pattern", pattern, (None, *PATTERNS))):
-        if value not in known:
-            raise ValueError(f"no such {name}: {value!r}; choose from {', '.join(filter(None, known))}")
     pattern = pattern or patterns.draw_pattern(rng, kind)
+    for name, value, known in (("kind", kind, KINDS), ("wear", wear, WEARS), ("pattern", pattern, PATTERNS)):
+        if value not in known:
+            raise ValueError(f"no such {name}: {value!r}; choose from {', '.join(known)}")
     main = patterns.draw_color(rng, kind) if color is None else np.asarray(color, dtype=np.float64) / 255
 
     frame = FaceFrame.from_landmarks(np.asarray(landmarks, dtype=np.float64))
     curves = FaceCurves(frame)
     shape = outlines.draw_shape(curves, kind, wear, rng)
     image, alpha = photo.copy(), np.zeros(photo.shape[:2], np.float32)
-    box = _box(frame, shape, photo.shape[:2])
+    box, choice = _box(frame, shape, photo.shape[:2]), (kind, wear, pattern)
     if box is not None:
         x0, y0, x1, y1 = box
         part = image[y0:y1, x0:x1]  # a view: drawing on it draws on the image
-        alpha[y0:y1, x0:x1] = _draw(photo, part, Canvas(frame, box), curves, shape, (kind, wear, pattern), main, rng)
-    return MaskedFace(image, alpha, np.where(alpha > 0, np.uint8(255), np.uint8(0)), kind, wear, pattern)
+        alpha[y0:y1, x0:x1] = _draw(photo, part, Canvas(frame, box), curves, shape, choice, main, rng)
+    return MaskedFace(image, alpha, np.where(alpha > 0, np.uint8(255), np.uint8(0)), *choice)
 
 
 def _box(frame, shape, size):
-    """The photo's pixels that the mask and its shadow can reach: (x0, y0, x1, y1), or None if there are none."""
+    """The photo's pixels that the mask and its shadow can reach: (x0, y0, x1, y1), or None without any."""
     reach = frame.to_photo(np.concatenate([shape.outline, *(curve for curve, _ in shape.straps)]))
     margin, limit = 9 * frame.unit + 3, (size[1], size[0])
     x0, y0 = np.clip(np.floor(reach.min(0) - margin), 0, limit).astype(int).tolist()
@@ -64,7 +66,7 @@ def _box(frame, shape, size):
 
 
 def _draw(photo, part, canvas, curves, shape, choice, main, rng):
-    """Draw the mask on `part`, the canvas's piece of the image, in place; returns its alpha (h, w) float32."""
+    """Draw the mask on `part`, the canvas's piece of the image, in place; return its alpha (h, w) float32."""
     kind, wear, pattern = choice
     lamp, camera = light.estimate_light(photo, canvas.frame, rng), light.estimate_camera(photo, canvas.frame)
     surface = Surface(canvas, curves, shape)
@@ -110,15 +112,16 @@ def _cloth_colours(surface, pattern, main, shift, rng):
         return np.broadcast_to(np.float32(main), (*canvas.shape, 3)).copy()
     scale = float(np.clip(1.25 * canvas.unit, 0.5, 4))  # tile pixels per unit
     tile = patterns.paint_tile(rng, pattern, main, scale)
-    s = 70 * np.arcsin(np.clip(np.float32(0.93) * surface.u, -0.99, 0.99))  # along the cloth, which bends away
+    s = 70 * np.arcsin(np.clip(np.float32(0.93) * surface.u, -0.99, 0.99))  # along the bent cloth
     t = canvas.y + shift
     if pattern == "print":  # one motif, in the middle of the mask
         s, t = s + 120, (surface.v - np.float32(0.55)) * 100 + 120
     else:
         angle = (0.0, np.pi / 2, rng.normal(0, 0.1), rng.uniform(0, np.pi))[rng.integers(4)]
         cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-        s, t = cos * s - sin * t + np.float32(rng.uniform(0, 300)), sin * s + cos * t + np.float32(rng.uniform(0, 300))
-    s, t = s.astype(np.float32) * np.float32(scale), t.astype(np.float32) * np.float32(scale)
+        start_s, start_t = np.float32(rng.uniform(0, 300, 2))
+        s, t = cos * s - sin * t + start_s, sin * s + cos * t + start_t
+    s, t = ((scale * axis).astype(np.float32) for axis in (s, t))
     printed = cv2.remap(tile, s, t, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
     return printed.astype(np.float32) * np.float32(1 / 255)
 
@@ -128,7 +131,7 @@ def _lit(canvas, colours, cover, lamp):
     field = np.exp(np.float32(lamp.slope[0]) * canvas.x + np.float32(lamp.slope[1]) * (canvas.y - 40))
     lit = colours * (np.float32(0.97 * lamp.level) * field)[:, :, None]
     lit *= lamp.tint
-    lit += (np.float32(0.03 * lamp.level) * cover)[:, :, None]  # black is never quite black
+    lit += (np.float32(0.03 * lamp.level) * cover)[:, :, None]  # black cloth is never quite black
     if lamp.colourless:
         lit = np.repeat((lit @ light.LUMA)[:, :, None], 3, axis=2)
     over = np.maximum(lit - np.float32(0.86), 0)  # bright cloth rolls off towards white
@@ -148,7 +151,7 @@ def _shadow(canvas, curves, cover, lamp, rng):
 
 
 def _filmed(layer, cover, camera, rng):
-    """Colour (h, w, 3) and coverage (h, w) as the photo's camera would have seen them: as soft, and as noisy."""
+    """Colour (h, w, 3) and coverage (h, w) as the photo's camera would have seen them: as soft, as noisy."""
     if camera.blur > 0.35:
         layer, cover = (cv2.GaussianBlur(image, (0, 0), camera.blur) for image in (layer, cover))
     grain = rng.standard_normal(cover.shape, dtype=np.float32) * np.float32(camera.noise / 255)

@@ -9,7 +9,7 @@ from unmask import Unmasker, WeightsError
 from unmask.models import DEFAULT_MODELS
 from unmask.web import api, remove_tab, truth_tab
 from unmask.web.parts import FORGET_AFTER
-from unmask.web.theme import CSS, HEAD, HEADER, FOOTER, build_theme
+from unmask.web.theme import CSS, FOOTER, HEAD, HEADER, build_theme
 
 CLEAN_UP_EVERY = 60  # seconds between two looks for temporary files that are too old
 

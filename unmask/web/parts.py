@@ -3,6 +3,7 @@
 import html
 import tempfile
 import time
+from abc import ABCMeta
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import gradio as gr
 import numpy as np
+from gradio.component_meta import ComponentMeta
+from gradio.data_classes import ImageData
 
-from unmask.image import NOTICE, PhotoError, resize, write_png
+from unmask.image import PhotoError, resize, write_png
 from unmask.models import MODELS, ModelInfo, list_removers
 from unmask.weights import WeightsError
 
@@ -28,15 +31,27 @@ INVENTION = "This is an invention, not the person's face."
 VISIBLE_ERRORS = (PhotoError, WeightsError)
 
 
-def photo_input(**options) -> gr.Image:
-    """An image input that hands over the uploaded file's path, unread.
+def _path_only(self: gr.Image, payload: ImageData | None) -> str | None:
+    """The uploaded file's path, unread: `read_photo` is the only decoder, and it says what is wrong with a file.
 
-    Gradio would open the file first and answer a bad one with a bare "Error"; ours is the only decoder, and it says
-    what is wrong. Never return `gr.update` for this component: Gradio then builds a new one without this change.
+    Gradio would open the file first, and answer a bad one with a bare "Error".
     """
-    image = gr.Image(type="filepath", image_mode=None, format="png", **options)
-    image.preprocess = lambda payload: payload.path if payload else None
-    return image
+    return payload.path if payload else None
+
+
+# Made by hand, because a `class` statement makes Gradio write a .pyi file beside the source. `is_template` says
+# that the browser draws it as its base class.
+PhotoInput = ABCMeta.__new__(
+    ComponentMeta,
+    "PhotoInput",
+    (gr.Image,),
+    {"preprocess": _path_only, "is_template": True, "__module__": __name__, "__doc__": _path_only.__doc__},
+)
+
+
+def photo_input(**options) -> gr.Image:
+    """An image input for an untrusted file, of which a callback gets the path."""
+    return PhotoInput(type="filepath", image_mode=None, format="png", **options)
 
 
 def model_choices() -> list[tuple[str, str]]:
@@ -67,7 +82,11 @@ def timed(work: Callable, *args):
 
 
 def cached_png(component: gr.components.Component, image: np.ndarray, filename: str, notice: str | None = None) -> str:
-    """Path of a PNG in the component's cache, from where it is served and where the clean-up deletes it."""
+    """Path of a PNG in the component's cache, from where it is served and where the clean-up deletes it.
+
+    Components get this path and never an array: those Gradio writes in place, under a name made from the content, so
+    that a browser that is just fetching the same picture gets half of it.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / filename
         write_png(path, image, notice)
@@ -145,7 +164,7 @@ def waiting(cards: dict[str, Card], chosen: list[str], before: str | None = None
 def finished(card: Card, before: str, after: np.ndarray, milliseconds: int) -> dict:
     """Updates that put a model's result on its card, beside the file `before`."""
     note = f'<p class="card-note invention">{INVENTION}</p><p class="card-note time">Took {milliseconds} ms</p>'
-    return {card.slider: (before, to_show(after)), card.note: note}
+    return {card.slider: (before, cached_png(card.slider, to_show(after), "result.png")), card.note: note}
 
 
 def failed(card: Card, error: Exception) -> dict:

@@ -74,9 +74,11 @@ class Visit:
         """The mask on the editor's square working copy."""
         return align_mask(self.mask, self.face, EDITOR_SIZE)
 
-    def editor(self) -> dict:
-        """The editor's value: the working copy with the mask on a layer of its own."""
-        return editor_value(align(self.photo, self.face, EDITOR_SIZE, pad=PAD), self.in_editor())
+    def editor_value(self, editor: gr.ImageEditor) -> dict:
+        """The editor's value: the working copy, with the mask on a layer of its own."""
+        value = editor_value(align(self.photo, self.face, EDITOR_SIZE, pad=PAD), self.in_editor())
+        layers = [cached_png(editor, layer, "mask.png") for layer in value["layers"]]
+        return value | {"background": cached_png(editor, value["background"], "photo.png"), "layers": layers}
 
     def edited(self, value: dict | None) -> "Visit":
         """This visit with the mask as the visitor left it in the editor."""
@@ -158,7 +160,7 @@ def build(unmasker: Unmasker) -> None:
     def show(new: Visit, text: str | None = None, tone: str = "done") -> dict:
         """Updates that put a visit's mask into the editor, and say how much it covers."""
         text = text or f"The mask covers {share(new.mask):.0%} of the photo. Correct it with brush and eraser."
-        return {visit: new, editor: new.editor(), mask_status: status(text, tone)}
+        return {visit: new, editor: new.editor_value(editor), mask_status: status(text, tone)}
 
     def take_photo(path: str | None, old: Visit | None, names: list[str]) -> Iterator[dict]:
         """A new photo: find its mask, show it, and run the chosen models at once."""
@@ -169,7 +171,8 @@ def build(unmasker: Unmasker) -> None:
             found = unmasker.segment(picture)
         except VISIBLE_ERRORS as error:
             gr.Warning(str(error))
-            yield {photo: None if old is None else to_show(old.photo), mask_status: status(str(error), "warn")}
+            before = None if old is None else cached_png(photo, to_show(old.photo), "photo.png")
+            yield {photo: before, mask_status: status(str(error), "warn")}
             return
         new = Visit(picture, unmasker.find(picture)[0], found, found)
         yield {workbench: gr.update(visible=True), empty_bench: gr.update(visible=False)} | waiting(cards, [])

@@ -134,6 +134,7 @@ CSS = """
   --font: system-ui, -apple-system, "Segoe UI", "Noto Sans", "Liberation Sans", Arial, sans-serif;
   --mask: #ff3366; --logo-ground: #0f5f59; --logo-face: #d5f2ec;
   --panel: #ffffff; --line: #dfe6ea; --soft: #4c5c68; --accent: #0f7a71;
+  --page-padding: 20px 28px 12px;
   --warn-ground: #fff3dc; --warn-text: #7a4a05; --best-ground: #d5f2ec; --best-text: #0b5a53;
 }
 :root.dark, :root .dark {
@@ -144,7 +145,7 @@ CSS = """
 
 /* The frame */
 .gradio-container { max-width: 1320px !important; padding: 0 !important; }
-.gradio-container .app { padding: 20px 28px 12px !important; }
+.gradio-container .app { padding: var(--page-padding) !important; }
 .html-container { padding: 0 !important; }
 .prose { color: inherit; }
 .masthead { display: flex; align-items: center; gap: 16px; }
@@ -239,7 +240,7 @@ footer .divider { display: none; }
 #scores .how-to { margin-top: 10px !important; }
 
 @media (max-width: 640px) {
-  .gradio-container .main.app { padding: 12px 12px 8px !important; }
+  :root { --page-padding: 12px 12px 8px; }
   .masthead { gap: 12px; align-items: flex-start; }
   .masthead p { font-size: 0.9375rem; line-height: 1.4; }
   .tab-container button { font-size: 0.875rem; padding: 0 8px; }

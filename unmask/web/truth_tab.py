@@ -203,7 +203,7 @@ def build(unmasker: Unmasker) -> None:
         masked = put_mask_on(crop, place_landmarks(size, right, down, tilt), np.random.default_rng(number), **choice)
         names = [name for name in list_removers() if name in names]
         before = cached_png(preview, crop, "truth.png")
-        yield {preview: gr.update(value=masked.image, visible=True)} | waiting(cards, names, before)
+        yield {preview: gr.update(value=cached_png(preview, masked.image, "masked.png"), visible=True)} | waiting(cards, names, before)
         yield from score(crop, before, masked, source, names)
 
     def score(crop: np.ndarray, before: str, masked: MaskedFace, source: str, names: list[str]) -> Iterator[dict]:
