@@ -30,6 +30,8 @@ class MSeg(nn.Module):
             below = cout
         # The fifth block has a 1x1 convolution, batch norm and the sigmoid.
         self.head = nn.Sequential(nn.Conv2d(below + channels[0], 1, 1, bias=False), nn.BatchNorm2d(1))
+        # A batch norm's unit variance would start every pixel between 0.27 and 0.73; the sigmoid needs more room.
+        nn.init.constant_(self.head[1].weight, 4.0)
 
     def logits(self, crop: Tensor) -> Tensor:
         """crop: N3HW in [-1, 1], H and W multiples of 32. Returns N1HW, before the sigmoid: what the losses want."""

@@ -1,7 +1,7 @@
 """The face's own frame, its midline and oval as curves, and smooth curves in general.
 
 All lengths here are in "units": pixels of the 256 x 256 FFHQ frame, whatever the photo's size. Points are
-(x, y) in the face's frame: origin midway between the eyes, x along the eye line to the picture's right, y down.
+(x, y) in the face's frame: origin midway between the eyes, x along the eye line to the right, y down.
 """
 
 from dataclasses import dataclass
@@ -75,9 +75,9 @@ class FaceCurves:
     def rim(self, side, index, scale):
         """A point at `scale` times the way from the centre to the oval, which is 1.
 
-        index: the oval's landmark on the right side (7 ear, 18 chin), or its mirror image on the left. On a turned
-        head the far side's edge moves out to the silhouette and the near side's moves in, as a point at a fixed
-        angle on a turning cylinder does.
+        index: the oval's landmark on the right side (7 ear, 18 chin), or its mirror image on the left. On a
+        turned head the far side's edge moves out to the silhouette and the near side's moves in, as a point
+        at a fixed angle on a turning cylinder does.
         """
         i = (index if side == RIGHT else 36 - index) % 36
         low = int(i)

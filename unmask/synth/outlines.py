@@ -49,7 +49,7 @@ class Fit:
 
 def draw_fit(rng, curves, wear, loose):
     """loose: 0 for a cup that fits closely .. 1 for a bandana."""
-    nose, drop, chin = float(np.clip(rng.normal(0.42, 0.17), 0.05, 0.8)), 0.0, rng.normal(4 + 3 * loose, 4)
+    nose, drop, chin = float(np.clip(rng.normal(0.42, 0.17), 0.12, 0.8)), 0.0, rng.normal(4 + 3 * loose, 4)
     if wear == "under-nose":
         base, lip = curves.points[NOSE_BASE, 1], curves.points[UPPER_LIP, 1]
         nose, drop = 1.0, base - curves.mid(1.0)[1] + max(lip - base, 4) * rng.uniform(0.2, 0.85)
@@ -59,7 +59,7 @@ def draw_fit(rng, curves, wear, loose):
     return Fit(
         nose=nose,
         drop=drop,
-        chin=float(np.clip(chin, 1, 22)),
+        chin=float(np.clip(chin, 3, 22)),
         width=float(np.clip(rng.normal(1, 0.04), 0.88, 1.06)),
         height=rng.normal(0, 0.5),
         lean=rng.normal(0, 1.0),
@@ -209,7 +209,7 @@ def n95(curves, fit, rng):
     reach = rng.uniform(0.76, 0.92)
     upper = _sides(curves, fit, rng, 9.4, reach)
     lower = _sides(curves, fit, rng, 12.4 + fit.height, reach + 0.03)
-    nose, chin = curves.mid(fit.nose, fit.drop), curves.mid(3, min(fit.chin, 10) - 3)
+    nose, chin = curves.mid(fit.nose, fit.drop), curves.mid(3, np.clip(fit.chin - 3, 2.5, 7))
     lift = rng.uniform(1, 6)  # how round the shoulders beside the nose are
     shoulder = {s: nose + (upper[s] - nose) * 0.52 - [0, lift] for s in SIDES}
     stand_off = rng.uniform(0.95, 1.02)

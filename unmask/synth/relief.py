@@ -47,7 +47,7 @@ def _pleats(surface, rng):
     count = int(rng.choice([2, 3, 3, 3, 4]))
     first, last = rng.uniform(0.2, 0.36), rng.uniform(0.68, 0.84)
     squeeze = 1 - rng.uniform(0.1, 0.4) * surface.u**2  # the pleats lie closer together at the sides
-    v = (surface.v - np.float32(0.5)) / squeeze + np.float32(0.5)
+    v = (surface.v - np.float32(0.5)) / np.maximum(squeeze, 0.3) + np.float32(0.5)
     v += wrinkles(surface.canvas, rng, 45, 1, 0) * np.float32(0.012)
     phase = np.clip((v - first) / (last - first), 0, 0.9999) * count
     step = np.floor(phase)
@@ -138,7 +138,7 @@ def shade(canvas, form, folds, light, rng):
     slope_x = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3, scale=canvas.unit / 8)
     slope_y = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3, scale=canvas.unit / 8)
     lx, ly = light.direction[0] * canvas.frame.x_axis + light.direction[1] * canvas.frame.y_axis
-    lz, ambient = np.float32(light.direction[2]), np.float32(rng.uniform(0.45, 0.7))
+    lz, ambient = np.float32(light.direction[2]), np.float32(rng.uniform(0.35, 0.68))
     facing = lz - np.float32(lx) * slope_x - np.float32(ly) * slope_y
     facing /= np.sqrt(1 + slope_x * slope_x + slope_y * slope_y)
     bright = (ambient + (1 - ambient) * np.maximum(facing, 0)) / (ambient + (1 - ambient) * lz)

@@ -35,13 +35,13 @@ def put_mask_on(photo, landmarks, rng, kind=None, wear=None, pattern=None, color
     photo: (H, W, 3) uint8 RGB, 64 px or more. landmarks: (92, 2) in its pixels, x then y. rng: a Generator or
     a seed; the same seed and arguments give the same bytes. color: the cloth's main colour, RGB in 0..255.
     """
+    for name, value, known in (("kind", kind, KINDS), ("wear", wear, WEARS), ("pattern", pattern, PATTERNS)):
+        if value is not None and value not in known:
+            raise ValueError(f"no such {name}: {value!r}; choose from {', '.join(known)}")
     rng = np.random.default_rng(rng)
     kind = kind or str(rng.choice(KINDS, p=[KIND_WEIGHTS[k] for k in KINDS]))
     wear = wear or str(rng.choice(WEARS, p=[WEAR_WEIGHTS[w] for w in WEARS]))
     pattern = pattern or patterns.draw_pattern(rng, kind)
-    for name, value, known in (("kind", kind, KINDS), ("wear", wear, WEARS), ("pattern", pattern, PATTERNS)):
-        if value not in known:
-            raise ValueError(f"no such {name}: {value!r}; choose from {', '.join(known)}")
     main = patterns.draw_color(rng, kind) if color is None else np.asarray(color, dtype=np.float64) / 255
 
     frame = FaceFrame.from_landmarks(np.asarray(landmarks, dtype=np.float64))

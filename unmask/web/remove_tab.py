@@ -40,6 +40,7 @@ BRUSH_COLOR = ("#{:02x}{:02x}{:02x}".format(*MASK_COLOR), 0.6)
 
 MASK_HINT = "The mask is found by itself, and shown here for you to correct."
 RUN_HINT = "The chosen models run as soon as there is a photo."
+RUN_AGAIN_HINT = 'The mask has changed: press "Remove the mask".'
 NO_PHOTO = "There is no photo here (any more): give one, or click an example."
 # The first result is under the fold: when it begins to appear, it comes into view without a scroll of the visitor's.
 SCROLL_TO_RESULTS = """
@@ -114,7 +115,7 @@ def build(unmasker: Unmasker) -> None:
             )
         with gr.Column(scale=7, min_width=320, elem_classes="step"):
             gr.HTML(step_title(2, "Check the mask"))
-            mask_status = gr.HTML(status(MASK_HINT))
+            mask_status = gr.HTML(status(MASK_HINT), elem_id="mask-status")
             empty_bench = gr.HTML(EMPTY_BENCH)
             with gr.Column(visible=False) as workbench:
                 editor = gr.ImageEditor(
@@ -164,9 +165,9 @@ def build(unmasker: Unmasker) -> None:
 
     def take_photo(path: str | None, old: Visit | None, names: list[str]) -> Iterator[dict]:
         """A new photo: find its mask, show it, and run the chosen models at once."""
+        if path is None:
+            return  # the camera was opened, or the photo cleared
         try:
-            if path is None:
-                raise PhotoError(NO_PHOTO)
             picture = read_photo(path)
             found = unmasker.segment(picture)
         except VISIBLE_ERRORS as error:
@@ -223,7 +224,7 @@ def build(unmasker: Unmasker) -> None:
                 gr.Warning(NO_PHOTO)
                 return {mask_status: status(NO_PHOTO, "warn")}
             try:
-                return show(change(old.edited(value), *inputs))
+                return show(change(old.edited(value), *inputs)) | {run_status: status(RUN_AGAIN_HINT)}
             except PhotoError as error:
                 gr.Warning(str(error))
                 return {mask_status: status(str(error), "warn")}
@@ -269,7 +270,7 @@ def build(unmasker: Unmasker) -> None:
     photo.clear(start_over, None, [visit, editor, workbench, empty_bench, mask_status, run_status, *card_parts], **PRIVATE)
     run_button.click(run_again, [visit, editor, chosen], [visit, run_status, *card_parts], **HEAVY)
 
-    mask_outputs = [visit, editor, mask_status]
+    mask_outputs = [visit, editor, mask_status, run_status]
     for button, change in (
         (grow_button, lambda now: now.grown(+1)),
         (shrink_button, lambda now: now.grown(-1)),

@@ -134,7 +134,6 @@ CSS = """
   --font: system-ui, -apple-system, "Segoe UI", "Noto Sans", "Liberation Sans", Arial, sans-serif;
   --mask: #ff3366; --logo-ground: #0f5f59; --logo-face: #d5f2ec;
   --panel: #ffffff; --line: #dfe6ea; --soft: #4c5c68; --accent: #0f7a71;
-  --page-padding: 20px 28px 12px;
   --warn-ground: #fff3dc; --warn-text: #7a4a05; --best-ground: #d5f2ec; --best-text: #0b5a53;
 }
 :root.dark, :root .dark {
@@ -145,7 +144,7 @@ CSS = """
 
 /* The frame */
 .gradio-container { max-width: 1320px !important; padding: 0 !important; }
-.gradio-container .app { padding: var(--page-padding) !important; }
+.gradio-container .app { padding: clamp(12px, 2vw, 20px) clamp(12px, 2.2vw, 28px) 12px !important; }
 .html-container { padding: 0 !important; }
 .prose { color: inherit; }
 .masthead { display: flex; align-items: center; gap: 16px; }
@@ -189,7 +188,7 @@ footer .divider { display: none; }
 .models label { width: 100%; }
 
 /* The editor: our own buttons do what these would do to the picture as well as to the mask */
-#editor [aria-label="Clear canvas"], #editor [aria-label="Color"], #editor .layer-wrap { display: none; }
+#editor [aria-label="Clear canvas"], #editor [aria-label="Color"], #editor .toolbar-wrap-wrap { display: none; }
 #editor { border-color: var(--line); }
 .toolbar { display: grid !important; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); gap: 8px !important; }
 .toolbar button { width: 100%; white-space: nowrap; }
@@ -240,7 +239,6 @@ footer .divider { display: none; }
 #scores .how-to { margin-top: 10px !important; }
 
 @media (max-width: 640px) {
-  :root { --page-padding: 12px 12px 8px; }
   .masthead { gap: 12px; align-items: flex-start; }
   .masthead p { font-size: 0.9375rem; line-height: 1.4; }
   .tab-container button { font-size: 0.875rem; padding: 0 8px; }

@@ -165,7 +165,7 @@ def build(unmasker: Unmasker) -> None:
             chosen = gr.CheckboxGroup(
                 model_choices(), value=list(DEFAULT_MODELS), label="Models", elem_classes="models"
             )
-            run_status = gr.HTML(status(RUN_HINT))
+            run_status = gr.HTML(status(RUN_HINT), elem_id="truth-status")
     table = gr.HTML(visible=False, elem_id="scores")
     with gr.Column(elem_classes="truth-results"):
         cards = build_cards("Drag the line: the truth and the result")
@@ -174,9 +174,9 @@ def build(unmasker: Unmasker) -> None:
 
     def take_photo(path: str | None, number: int, *settings) -> Iterator[dict]:
         """A new face: cut its square out, put a mask on it and measure."""
+        if path is None:
+            return  # the camera was opened, or the photo cleared
         try:
-            if path is None:
-                raise PhotoError(NO_FACE)
             picture = read_photo(path)
         except PhotoError as error:
             gr.Warning(str(error))

@@ -1,0 +1,129 @@
+"""Makes examples/: public-domain portraits with drawn face masks, and the same portraits without.
+
+python scripts/make_examples.py [--out examples]
+
+The portraits come with scikit-image and matplotlib, so nothing is downloaded. examples/README.md names their
+sources and licences.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from unmask.faces import Face, align  # noqa: E402
+from unmask.synth import MEAN_LANDMARKS, put_mask_on  # noqa: E402
+from unmask.synth.geometry import LEFT_EYE, RIGHT_EYE  # noqa: E402
+
+LARGEST = 512  # px, of an aligned crop
+
+# Measured by hand on the enlarged portraits, in their pixels (x, y). A number is a landmark's index; 7 and 29
+# are where the face ends at the height of the eyes, 10 and 26 at the nose's base, 12 and 24 at the lower lip,
+# 14 and 22 between that and the chin.
+MEASURED = {
+    "astronaut": {
+        "left eye": (202.5, 101.5), "right eye": (246.5, 103.5), 45: (224, 133), 72: (203, 140),
+        78: (247, 139), 75: (225, 138.5), 81: (223, 155), 18: (225, 178.5), 7: (269.5, 106),
+        29: (183, 104), 10: (267.5, 133), 26: (181.5, 133), 12: (262.5, 152), 24: (185, 152),
+        14: (253.5, 166), 22: (195.5, 166), 0: (224, 68),
+    },
+    "hopper": {
+        "left eye": (221.5, 190.5), "right eye": (305.5, 188), 45: (268, 252), 72: (229, 281),
+        78: (308, 278), 75: (267.5, 274), 81: (266, 296), 18: (267.5, 332), 7: (356, 196),
+        29: (178.5, 197), 10: (343, 252), 26: (191, 252), 12: (335, 293), 24: (199, 293), 14: (321, 317),
+        22: (211, 317), 0: (266, 128),
+    },
+}  # fmt: skip
+
+# File name -> whose portrait, whole photo or aligned face, and the mask: seed and put_mask_on's arguments.
+BLUE, WHITE, BLACK = (132, 182, 222), (244, 244, 242), (28, 28, 32)
+NAVY, RED = (36, 44, 84), (178, 44, 52)
+PICTURES = {
+    "astronaut": ("astronaut", "face", None),
+    "astronaut-surgical": ("astronaut", "face", (24, "surgical", "well", "plain", BLUE)),
+    "astronaut-n95": ("astronaut", "face", (22, "n95", "well", "plain", WHITE)),
+    "astronaut-cloth": ("astronaut", "face", (24, "cloth", "well", "floral", NAVY)),
+    "astronaut-photo": ("astronaut", "photo", (22, "surgical", "well", "plain", BLUE)),
+    "hopper": ("hopper", "face", None),
+    "hopper-kn95": ("hopper", "face", (22, "kn95", "well", "plain", WHITE)),
+    "hopper-cloth": ("hopper", "face", (22, "cloth", "well", "checks", BLUE)),
+    "hopper-bandana": ("hopper", "face", (25, "bandana", "well", "paisley", RED)),
+    "hopper-under-nose": ("hopper", "face", (22, "surgical", "under-nose", "plain", WHITE)),
+    "hopper-photo": ("hopper", "photo", (22, "neoprene", "well", "plain", BLACK)),
+}
+
+
+def load_portraits() -> dict[str, np.ndarray]:
+    """Name -> portrait, (H, W, 3) uint8 RGB."""
+    import matplotlib.cbook
+    import skimage.data
+
+    hopper = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    return {"astronaut": skimage.data.astronaut(), "hopper": np.asarray(Image.open(hopper).convert("RGB"))}
+
+
+def anchors(landmarks: np.ndarray, names) -> np.ndarray:
+    """The measured places as the landmarks (92, 2) have them: (n, 2)."""
+    eyes = {"left eye": landmarks[LEFT_EYE].mean(0), "right eye": landmarks[RIGHT_EYE].mean(0)}
+    return np.array([eyes[name] if name in eyes else landmarks[name] for name in names])
+
+
+def fit_landmarks(measured: dict) -> np.ndarray:
+    """The mean face bent by a thin-plate spline until it meets the measured points: (92, 2), x then y."""
+    mean = MEAN_LANDMARKS.astype(np.float64)
+    source, target = anchors(mean, measured), np.array(list(measured.values()))
+
+    def basis(points):
+        square = ((points[:, None] - source) ** 2).sum(2)
+        bend = square * np.log(np.maximum(square, 1e-9))
+        return np.column_stack([bend, np.ones(len(points)), points])
+
+    flat = np.column_stack([np.ones(len(source)), source])
+    system = np.block([[basis(source)], [flat.T, np.zeros((3, 3))]])
+    weights = np.linalg.solve(system, np.concatenate([target, np.zeros((3, 2))]))
+    return basis(mean) @ weights
+
+
+def frame_face(landmarks: np.ndarray) -> Face:
+    """The FFHQ crop around landmarks (92, 2) in pixels, the first pixel's centre at 0."""
+    eyes = landmarks[RIGHT_EYE].mean(0) - landmarks[LEFT_EYE].mean(0)
+    between = (landmarks[RIGHT_EYE].mean(0) + landmarks[LEFT_EYE].mean(0)) / 2
+    corners = landmarks[[72, 78]].mean(0)
+    down = corners - between
+    axis = eyes - np.array([-down[1], down[0]])
+    half = max(2 * np.linalg.norm(eyes), 1.8 * np.linalg.norm(down))
+    center = between + 0.1 * down + 0.5  # Face counts from the pixel's corner
+    box = (*landmarks.min(0), *landmarks.max(0))
+    return Face(box, tuple(center), float(2 * half), float(np.arctan2(axis[1], axis[0])))
+
+
+def make(name: str, portraits: dict[str, np.ndarray]) -> np.ndarray:
+    """One picture of PICTURES: (H, W, 3) uint8 RGB."""
+    person, view, mask = PICTURES[name]
+    photo, landmarks = portraits[person], fit_landmarks(MEASURED[person])
+    if view == "face":
+        face = frame_face(landmarks)
+        size = min(LARGEST, round(face.side))
+        photo = align(photo, face, size)
+        matrix = face.to_crop(size)
+        landmarks = (landmarks + 0.5) @ matrix[:, :2].T + matrix[:, 2] - 0.5
+    return photo if mask is None else put_mask_on(photo, landmarks, *mask).image
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=ROOT / "examples")
+    out = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    portraits = load_portraits()
+    for name in PICTURES:
+        Image.fromarray(make(name, portraits)).save(out / f"{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,535 @@
+"""The web demo as a visitor meets it: a real server, a real browser, and the pixels on the screen."""
+
+import io
+import re
+import shutil
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from PIL import Image
+from skimage import data
+
+from unmask import Unmasker, read_photo
+from unmask.faces import align, align_mask
+from unmask.image import NOTICE, write_png
+from unmask.masks import MASK_COLOR, read_mask, share
+from unmask.metrics import iou
+from unmask.models import DEFAULT_MODELS
+from unmask.synth import MEAN_LANDMARKS, put_mask_on
+from unmask.web import build_demo, launch
+from unmask.web.remove_tab import EDITOR_SIZE, PAD
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# The camera is Chromium's own test picture, and nobody is asked for leave to use it.
+CHROMIUM_ARGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+)
+DESKTOP, PHONE = (1280, 900), (390, 844)
+MODEL = "GANMasker"
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+
+# ---------------------------------------------------------------- server, browser, pictures
+
+
+@pytest.fixture(scope="module")
+def demo():
+    """The app as `python app.py` starts it, on a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    demo = launch("127.0.0.1", port, wait=False)
+    yield demo
+    demo.close()
+
+
+@pytest.fixture(scope="module")
+def unmasker():
+    """Another Unmasker with the same weights: what it says, the page must show."""
+    return Unmasker(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Test pictures by name, as files: masked faces that are square and not, a bare face, and a bad file."""
+    folder = tmp_path_factory.mktemp("pictures")
+    astronaut = data.astronaut()
+    bare = cv2.resize(astronaut[:185, 135:320], (256, 256), interpolation=cv2.INTER_CUBIC)
+    tall = cv2.resize(astronaut[:217, 135:320], (256, 300), interpolation=cv2.INTER_CUBIC)
+    images = {
+        "bare": bare,
+        "square": put_mask_on(bare, MEAN_LANDMARKS, 3, kind="surgical", wear="well", pattern="plain").image,
+        "other": put_mask_on(bare, MEAN_LANDMARKS, 5, kind="n95", wear="well", pattern="plain").image,
+        "tall": put_mask_on(tall, MEAN_LANDMARKS, 3, kind="surgical", wear="well", pattern="plain").image,
+    }
+    paths = {name: folder / f"{name}.png" for name in images}
+    for name, image in images.items():
+        write_png(paths[name], image)
+    paths["bad"] = folder / "bad.png"
+    paths["bad"].write_text("This is no picture.")
+    return paths
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def visit(browser, demo, size=DESKTOP, **options):
+    """One visitor's page. Fails on a script error, and on any request that leaves this machine."""
+    width, height = size
+    context = browser.new_context(viewport={"width": width, "height": height}, **options)
+    context.grant_permissions(["camera"])
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    faults = []
+    local = (demo.local_url, "data:", "blob:")
+    page.on("request", lambda request: request.url.startswith(local) or faults.append(request.url))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(demo.local_url)
+    page.wait_for_selector("#photo input[type=file]", state="attached")
+    yield page
+    context.close()
+    assert not faults
+
+
+@pytest.fixture
+def page(browser, demo):
+    with visit(browser, demo) as page:
+        yield page
+
+
+# ---------------------------------------------------------------- what a visitor does and sees
+
+
+def give_photo(page, path):
+    page.set_input_files("#photo input[type=file]", path)
+
+
+def wait_until_done(page):
+    page.wait_for_selector("#run-status .done")
+
+
+def mask_status(page) -> str:
+    return page.inner_text("#mask-status")
+
+
+def toast(page) -> str:
+    """The text of the message that has just popped up; it is closed."""
+    text = page.locator(".toast-body").last.inner_text()
+    page.locator(".toast-close").first.click()
+    return text
+
+
+def read_download(page, button) -> Image.Image:
+    with page.expect_download() as download:
+        button.click()
+    return Image.open(download.value.path())
+
+
+def download_mask(page) -> np.ndarray:
+    return np.array(read_download(page, page.get_by_role("button", name="Download the mask")))
+
+
+def card(page, title: str = MODEL):
+    return page.locator("#results .card").filter(has=page.get_by_role("heading", name=title, exact=True))
+
+
+def download_result(page, title: str = MODEL) -> np.ndarray:
+    return np.array(read_download(page, card(page, title).get_by_text("Download at full size")))
+
+
+def run_again(page):
+    """Press the button and wait for new results."""
+    page.evaluate("document.querySelector('#run-status .status').classList.add('old')")
+    page.click("#run")
+    page.wait_for_selector("#run-status .done:not(.old)")
+
+
+def screenshot(page, selector: str) -> np.ndarray:
+    """What is on the screen there, RGB."""
+    return np.array(Image.open(io.BytesIO(page.locator(selector).screenshot())).convert("RGB"))
+
+
+@dataclass
+class Canvas:
+    """Where the editor has drawn its working copy: the top-left corner and the side, px of the screen."""
+
+    x: float
+    y: float
+    side: int
+
+    def point(self, x: float, y: float) -> tuple[float, float]:
+        """A point of the working copy, given as shares of its side, on the page."""
+        return self.x + x * self.side, self.y + y * self.side
+
+
+def look_at_editor(page, copy: np.ndarray) -> tuple[Canvas, np.ndarray]:
+    """Find the working copy in a screenshot of the editor: where it is, and which of its pixels are tinted."""
+    page.locator("#editor").scroll_into_view_if_needed()
+    page.mouse.move(5, 5)  # the brush draws its outline under the pointer
+    page.wait_for_timeout(400)
+    shot = screenshot(page, "#editor")
+    zoom = int(re.search(r"(\d+)%", page.inner_text("#editor .zoom-number")).group(1)) / 100
+    matches = []
+    for side in range(round(EDITOR_SIZE * zoom) - 3, round(EDITOR_SIZE * zoom) + 4):  # the page rounds the zoom
+        plain = cv2.resize(copy, (side, side), interpolation=cv2.INTER_AREA)
+        # One channel is enough: the mask's red hardly changes it.
+        error, _, (x, y), _ = cv2.minMaxLoc(cv2.matchTemplate(shot[..., 0], plain[..., 0], cv2.TM_SQDIFF))
+        matches.append((error / side**2, x, y, plain))
+    error, x, y, plain = min(matches, key=lambda match: match[0])
+    assert error < 500, "the photo is not in the editor"
+    side = len(plain)
+    toward_pink = np.array(MASK_COLOR) - plain.astype(float)
+    change = shot[y : y + side, x : x + side] - plain.astype(float)
+    tint = (change * toward_pink).sum(axis=2) / np.maximum((toward_pink**2).sum(axis=2), 1)
+    box = page.locator("#editor").bounding_box()
+    return Canvas(box["x"] + x, box["y"] + y, side), np.where(tint > 0.3, 255, 0).astype(np.uint8)
+
+
+def drag(page, canvas: Canvas, tool: str, points: list[tuple[float, float]]):
+    """Draw through `points` of the working copy (shares of its side) with the tool of that name."""
+    page.get_by_label(tool, exact=True).click()
+    page.mouse.move(*canvas.point(*points[0]))
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*canvas.point(*point), steps=12)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+
+
+# ---------------------------------------------------------------- tab 1
+
+
+@needs_browser
+@pytest.mark.parametrize("name", ["square", "tall"])
+def test_the_found_mask_is_drawn_where_it_is(page, pictures, unmasker, name):
+    photo = read_photo(pictures[name])
+    found = unmasker.segment(photo)
+    assert 0.05 < share(found) < 0.6
+    face = unmasker.find(photo)[0]
+    give_photo(page, pictures[name])
+    wait_until_done(page)
+    canvas, tinted = look_at_editor(page, align(photo, face, EDITOR_SIZE, pad=PAD))
+    expected = cv2.resize(align_mask(found, face, EDITOR_SIZE), (canvas.side, canvas.side))
+    assert iou(tinted, expected) > 0.9
+    assert f"{share(found):.0%}" in mask_status(page)
+    # The download has the photo's size, whatever the editor's; untouched, it is the very mask that was found.
+    assert np.array_equal(download_mask(page), found)
+
+
+@needs_browser
+def test_results_come_by_themselves_and_fit_the_photo(page, pictures, unmasker):
+    give_photo(page, pictures["square"])
+    wait_until_done(page)
+    photo = read_photo(pictures["square"])
+    found = unmasker.segment(photo)
+    expected = unmasker.remove(photo, found, DEFAULT_MODELS)
+    assert page.locator("#results .card:visible").count() == len(DEFAULT_MODELS)
+    sizes = [box["height"] for box in (c.bounding_box() for c in page.locator("#results .card:visible").all())]
+    assert max(sizes) - min(sizes) < 1
+    for each in page.locator("#results .card:visible").all():
+        assert "This is an invention, not the person's face." in each.inner_text()
+        assert re.search(r"\d+ ms", each.inner_text())
+    # The first result came into view without a scroll of the visitor's.
+    page.wait_for_function("document.querySelector('#results').getBoundingClientRect().top < innerHeight / 2")
+    image = read_download(page, card(page).get_by_text("Download at full size"))
+    assert image.info["Description"] == NOTICE
+    assert np.array_equal(np.array(image), expected["ganmasker"])
+    shown = screenshot(page, "#results .card .before-after >> nth=0")
+    assert shown.std() > 20, "the slider is blank"
+
+
+@needs_browser
+def test_brush_and_eraser_change_mask_and_result(page, pictures, unmasker):
+    photo = read_photo(pictures["square"])
+    face = unmasker.find(photo)[0]
+    copy = align(photo, face, EDITOR_SIZE, pad=PAD)
+    give_photo(page, pictures["square"])
+    wait_until_done(page)
+    found, first = download_mask(page), download_result(page)
+    canvas, _ = look_at_editor(page, copy)
+
+    ys, xs = np.nonzero(found)
+    middle, height = xs.mean() / len(found), ys.mean() / len(found)
+    drag(page, canvas, "Erase", [(middle - 0.12, height), (middle + 0.12, height)])
+    drag(page, canvas, "Brush", [(0.4, 0.25), (0.6, 0.25)])
+    _, tinted = look_at_editor(page, copy)
+
+    def tinted_share(x, y):
+        x, y, reach = int(x * canvas.side), int(y * canvas.side), canvas.side // 60
+        return share(tinted[y - reach : y + reach, x - reach : x + reach])
+
+    assert tinted_share(middle, height) < 0.1, "the eraser left no trace on the screen"
+    assert tinted_share(0.5, 0.25) > 0.9, "the brush left no trace on the screen"
+
+    run_again(page)
+    edited, second = download_mask(page), download_result(page)
+    assert edited[round(height * len(found)), round(middle * len(found))] == 0
+    assert edited[len(found) // 4, len(found) // 2] == 255
+    assert np.array_equal(second[edited == 0], photo[edited == 0]), "a pixel outside the mask has changed"
+    painted = (edited == 255) & (found == 0)
+    erased = (edited == 0) & (found == 255)
+    assert (second[painted] != first[painted]).any()
+    assert (second[erased] != first[erased]).any()
+
+    page.get_by_role("button", name="Reset to the found mask").click()
+    page.get_by_text("The mask has changed").wait_for()
+    assert np.array_equal(download_mask(page), found)
+
+
+@needs_browser
+def test_grow_shrink_clear_and_import(page, pictures, tmp_path):
+    give_photo(page, pictures["tall"])
+    wait_until_done(page)
+    found = download_mask(page)
+
+    def press(name):
+        page.get_by_role("button", name=name, exact=True).click()
+        page.wait_for_timeout(1500)
+        return download_mask(page)
+
+    grown = press("Grow")
+    assert share(grown) > share(found) and (grown[found == 255] == 255).all()
+    assert share(press("Shrink")) < share(grown)
+    assert share(press("Clear")) == 0
+    page.click("#run")
+    assert "No mask is marked" in toast(page)
+    assert page.locator("#results .card:visible").count() == len(DEFAULT_MODELS), "earlier results are lost"
+
+    mine = np.zeros_like(found)
+    mine[180:240, 70:180] = 255
+    write_png(tmp_path / "mine.png", mine)
+    page.set_input_files(".toolbar input[type=file]", tmp_path / "mine.png")
+    page.wait_for_timeout(1500)
+    assert np.array_equal(download_mask(page), mine)
+    # A mask of another size is refused in one sentence, and the one before stays.
+    page.set_input_files(".toolbar input[type=file]", pictures["square"])
+    assert "256 x 256" in toast(page)
+    assert np.array_equal(download_mask(page), mine)
+    # Other models keep the mask.
+    page.get_by_label("Telea (classical)").first.check()
+    page.get_by_label("GLCIC").first.uncheck()
+    run_again(page)
+    assert card(page, "Telea (classical)").is_visible() and not card(page, "GLCIC").is_visible()
+    assert np.array_equal(download_mask(page), mine)
+
+
+@needs_browser
+def test_a_bare_picture_can_be_marked_by_hand(page, pictures, unmasker, tmp_path):
+    plain = cv2.resize(data.coffee()[:, 100:500], (256, 256), interpolation=cv2.INTER_AREA)
+    assert share(unmasker.segment(plain)) == 0
+    write_png(tmp_path / "plain.png", plain)
+    give_photo(page, tmp_path / "plain.png")
+    page.get_by_text("No mask was found").wait_for()
+    page.wait_for_selector("#editor canvas")
+    page.wait_for_timeout(1000)
+    assert page.locator("#results .card:visible").count() == 0
+    canvas, tinted = look_at_editor(page, align(plain, unmasker.find(plain)[0], EDITOR_SIZE, pad=PAD))
+    assert share(tinted) < 0.01
+    drag(page, canvas, "Brush", [(0.4, 0.6), (0.6, 0.6), (0.6, 0.7), (0.4, 0.7)])
+    run_again(page)
+    mask, result = download_mask(page), download_result(page)
+    assert 0.01 < share(mask) < 0.2
+    assert np.array_equal(result[mask == 0], plain[mask == 0])
+
+
+@needs_browser
+def test_a_bad_file_gets_a_sentence_and_costs_nothing(page, pictures):
+    give_photo(page, pictures["bad"])
+    assert "not a readable JPEG, PNG or WebP" in toast(page)
+    give_photo(page, pictures["square"])
+    wait_until_done(page)
+    found = download_mask(page)
+    give_photo(page, pictures["bad"])
+    assert "not a readable JPEG, PNG or WebP" in toast(page)
+    page.wait_for_timeout(1000)
+    assert page.evaluate("document.querySelector('#photo img').naturalWidth") == 256, "the photo is gone"
+    assert np.array_equal(download_mask(page), found)
+    run_again(page)
+
+
+@needs_browser
+def test_the_camera(page):
+    page.click("#photo [aria-label='Capture from camera']")
+    page.get_by_text("Click to Access Webcam").click()
+    page.locator("#photo [aria-label='capture photo']").click()
+    page.wait_for_selector("#editor canvas")
+    assert re.search(r"No mask was found|The mask covers", mask_status(page))
+    assert page.evaluate("document.querySelector('#photo img').naturalWidth") > 100
+
+
+@needs_browser
+def test_an_example_runs_at_one_click(page):
+    page.locator("#examples button").first.click()
+    wait_until_done(page)
+    assert page.locator("#results .card:visible").count() == len(DEFAULT_MODELS)
+
+
+@needs_browser
+def test_two_visitors_each_see_their_own(browser, demo, pictures, unmasker):
+    with visit(browser, demo) as first, visit(browser, demo) as second:
+        give_photo(first, pictures["square"])
+        give_photo(second, pictures["tall"])
+        for page in (first, second):
+            wait_until_done(page)
+        run_again(first)
+        for page, name in ((first, "square"), (second, "tall")):
+            photo = read_photo(pictures[name])
+            expected = unmasker.remove(photo, None, ["ganmasker"])["ganmasker"]
+            assert np.array_equal(download_result(page), expected)
+
+
+@needs_browser
+def test_photos_are_forgotten_when_the_page_is_closed(browser, demo, pictures):
+    def photos_kept():
+        states = (state.state_data.values() for state in demo.state_holder.session_data.values())
+        return sum(getattr(value, "photo", None) is not None for values in states for value in values)
+
+    before = photos_kept()
+    with visit(browser, demo) as page:
+        give_photo(page, pictures["square"])
+        wait_until_done(page)
+        assert photos_kept() == before + 1
+    deadline = time.monotonic() + 20
+    while photos_kept() > before and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert photos_kept() == before
+
+
+@needs_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_cut_off_on_a_phone(browser, demo, pictures, scheme):
+    with visit(browser, demo, PHONE, color_scheme=scheme, has_touch=True, is_mobile=True) as page:
+
+        def overflow():
+            return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+
+        assert overflow() <= 0
+        give_photo(page, pictures["square"])
+        wait_until_done(page)
+        assert overflow() <= 0
+        page.get_by_role("tab", name="Try it on a bare face").click()
+        page.set_input_files("#bare-photo input[type=file]", pictures["bare"])
+        page.wait_for_selector("#truth-status .done")
+        assert overflow() <= 0
+
+
+# ---------------------------------------------------------------- tab 2
+
+
+@needs_browser
+def test_a_bare_face_is_scored_against_the_truth(page, pictures):
+    page.get_by_role("tab", name="Try it on a bare face").click()
+    page.set_input_files("#bare-photo input[type=file]", pictures["bare"])
+
+    def scores():
+        page.wait_for_selector("#truth-status .done")
+        rows = page.locator("#scores tbody tr").all()
+        return np.array([[float(cell) for cell in row.locator("td").all_inner_texts()[:4]] for row in rows])
+
+    first = scores()
+    assert first.shape == (len(DEFAULT_MODELS) + 1, 4) and np.isfinite(first).all()
+    psnr_hole, psnr_whole = first[:, 0], first[:, 2]
+    assert (psnr_whole > psnr_hole).all()
+    assert (psnr_hole[:-1] > psnr_hole[-1]).all(), "no model may be worse than leaving the mask on"
+    assert page.locator("#scores .best").count() >= 4
+    masked = page.get_attribute("#masked-preview img", "src")
+    page.click("#another")
+    page.wait_for_function("old => document.querySelector('#masked-preview img').src !== old", arg=masked)
+    page.wait_for_selector("#truth-status .busy")
+    assert not np.array_equal(scores(), first)
+
+
+# ---------------------------------------------------------------- API and switches
+
+
+@pytest.fixture(scope="module")
+def client(demo):
+    return Client(demo.local_url, verbose=False)
+
+
+def test_api_segment(client, pictures, unmasker):
+    path = client.predict(handle_file(pictures["tall"]), api_name="/segment")
+    photo = read_photo(pictures["tall"])
+    assert np.array_equal(read_mask(path, photo.shape[:2]), unmasker.segment(photo))
+
+
+def test_api_remove(client, pictures, unmasker, tmp_path):
+    photo = read_photo(pictures["square"])
+    paths = client.predict(handle_file(pictures["square"]), None, ["glcic", "telea"], api_name="/remove")
+    assert [path.rsplit("/", 1)[-1] for path in paths] == ["glcic.png", "telea.png"]
+    expected = unmasker.remove(photo, None, ["glcic", "telea"])
+    for path, name in zip(paths, expected):
+        assert np.array_equal(read_photo(path), expected[name])
+        assert Image.open(path).info["Description"] == NOTICE
+    mask = np.zeros((256, 256), np.uint8)
+    mask[150:200, 80:170] = 255
+    write_png(tmp_path / "mask.png", mask)
+    [path] = client.predict(
+        handle_file(pictures["square"]), handle_file(tmp_path / "mask.png"), ["telea"], api_name="/remove"
+    )
+    assert np.array_equal(read_photo(path)[mask == 0], photo[mask == 0])
+
+
+def test_api_errors_are_sentences(client, pictures):
+    for arguments, sentence in (
+        ((handle_file(pictures["bad"]), None, ["telea"]), "not a readable JPEG, PNG or WebP"),
+        ((handle_file(pictures["square"]), handle_file(pictures["tall"]), ["telea"]), "but the photo is 256 x 256"),
+    ):
+        with pytest.raises(Exception, match=sentence) as error:
+            client.predict(*arguments, api_name="/remove")
+        assert "Traceback" not in str(error.value)
+
+
+def test_api_keeps_two_clients_apart(demo, pictures, unmasker):
+    names = ["square", "other", "bare", "tall"]
+
+    def call(name):
+        path = Client(demo.local_url, verbose=False).predict(handle_file(pictures[name]), api_name="/segment")
+        return name, np.array(Image.open(path))
+
+    with ThreadPoolExecutor(4) as pool:
+        for name, mask in pool.map(call, names * 2):
+            assert np.array_equal(mask, unmasker.segment(read_photo(pictures[name])))
+
+
+def test_the_api_page_names_two_endpoints(client):
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(endpoints) == {"/segment", "/remove"}
+
+
+def test_privacy_switches(demo, client):
+    assert demo.analytics_enabled is False and demo.run_history is False and demo.show_error is False
+    assert demo.enable_monitoring is False and demo.max_file_size == 30 * 1024**2
+    frequency, age = demo.delete_cache
+    assert frequency + age <= 600, "the footer promises ten minutes"
+    states = [block for block in demo.blocks.values() if type(block).__name__ == "State" and block.value is None]
+    assert states and all(state.time_to_live <= 600 for state in states)
+
+
+def test_strokes_are_not_uploaded_one_by_one(demo):
+    editors = {key for key, block in demo.blocks.items() if type(block).__name__ == "ImageEditor"}
+    assert editors
+    assert not [target for fn in demo.fns.values() for target in fn.targets if target[0] in editors]
+
+
+def test_building_the_page_loads_no_weights(monkeypatch):
+    monkeypatch.setattr(Unmasker, "model", lambda *args: pytest.fail("a model was loaded"))
+    build_demo(Unmasker(device="cpu"))
