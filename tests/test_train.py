@@ -150,15 +150,15 @@ def test_missing_pictures_are_named(folder, tmp_path):
 def test_batches_depend_on_seed_and_step_alone(folder):
     faces = data.load_faces(folder, "train", folder / "cache")
     pairs = data.draw_pairs(faces, folder / "cache", 1, 0, workers=1)
-    batches = data.Batches(faces, pairs, seed=3, device=torch.device("cpu"))
-    one, again, other = batches.get(5, 4, 128, 1.0), batches.get(5, 4, 128, 1.0), batches.get(6, 4, 128, 1.0)
+    batches = data.Batches(faces, pairs, size=128, seed=3, device=torch.device("cpu"))
+    one, again, other = batches.get(5, 4, 1.0), batches.get(5, 4, 1.0), batches.get(6, 4, 1.0)
     assert all(torch.equal(one[key], again[key]) for key in one)
     assert not torch.equal(one["photo"], other["photo"])
     assert one["photo"].shape == (4, 3, 128, 128) and one["mask"].shape == (4, 1, 128, 128)
     assert one["photo"].is_contiguous(memory_format=torch.channels_last)
     for key in ("mask", "free"):
         assert set(one[key].unique().tolist()) <= {0.0, 1.0} and one[key].any()
-    plain = batches.get(5, 4, 256)
+    plain = data.Batches(faces, pairs, size=256, seed=3, device=torch.device("cpu")).get(5, 4)
     outside = (plain["mask"] == 0).expand_as(plain["photo"])
     assert torch.equal(plain["photo"][outside], plain["masked"][outside])
 

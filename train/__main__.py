@@ -3,6 +3,7 @@
 import argparse
 import json
 import platform
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -45,12 +46,14 @@ def parse() -> argparse.Namespace:
         command.add_argument("--out", type=Path, required=True, help="the run's folder")
         command.add_argument("--kimg", type=float, default=400, help="length in thousands of images")
         command.add_argument("--batch", type=int, default=16)
-        command.add_argument("--size", type=int, default=256, choices=(128, 256))
+        command.add_argument("--size", type=int, default=256, choices=(64, 128, 256), help="px of the pictures")
         command.add_argument("--width", type=int, help="channels of the first layer")
         command.add_argument("--lr", type=float, nargs=2, metavar=("G", "D"), help="learning rates")
         command.add_argument("--variants", type=int, default=2, help="synthetic masks drawn for every face")
         command.add_argument("--seed", type=int, default=0)
         command.add_argument("--init", type=Path, help="start from these released weights (.safetensors) or run")
+        phases = [phase.name for phase in RECIPES[name].phases]
+        command.add_argument("--only", choices=phases, help="this phase of the recipe and no other")
         command.add_argument("--resume", action="store_true", help="go on exactly where the run stopped")
         command.add_argument("--time-limit", type=float, help="minutes, after which the run saves and stops")
         command.add_argument("--save-every", type=float, default=10, help="minutes between checkpoints")
@@ -105,6 +108,8 @@ def run(args: argparse.Namespace) -> None:
     recipe = RECIPES[args.command](args.size, **config)
     if args.lr:
         recipe.learning_rates = tuple(args.lr)
+    if args.only:
+        recipe.phases = tuple(replace(phase, share=1.0) for phase in recipe.phases if phase.name == args.only)
     before = load_init(recipe, args.init) if args.init else None
     hardware = torch.cuda.get_device_name() if device.type == "cuda" else f"{torch.get_num_threads()} CPU cores"
     args.out.mkdir(parents=True, exist_ok=True)
@@ -113,12 +118,13 @@ def run(args: argparse.Namespace) -> None:
     (args.out / "run.json").write_text(json.dumps(settings, indent=1))
 
     faces = load_faces(args.data, "train", args.cache, args.limit)
-    batches = Batches(faces, draw_pairs(faces, args.cache, args.variants, args.seed), seed=args.seed, device=device)
+    pairs = draw_pairs(faces, args.cache, args.variants, args.seed)
+    batches = Batches(faces, pairs, size=args.size, seed=args.seed, device=device)
     held_back = load_faces(args.data, "val", args.cache, 8)
     pairs = draw_pairs(held_back, args.cache, 1, args.seed)
-    samples = Batches(held_back, pairs, seed=0, device=device).first(len(held_back.names), args.size)
+    samples = Batches(held_back, pairs, size=args.size, seed=0, device=device).first(len(held_back.names))
     checkpoint = train(
-        recipe, batches, samples, args.out, kimg=args.kimg, batch=args.batch, size=args.size, resume=args.resume,
+        recipe, batches, samples, args.out, kimg=args.kimg, batch=args.batch, resume=args.resume,
         time_limit=args.time_limit, save_every=args.save_every, compile=args.compile, before=before, hardware=hardware,
     )  # fmt: skip
     print(checkpoint)

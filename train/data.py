@@ -185,19 +185,30 @@ def sampling_weights(faces: Faces) -> np.ndarray:
     return weights / weights.sum()
 
 
+def shrink(images: np.ndarray, size: int) -> np.ndarray:
+    """(N, 256, 256, C) uint8 -> (N, size, size, C) uint8 by averaging; at 256 px the array itself."""
+    if size == SIDE:
+        return np.asarray(images)
+    small = np.empty((len(images), size, size, images.shape[3]), np.uint8)
+    for target, image in zip(small, images):
+        target[:] = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA).reshape(target.shape)
+    return small
+
+
 class Batches:
     """Random batches by step number: the same seed and step give the same batch, which is what lets a run resume."""
 
-    def __init__(self, faces: Faces, pairs: np.ndarray, *, seed: int, device: torch.device):
-        self.seed, self.device = seed, device
+    def __init__(self, faces: Faces, pairs: np.ndarray, *, size: int, seed: int, device: torch.device):
+        self.size, self.seed, self.device = size, seed, device
         self.count = len(faces.names)
         self.variants = len(pairs) // self.count
         self.probabilities = torch.from_numpy(sampling_weights(faces))
-        # On a GPU the whole set lives there (3 GB plus 4 GB a variant); on a CPU the file's own pages serve.
-        self.photos, self.pairs = (torch.from_numpy(np.asarray(a)).to(device) for a in (faces.photos, pairs))
-        self.holes = torch.from_numpy(free_form_holes(1024, seed)).to(device)
+        # On a GPU the whole set lives there (3 GB plus 4 GB a variant at 256 px); on a CPU, at 256 px, the files'
+        # own pages serve.
+        arrays = (faces.photos, pairs, free_form_holes(1024, seed)[..., None])
+        self.photos, self.pairs, self.holes = (torch.from_numpy(shrink(array, size)).to(device) for array in arrays)
 
-    def get(self, step: int, batch: int, size: int, warp: float = 0.0) -> dict[str, Tensor]:
+    def get(self, step: int, batch: int, warp: float = 0.0) -> dict[str, Tensor]:
         """Batch number `step`.
 
         Returns photo, masked: (B, 3, size, size) float32 in [-1, 1], channels_last; mask: (B, 1, size, size) of
@@ -208,30 +219,29 @@ class Batches:
         face = torch.multinomial(self.probabilities, batch, replacement=True, generator=rng)
         row = face + self.count * torch.randint(self.variants, (batch,), generator=rng)
         hole = torch.randint(len(self.holes), (batch,), generator=rng)
-        x = self._collect(face, row, hole, size)
+        x = self._collect(face, row, hole)
         mirror = torch.rand(batch, generator=rng) < 0.5
         x = torch.where(mirror.to(self.device)[:, None, None, None], x.flip(3), x)
         if warp:
             x = self._warp(x, warp, rng)
         return self._split(self._jitter(x, rng))
 
-    def first(self, count: int, size: int) -> dict[str, Tensor]:
+    def first(self, count: int) -> dict[str, Tensor]:
         """The first `count` faces as they are, with their first masks: the same keys as `get`, for sample grids."""
         each = torch.arange(count)
-        return self._split(self._collect(each, each, each, size))
+        return self._split(self._collect(each, each, each))
 
-    def _collect(self, face: Tensor, row: Tensor, hole: Tensor, size: int) -> Tensor:
+    def _collect(self, face: Tensor, row: Tensor, hole: Tensor) -> Tensor:
         """(B, 8, size, size) float32 in 0-255, channels_last: photo, masked, mask, free-form hole."""
         x = torch.cat(
             [
                 self.photos[face.to(self.device)],
                 self.pairs[row.to(self.device)],
-                self.holes[hole.to(self.device)][..., None],
+                self.holes[hole.to(self.device)],
             ],
             dim=3,
-        )  # (B, 256, 256, 8) uint8
-        x = x.permute(0, 3, 1, 2).float()  # (B, 8, 256, 256), channels_last
-        return F.avg_pool2d(x, SIDE // size) if size < SIDE else x
+        )  # (B, size, size, 8) uint8
+        return x.permute(0, 3, 1, 2).float()  # (B, 8, size, size), channels_last
 
     @staticmethod
     def _split(x: Tensor) -> dict[str, Tensor]:

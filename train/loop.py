@@ -58,7 +58,6 @@ def train(
     samples: dict[str, Tensor],  # a fixed batch of held-back faces, for the grids
     out: Path,
     *,
-    size: int = 256,  # px
     kimg: float = 100,  # length, thousands of images
     batch: int = 16,
     ema_kimg: float = 5,  # half-life of the weights' moving average, thousands of images
@@ -95,7 +94,7 @@ def train(
 
     def save() -> None:
         state = {"step": done, "seconds": seconds + time.monotonic() - start, "ema": ema.state_dict()}
-        state |= {"name": recipe.name, "config": recipe.config, "size": size, "batch": batch}
+        state |= {"name": recipe.name, "config": recipe.config, "size": recipe.size, "batch": batch}
         state |= {"images": done * batch, "revision": revision()}
         state |= {"before": before, "hardware": hardware}
         for key in nets:
@@ -117,7 +116,7 @@ def train(
         for optimizer, lr in zip(optimizers.values(), recipe.learning_rates):
             optimizer.param_groups[0]["lr"] = lr * min(1, step / 100, (1 - progress) / decay)
 
-        data = batches.get(step, batch, size, recipe.warp)
+        data = batches.get(step, batch, recipe.warp)
         with torch.autocast(device.type, torch.bfloat16):
             fake = recipe.generate(data)
         scalars: dict[str, Tensor] = {}
@@ -155,7 +154,7 @@ def train(
         if now - last_save > save_every * 60:
             save()
             last_save = now
-    recalibrate(recipe, ema, batches, size, batch)
+    recalibrate(recipe, ema, batches, batch)
     save()
     log.close()
     return checkpoint
@@ -190,7 +189,7 @@ def update_ema(ema: nn.Module, model: nn.Module, beta: float) -> None:
 
 
 @torch.no_grad()
-def recalibrate(recipe: Recipe, ema: nn.Module, batches: Batches, size: int, batch: int, steps: int = 40) -> None:
+def recalibrate(recipe: Recipe, ema: nn.Module, batches: Batches, batch: int, steps: int = 40) -> None:
     """Measure the batch norms' statistics anew for the averaged weights, which none of the live ones fit."""
     norms = [module for module in ema.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
@@ -198,7 +197,7 @@ def recalibrate(recipe: Recipe, ema: nn.Module, batches: Batches, size: int, bat
         norm.momentum = None  # a plain mean over all batches
     live, recipe.generator = recipe.generator, ema.train()
     for step in range(steps):
-        data = batches.get(10_000_000 + step, batch, size, recipe.warp)
+        data = batches.get(10_000_000 + step, batch, recipe.warp)
         with torch.autocast(batches.device.type, torch.bfloat16):
             recipe.generate(data)
     recipe.generator = live

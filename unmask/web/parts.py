@@ -69,9 +69,9 @@ def step_title(number: int, title: str) -> str:
     return f'<h2 class="step-title"><span>{number}</span>{html.escape(title)}</h2>'
 
 
-def example_files(kind: str) -> list[str]:
-    """The example pictures of one kind: "masked" faces or "bare" ones."""
-    return [str(path) for path in sorted((EXAMPLES / kind).glob("*.png"))]
+def example_files(masked: bool) -> list[str]:
+    """The example pictures: `<person>.png` is a bare face, `<person>-<mask>.png` the same one masked."""
+    return [str(path) for path in sorted(EXAMPLES.glob("*.png")) if ("-" in path.stem) == masked]
 
 
 def timed(work: Callable, *args):

@@ -111,7 +111,7 @@ def build(unmasker: Unmasker) -> None:
                 elem_id="photo",
             )
             examples = gr.Examples(
-                example_files("masked"), photo, label="Or click an example", api_visibility="private", elem_id="examples"
+                example_files(masked=True), photo, label="Or click an example", api_visibility="private", elem_id="examples"
             )
         with gr.Column(scale=7, min_width=320, elem_classes="step"):
             gr.HTML(step_title(2, "Check the mask"))

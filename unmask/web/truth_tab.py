@@ -127,7 +127,7 @@ def build(unmasker: Unmasker) -> None:
             )
             face_status = gr.HTML(status(FACE_HINT))
             examples = gr.Examples(
-                example_files("bare"),
+                example_files(masked=False),
                 photo,
                 label="Or click an example",
                 api_visibility="private",
