@@ -114,6 +114,40 @@ def test_the_found_mask_covers_what_the_segmenter_saw_and_a_margin(unmasker):
     assert not ((result["glcic"] == (0, 255, 0)).all(axis=2)).any()
 
 
+def two_masks() -> np.ndarray:
+    """A wide photo with a large and a small green mask."""
+    photo = np.full((400, 900, 3), 90, np.uint8)
+    photo[200:300, 150:270] = (0, 255, 0)
+    photo[120:170, 600:660] = (0, 255, 0)
+    return photo
+
+
+def test_faces_are_found_by_their_masks(unmasker):
+    large, small = unmasker.find(two_masks())
+    # A mask of 120 x 100 px: the crop's side is its root area / 0.405, its middle 0.222 sides above the mask's.
+    assert large.side == pytest.approx(np.sqrt(120 * 100) / 0.405, rel=0.05)
+    assert large.center == pytest.approx((210, 250 - 0.222 * large.side), abs=4)
+    assert small.side == pytest.approx(np.sqrt(60 * 50) / 0.405, rel=0.1)
+    assert unmasker.find(photo_of(300, 400)) == [whole_photo(photo_of(300, 400))]
+
+
+def test_a_crop_stays_a_crop(unmasker):
+    crop = np.full((256, 256, 3), 90, np.uint8)
+    crop[140:235, 76:180] = (0, 255, 0)
+    assert unmasker.find(crop) == [whole_photo(crop)]
+    assert unmasker.find(two_masks(), aligned=True) == [whole_photo(two_masks())]
+
+
+def test_every_face_is_unmasked_and_strokes_elsewhere_are_filled_too(unmasker):
+    photo = two_masks()
+    mask = unmasker.segment(photo)
+    mask[330:390, 780:880] = 255  # painted by hand, outside of both faces
+    result = unmasker.remove(photo, mask, ["ganmasker"])["ganmasker"]
+    assert (result[mask == 0] == photo[mask == 0]).all()
+    inside = cv2.erode(mask, np.ones((25, 25))) > 0
+    assert inside[350:370].any() and np.abs(result[inside].astype(int) - [255, 0, 0]).max() < 40
+
+
 def test_no_mask_is_said(unmasker):
     with pytest.raises(PhotoError, match="No mask was found"):
         unmasker.remove(photo_of(100, 100))

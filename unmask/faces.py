@@ -1,6 +1,7 @@
 """Where a face is in a photo, the square crop around it, and the way back.
 
-Until there is a face finder, a photo counts as one face that fills it: the crop is the whole photo, letterboxed.
+Until there is a face finder, the mask itself says where the face is; where there is none, a photo counts as one
+face that fills it: the crop is the whole photo, letterboxed.
 Coordinates are in pixels with the origin at the top-left corner of the top-left pixel.
 """
 
@@ -36,6 +37,32 @@ def whole_photo(photo: np.ndarray) -> Face:
     """The whole photo (H, W, 3) as one face: the smallest square around it."""
     height, width = photo.shape[:2]
     return Face(box=(0.0, 0.0, width, height), center=(width / 2, height / 2), side=max(height, width))
+
+
+# On the 256 px crops of 395 training faces a synthetic mask has an area of (0.405 +- 0.031)^2 of the crop's, and its
+# centroid lies 0.222 +- 0.025 of the crop's side below the middle.
+MASK_SIDE, MASK_DROP = 0.405, 0.222
+
+
+def faces_from_mask(mask: np.ndarray, smallest: float = 0.002) -> list[Face]:
+    """The upright faces behind the separate parts of a mask (H, W) uint8 of 0 and 255, largest first.
+
+    smallest: share of the square around the photo below which a part is no face's mask. A part that fits a photo
+    which already is a face crop gives the whole photo.
+    """
+    whole = whole_photo(mask)
+    found = []
+    _, _, stats, centroids = cv2.connectedComponentsWithStats(mask)
+    for area, (x, y) in list(zip(stats[:, cv2.CC_STAT_AREA], centroids))[1:]:  # 0 is the background
+        if area < smallest * whole.side**2:
+            continue
+        side = float(np.sqrt(area)) / MASK_SIDE
+        center = (float(x) + 0.5, float(y) + 0.5 - MASK_DROP * side)
+        box = (center[0] - side / 2, center[1] - side / 2, center[0] + side / 2, center[1] + side / 2)
+        away = np.hypot(center[0] - whole.center[0], center[1] - whole.center[1])
+        fits = abs(np.log(side / whole.side)) < 0.25 and away < 0.12 * whole.side
+        found.append(whole if fits else Face(box, center, side))
+    return sorted(found, key=lambda face: -face.side)
 
 
 def _warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], **options) -> np.ndarray:
@@ -84,6 +111,13 @@ def mask_to_photo(mask_crop: np.ndarray, face: Face, shape: tuple[int, int]) -> 
     image, matrix = _shrink_first(mask_crop, matrix)
     photo_mask = _warp(image, matrix, shape[::-1], flags=cv2.INTER_LINEAR)
     return np.where(photo_mask > 127, 255, 0).astype(np.uint8)
+
+
+def crop_region(face: Face, shape: tuple[int, int]) -> np.ndarray:
+    """What the face's crop covers of a photo of `shape` (H, W): bool (H, W)."""
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
+    corners = cv2.transform(corners[None], cv2.invertAffineTransform(face.to_crop(1)))[0]
+    return cv2.fillConvexPoly(np.zeros(shape, np.uint8), np.rint(corners).astype(np.int32), 1) > 0
 
 
 def paste_back(

@@ -9,7 +9,16 @@ from torch import nn
 from torch.nn import functional as F
 
 from unmask import weights
-from unmask.faces import Face, align, align_mask, mask_to_photo, paste_back, whole_photo
+from unmask.faces import (
+    Face,
+    align,
+    align_mask,
+    crop_region,
+    faces_from_mask,
+    mask_to_photo,
+    paste_back,
+    whole_photo,
+)
 from unmask.image import PhotoError, mask_to_tensor, resize, to_image, to_tensor
 from unmask.masks import check_mask, clean, grow, is_empty
 from unmask.models import DEFAULT_MODELS, DEFAULT_SEGMENTER, MODELS, list_removers
@@ -51,8 +60,15 @@ class Unmasker:
         return self._models[name]
 
     def find(self, photo: np.ndarray, aligned: bool = False) -> list[Face]:
-        """Faces in a photo (H, W, 3) uint8, largest first. aligned: the photo is a crop already."""
-        return [whole_photo(photo)]
+        """Masked faces in a photo (H, W, 3) uint8, largest first; the whole photo where none is found.
+
+        aligned: the photo is a face crop already. A face is known by its mask: bare ones are not found.
+        """
+        whole = whole_photo(photo)
+        if aligned:
+            return [whole]
+        coarse = mask_to_photo(self.find_mask(align(photo, whole, CROP)), whole, photo.shape[:2])
+        return faces_from_mask(coarse) or [whole]
 
     @torch.inference_mode()
     def find_mask(self, crop: np.ndarray) -> np.ndarray:
@@ -112,9 +128,15 @@ class Unmasker:
             check_mask(mask, photo.shape)
             mask = np.where(mask > 127, 255, 0).astype(np.uint8)
         results = {name: photo for name in models}
-        for face in self.find(photo, aligned):
+        left = mask
+        # What was painted outside of every face is filled last, from the photo as a whole.
+        for face in [*self.find(photo, aligned), whole_photo(photo)]:
+            own = np.where(crop_region(face, mask.shape), left, 0).astype(np.uint8)
+            if is_empty(own):
+                continue
+            left = left - own
             crop, crop_mask = align(photo, face, CROP), align_mask(mask, face, CROP, threshold=0)
             for name in models:
                 filled = self.fill(name, crop, crop_mask)
-                results[name] = paste_back(results[name], face, filled, mask, FEATHER * face.side)
+                results[name] = paste_back(results[name], face, filled, own, FEATHER * face.side)
         return results
