@@ -57,7 +57,7 @@ def run(monkeypatch, capsys, *words) -> str:
 
 def small(name: str, folder, out, *more):
     return [
-        name, "--data", folder, "--cache", folder / "cache", "--out", out, "--size", 128 if name != "pix2pix" else 256,
+        name, "--data", folder, "--cache", folder / "cache", "--out", out, "--size", 128,
         "--batch", 2, "--width", 8, "--variants", 1, "--device", "cpu", *more,
     ]  # fmt: skip
 

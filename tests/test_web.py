@@ -91,7 +91,7 @@ def visit(browser, demo, size=DESKTOP, **options):
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
     context.grant_permissions(["camera"])
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(30_000)
     faults = []
     local = (demo.local_url, "data:", "blob:")
     page.on("request", lambda request: request.url.startswith(local) or faults.append(request.url))

@@ -1,5 +1,7 @@
 """Pix2Pix: conditional GAN plus 100 L1 over the whole picture (Timmanagoudar and Preethi, section 4)."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,9 +20,9 @@ class Pix2PixRecipe:
     betas = (0.5, 0.999)
     warp = 0.25
 
-    def __init__(self, size: int, width: int = 24):
-        self.size, self.config = size, {"width": width}
-        self.generator = Pix2Pix(width)
+    def __init__(self, size: int, width: int = 24, levels: int | None = None):
+        self.size, self.config = size, {"width": width, "levels": levels or int(math.log2(size))}
+        self.generator = Pix2Pix(**self.config)
         self.discriminator = PatchDiscriminator(6, width=32, norm="batch")
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:

@@ -24,13 +24,13 @@ def up(cin: int, cout: int, *, dropout: bool = False) -> nn.Sequential:
 class Pix2Pix(nn.Module):
     """U-Net-256: eight halvings to 1x1, eight doublings, every encoder output joined to its mirror image.
 
-    `width` is the first convolution's channels; the paper's is 64 (54.4 M parameters). Dropout is the paper's only
+    `levels` is the number of halvings: 8 for the paper's 256 px, 7 for 128 px (Isola's own U-Net-128). `width` is the first convolution's channels; the paper's is 64 (54.4 M parameters). Dropout is the paper's only
     noise; here it acts in training alone, so that a photo always gives the same face.
     """
 
-    def __init__(self, width: int = 64):
+    def __init__(self, width: int = 64, levels: int = 8):
         super().__init__()
-        channels = [width, 2 * width, 4 * width] + [8 * width] * 5
+        channels = [width, 2 * width, 4 * width] + [8 * width] * (levels - 3)
         last = len(channels) - 1
         self.encoder = nn.ModuleList(
             # The innermost map is 1x1: a batch norm over it would erase a batch of one.
@@ -45,7 +45,7 @@ class Pix2Pix(nn.Module):
         self.apply(init_normal)
 
     def forward(self, crop: Tensor, mask: Tensor | None = None) -> Tensor:
-        """crop: N3HW in [-1, 1], H and W multiples of 256. Returns the whole face, N3HW in [-1, 1].
+        """crop: N3HW in [-1, 1], H and W multiples of 2^levels. Returns the whole face, N3HW in [-1, 1].
 
         mask is not looked at: finding what to replace is left to the network, as in the paper.
         """

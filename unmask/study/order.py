@@ -1,0 +1,135 @@
+"""Who sees what when: a balanced random order for every rater, worked out anew from the plan whenever needed."""
+
+import random
+from itertools import combinations
+
+from unmask.study.plan import Plan, Stimulus
+
+
+def williams(n: int) -> list[list[int]]:
+    """The rows of a Williams design of the labels 0 ... n - 1: n rows, or 2n when n is odd.
+
+    Over all rows every label is equally often in every place, and follows every other label equally often.
+    """
+    zigzag = [place // 2 if place % 2 == 0 else n - 1 - place // 2 for place in range(n)]  # 0, n-1, 1, n-2, ...
+    rows = [[(label + shift) % n for label in zigzag] for shift in range(n)]
+    return rows if n % 2 == 0 else rows + [row[::-1] for row in rows]
+
+
+def order_screens(plan: Plan, number: int) -> list[list[str]]:
+    """What rater `number` (0, 1, ...) rates, screen by screen: item ids, one a screen unless side by side.
+
+    Models follow Williams designs across raters; a face does not follow itself, unless there is hardly another; a
+    repeat is far from what it repeats; attention items are spread out.
+    """
+    rng = random.Random(f"{plan.seed}/screens/{number}")
+    base = [item for item in plan.stimuli if item.role in ("test", "reference", "anchor")]
+    fixed = random.Random(f"{plan.seed}/labels")  # the same for all raters, or the designs would not add up
+    pictures = _shuffled({item.picture for item in base}, fixed)
+    models = _shuffled({item.model for item in base}, fixed)
+    cells = {(item.picture, item.model): item.item_id for item in base}
+    repeats = {item.repeat_of: item.item_id for item in plan.stimuli if item.role == "repeat"}
+
+    if plan.presentation == "single":
+        screens = _in_rounds(cells, pictures, models, number, rng)
+        again = [[repeats[item]] for screen in screens for item in screen if item in repeats]
+    else:
+        screens = _side_by_side(cells, pictures, models, number)
+        repeated = [[repeats[item] for item in screen if item in repeats] for screen in screens]
+        again = [rng.sample(screen, len(screen)) for screen in repeated if screen]
+    originals = {copy: original for original, copy in repeats.items()}
+    picture_of = {item.item_id: item.picture for item in plan.stimuli}
+    for screen in again:
+        _insert_far(screens, screen, originals[screen[0]], picture_of, rng)
+    attention = [item.item_id for item in plan.stimuli if item.role == "attention"]
+    rng.shuffle(attention)
+    step = len(screens) / max(len(attention), 1)
+    for count, item in enumerate(attention):  # one in each stretch of the way, and never the first screen
+        place = rng.randint(int(count * step) + 1, max(int((count + 1) * step), int(count * step) + 1))
+        screens.insert(min(place + count, len(screens)), [item])
+    return screens
+
+
+def order_pairs(plan: Plan, number: int) -> list[tuple[str, str]]:
+    """The pairs (left, right) that rater `number` judges: one a picture, on random sides, in random order.
+
+    Which of a picture's pairs it is goes round from rater to rater, so that all come up equally often.
+    """
+    if not plan.pairs:
+        return []
+    rng = random.Random(f"{plan.seed}/pairs/{number}")
+    chosen = []
+    for place, items in enumerate(_by_picture(plan)):
+        options = list(combinations(items, 2))
+        if options:
+            left, right = options[(number + place) % len(options)]
+            chosen.append((left, right) if rng.random() < 0.5 else (right, left))
+    rng.shuffle(chosen)
+    return chosen
+
+
+def count_questions(plan: Plan) -> int:
+    """How many answers a rater who finishes has given."""
+    return len(plan.stimuli) + len(order_pairs(plan, 0))
+
+
+def _by_picture(plan: Plan) -> list[list[str]]:
+    """Per picture the items to compare: the models' results, and the reference where there is only one model."""
+    pictures: dict[str, list[Stimulus]] = {}
+    for item in plan.stimuli:
+        if item.role in ("test", "reference"):
+            pictures.setdefault(item.picture, []).append(item)
+    contenders = []
+    for items in pictures.values():
+        tests = [item.item_id for item in items if item.role == "test"]
+        contenders.append(tests if len(tests) > 1 else [item.item_id for item in items])
+    return contenders
+
+
+def _shuffled(labels: set[str], rng: random.Random) -> list[str]:
+    return rng.sample(sorted(labels), len(labels))
+
+
+def _in_rounds(cells: dict, pictures: list[str], models: list[str], number: int, rng: random.Random) -> list[list[str]]:
+    """One item a screen. In a round every picture comes once, each by another model; the rounds' order is the design's."""
+    rows = williams(len(models))
+    screens, last = [], None
+    for shift in rows[number % len(rows)]:
+        keys = [(picture, models[(place + shift) % len(models)]) for place, picture in enumerate(pictures)]
+        keys = [key for key in keys if key in cells]
+        rng.shuffle(keys)
+        if len(keys) > 1 and keys[0][0] == last:
+            keys.append(keys.pop(0))
+        screens += [[cells[key]] for key in keys]
+        last = keys[-1][0] if keys else last
+    return screens
+
+
+def _side_by_side(cells: dict, pictures: list[str], models: list[str], number: int) -> list[list[str]]:
+    """All that was made of a picture on one screen; pictures, and models within a screen, in the designs' order."""
+    rows, inner = williams(len(pictures)), williams(len(models))
+    screens = []
+    for place in rows[number % len(rows)]:
+        row = inner[(number + place) % len(inner)]
+        screens.append([cells[key] for label in row if (key := (pictures[place], models[label])) in cells])
+    return screens
+
+
+def _insert_far(
+    screens: list[list[str]], screen: list[str], original: str, picture_of: dict[str, str], rng: random.Random
+) -> None:
+    """Put `screen` into `screens` at a random place, a third of the way or more off the `original`.
+
+    Of such places those are taken, where there are any, that have the same face neither before nor after.
+    """
+    home = next(place for place, items in enumerate(screens) if original in items)
+    distance = [home + 1 - place if place <= home else place - home for place in range(len(screens) + 1)]
+    enough = min(max(2, len(screens) // 3), max(distance))
+    far = [place for place, away in enumerate(distance) if away >= enough]
+    picture = picture_of[original]
+    apart = [
+        place
+        for place in far
+        if all(picture_of[items[0]] != picture for items in screens[max(place - 1, 0) : place + 1])
+    ]
+    screens.insert(rng.choice(apart or far), screen)
