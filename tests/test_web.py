@@ -17,7 +17,7 @@ from PIL import Image
 from skimage import data
 
 from unmask import Unmasker, read_photo
-from unmask.faces import align, align_mask
+from unmask.faces import align, align_mask, whole_photo
 from unmask.image import NOTICE, write_png
 from unmask.masks import MASK_COLOR, read_mask, share
 from unmask.metrics import iou
@@ -221,11 +221,11 @@ def test_the_found_mask_is_drawn_where_it_is(page, pictures, unmasker, name):
     photo = read_photo(pictures[name])
     found = unmasker.segment(photo)
     assert 0.05 < share(found) < 0.6
-    face = unmasker.find(photo)[0]
+    frame = whole_photo(photo)
     give_photo(page, pictures[name])
     wait_until_done(page)
-    canvas, tinted = look_at_editor(page, align(photo, face, EDITOR_SIZE, pad=PAD))
-    expected = cv2.resize(align_mask(found, face, EDITOR_SIZE), (canvas.side, canvas.side))
+    canvas, tinted = look_at_editor(page, align(photo, frame, EDITOR_SIZE, pad=PAD))
+    expected = cv2.resize(align_mask(found, frame, EDITOR_SIZE), (canvas.side, canvas.side))
     assert iou(tinted, expected) > 0.9
     assert f"{share(found):.0%}" in mask_status(page)
     # The download has the photo's size, whatever the editor's; untouched, it is the very mask that was found.
@@ -259,8 +259,8 @@ def test_results_come_by_themselves_and_fit_the_photo(page, pictures, unmasker):
 @needs_browser
 def test_brush_and_eraser_change_mask_and_result(page, pictures, unmasker):
     photo = read_photo(pictures["square"])
-    face = unmasker.find(photo)[0]
-    copy = align(photo, face, EDITOR_SIZE, pad=PAD)
+    frame = whole_photo(photo)
+    copy = align(photo, frame, EDITOR_SIZE, pad=PAD)
     give_photo(page, pictures["square"])
     wait_until_done(page)
     found, first = download_mask(page), download_result(page)
@@ -341,7 +341,7 @@ def test_a_bare_picture_can_be_marked_by_hand(page, pictures, unmasker, tmp_path
     page.wait_for_selector("#editor canvas")
     page.wait_for_timeout(1000)
     assert page.locator("#results .card:visible").count() == 0
-    canvas, tinted = look_at_editor(page, align(plain, unmasker.find(plain)[0], EDITOR_SIZE, pad=PAD))
+    canvas, tinted = look_at_editor(page, align(plain, whole_photo(plain), EDITOR_SIZE, pad=PAD))
     assert share(tinted) < 0.01
     drag(page, canvas, "Brush", [(0.4, 0.6), (0.6, 0.6), (0.6, 0.7), (0.4, 0.7)])
     run_again(page)

@@ -68,6 +68,15 @@ def order_pairs(plan: Plan, number: int) -> list[tuple[str, str]]:
     return chosen
 
 
+def find_position(plan: Plan, number: int, question: str) -> int | None:
+    """When rater `number` is asked `question` ("<item>" or "<left>-<right>"), from 1; pairs count anew. None: never."""
+    if "-" in question:
+        asked = [f"{left}-{right}" for left, right in order_pairs(plan, number)]
+    else:
+        asked = [item for screen in order_screens(plan, number) for item in screen]
+    return asked.index(question) + 1 if question in asked else None
+
+
 def count_questions(plan: Plan) -> int:
     """How many answers a rater who finishes has given."""
     return len(plan.stimuli) + len(order_pairs(plan, 0))

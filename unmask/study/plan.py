@@ -15,7 +15,6 @@ import os
 import random
 import re
 import secrets
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -244,8 +243,8 @@ def create_study(
 ) -> Study:
     """Take the masks off with every model, render all that raters will see, and write the plan into the folder `out`.
 
-    There is a test item per picture and model, a hidden reference per truth, a low anchor for one picture in three
-    (side by side: for each), `repeats` items (side by side: screens) shown twice, and `attention` items that ask for a
+    There is a test item per picture and model, a hidden reference per truth (side by side: per picture), a low anchor
+    for one picture in three (side by side: for each), `repeats` items (side by side: screens) shown twice, and `attention` items that ask for a
     certain score. size: px, by default the largest picture's side, at most LARGEST. progress: wraps the pictures.
     Raises StudyError, PhotoError, WeightsError; then nothing is left in `out`.
     """
@@ -280,9 +279,12 @@ def create_study(
             mask = _mask_of(picture, unmasker)
             made = unmasker.remove(picture.masked, mask=mask, models=list(models))
             made = {name: (image, "test") for name, image in made.items()}
-            if picture.truth is not None and (key := _digest(picture.truth)) not in seen_truths:
-                seen_truths.add(key)  # a bare face that several masked ones were made from is shown once
-                made["reference"] = (_fit(picture), "reference")
+            if picture.truth is not None:
+                reference = _fit(picture)
+                # One at a time, a bare face that several masked ones were made from is shown once.
+                if presentation == "side-by-side" or _digest(reference) not in seen_truths:
+                    made["reference"] = (reference, "reference")
+                seen_truths.add(_digest(reference))
             if picture.name in anchored:
                 made["anchor"] = (draw_anchor(picture.masked, mask), "anchor")
             for name, (image, role) in made.items():
@@ -325,7 +327,7 @@ def create_study(
         if out.is_dir():
             out.rmdir()  # empty, as was looked at above
         try:
-            shutil.move(draft, out)
+            draft.rename(out)
         except OSError as error:
             raise StudyError(f"{out} has appeared meanwhile: choose another folder.") from error
     return open_study(out)

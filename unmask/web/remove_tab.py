@@ -8,7 +8,7 @@ import gradio as gr
 import numpy as np
 
 from unmask import PhotoError, Unmasker, read_photo
-from unmask.faces import Face, align, align_mask, mask_to_photo
+from unmask.faces import Face, align, align_mask, mask_to_photo, whole_photo
 from unmask.image import NOTICE
 from unmask.masks import MASK_COLOR, check_mask, editor_value, grow, is_empty, mask_from_editor, read_mask, share
 from unmask.models import DEFAULT_MODELS, MODELS, list_removers
@@ -34,7 +34,7 @@ from unmask.web.parts import (
 )
 
 EDITOR_SIZE = 512  # px: the editor draws a given layer in its place only if everything has exactly the canvas' size
-STEP = 4  # px of the editor by which "Grow" and "Shrink" move the mask's edge
+STEP = 3 / 256  # of the face's side, by which "Grow" and "Shrink" move the mask's edge
 PAD = (125, 138, 148)  # RGB around a photo that is not square: a grey that is quiet on light and dark pages
 BRUSH_COLOR = ("#{:02x}{:02x}{:02x}".format(*MASK_COLOR), 0.6)
 
@@ -66,18 +66,28 @@ class Visit:
     """What is kept of a visitor, in `gr.State`: never shared, and forgotten after ten minutes."""
 
     photo: np.ndarray  # (H, W, 3) uint8, as it was read: every model works on this one
-    face: Face
     found: np.ndarray  # (H, W) uint8: the mask that was found
     mask: np.ndarray  # (H, W) uint8: the mask last put into the editor
+    step: int  # photo px by which "Grow" and "Shrink" move the mask's edge
     ran: np.ndarray | None = None  # (H, W) uint8: the mask that the shown results were made with
+
+    @classmethod
+    def begin(cls, photo: np.ndarray, found: np.ndarray, face: Face) -> "Visit":
+        """A visit with a new photo (H, W, 3), the mask found in it (H, W), and its largest face."""
+        return cls(photo, found, found, step=max(round(STEP * face.side), 1))
+
+    @property
+    def frame(self) -> Face:
+        """What the editor shows: the whole photo, letterboxed to a square."""
+        return whole_photo(self.photo)
 
     def in_editor(self) -> np.ndarray:
         """The mask on the editor's square working copy."""
-        return align_mask(self.mask, self.face, EDITOR_SIZE)
+        return align_mask(self.mask, self.frame, EDITOR_SIZE)
 
     def editor_value(self, editor: gr.ImageEditor) -> dict:
         """The editor's value: the working copy, with the mask on a layer of its own."""
-        value = editor_value(align(self.photo, self.face, EDITOR_SIZE, pad=PAD), self.in_editor())
+        value = editor_value(align(self.photo, self.frame, EDITOR_SIZE, pad=PAD), self.in_editor())
         layers = [cached_png(editor, layer, "mask.png") for layer in value["layers"]]
         return value | {"background": cached_png(editor, value["background"], "photo.png"), "layers": layers}
 
@@ -86,12 +96,11 @@ class Visit:
         drawn = mask_from_editor(value, (EDITOR_SIZE, EDITOR_SIZE))
         if np.array_equal(drawn, self.in_editor()):
             return self  # untouched: the mask keeps the photo's own resolution
-        return replace(self, mask=mask_to_photo(drawn, self.face, self.photo.shape[:2]))
+        return replace(self, mask=mask_to_photo(drawn, self.frame, self.photo.shape[:2]))
 
     def grown(self, steps: int) -> "Visit":
         """This visit with the mask's edge moved outwards by so many steps, inwards if negative."""
-        pixels = max(round(STEP * self.face.side / EDITOR_SIZE), 1)
-        return replace(self, mask=grow(self.mask, steps * pixels))
+        return replace(self, mask=grow(self.mask, steps * self.step))
 
 
 def build(unmasker: Unmasker) -> None:
@@ -175,7 +184,7 @@ def build(unmasker: Unmasker) -> None:
             before = None if old is None else cached_png(photo, to_show(old.photo), "photo.png")
             yield {photo: before, mask_status: status(str(error), "warn")}
             return
-        new = Visit(picture, unmasker.find(picture)[0], found, found)
+        new = Visit.begin(picture, found, unmasker.find(picture)[0])
         yield {workbench: gr.update(visible=True), empty_bench: gr.update(visible=False)} | waiting(cards, [])
         if is_empty(found):
             text = 'No mask was found. Paint over what covers the face, then press "Remove the mask".'

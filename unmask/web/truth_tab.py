@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 
 from unmask import PhotoError, Unmasker, read_photo
-from unmask.faces import align
+from unmask.faces import align, whole_photo
 from unmask.masks import is_empty
 from unmask.metrics import psnr, ssim
 from unmask.models import DEFAULT_MODELS, MODELS, list_removers
@@ -182,7 +182,7 @@ def build(unmasker: Unmasker) -> None:
             gr.Warning(str(error))
             yield {face_status: status(str(error), "warn")}
             return
-        crop = align(picture, unmasker.find(picture)[0], FRAME)
+        crop = align(picture, whole_photo(picture), FRAME)
         yield {truth: crop, face_status: status(FACE_HINT), empty_preview: gr.update(visible=False)}
         yield from measure(crop, number, *settings)
 
@@ -209,7 +209,7 @@ def build(unmasker: Unmasker) -> None:
     def score(crop: np.ndarray, before: str, masked: MaskedFace, source: str, names: list[str]) -> Iterator[dict]:
         """Run the models on a masked face whose truth is `crop`; before: the file of that truth."""
         try:
-            given = masked.mask if source == TRUE_MASK else unmasker.segment(masked.image)
+            given = masked.mask if source == TRUE_MASK else unmasker.segment(masked.image, aligned=True)
         except VISIBLE_ERRORS as error:
             yield {run_status: status(str(error), "warn")}
             return
@@ -222,7 +222,7 @@ def build(unmasker: Unmasker) -> None:
             title = MODELS[name].title
             yield {run_status: status(f"{title} is painting: {count} of {len(names)} …", "busy")}
             try:
-                results, milliseconds = timed(unmasker.remove, masked.image, given, [name])
+                results, milliseconds = timed(unmasker.remove, masked.image, given, [name], True)
             except VISIBLE_ERRORS as error:
                 yield failed(cards[name], error)
                 continue

@@ -1,0 +1,456 @@
+"""Answers, kept: each is on disk before it counts as saved, one per rater and question, edits with their history.
+
+No photo, name or address is stored: a rater is a random code. SQLite in the study's folder, or the database that
+UNMASK_DATABASE_URL names (PostgreSQL), which several servers may share.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from functools import lru_cache
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+import unmask
+from unmask.study.backup import Backup
+from unmask.study.order import count_questions, find_position, order_pairs, order_screens
+from unmask.study.plan import Study, StudyError, studies_folder
+
+WAIT_FOR_LOCK = 30  # seconds that a writer waits for another process
+LONGEST = 3600  # seconds: whoever looked longer at a picture was not looking
+CHOICES = ("left", "right", "tie")
+RATING_COLUMNS = ["rater_id", "item_id", "score", "position", "seconds", "simulated"]
+PAIR_COLUMNS = ["rater_id", "left_item", "right_item", "chosen", "position", "seconds", "simulated"]
+
+META = sa.MetaData()
+RATERS = sa.Table(
+    "raters",
+    META,
+    sa.Column("study_id", sa.String(32), primary_key=True),
+    sa.Column("rater_id", sa.String(32), primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),  # 0, 1, ...: which order this rater sees
+    sa.Column("consent", sa.String(16), nullable=False),  # digest of the text agreed to
+    sa.Column("version", sa.String(32), nullable=False),  # of this program
+    sa.Column("joined_at", sa.String(32), nullable=False),  # ISO 8601, UTC, as all times here
+    sa.Column("withdrawn_at", sa.String(32)),  # set: a tombstone, all answers are deleted
+    sa.UniqueConstraint("study_id", "number"),
+)
+
+
+def _answer_columns() -> list[sa.Column]:
+    return [
+        sa.Column("position", sa.Integer, nullable=False),  # 1, 2, ...: when this rater saw it; pairs count anew
+        sa.Column("answer", sa.String(8), nullable=False),  # a score, or one of CHOICES
+        sa.Column("seconds", sa.Float),  # from seeing to answering, as the browser says
+        sa.Column("answered_at", sa.String(32), nullable=False),
+    ]
+
+
+# A question is an item to score ("<item_id>") or a pair to choose from ("<left_item>-<right_item>").
+ANSWERS = sa.Table(
+    "answers",
+    META,
+    sa.Column("study_id", sa.String(32), primary_key=True),
+    sa.Column("rater_id", sa.String(32), primary_key=True),
+    sa.Column("question", sa.String(64), primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),  # of the newest answer, which stands here
+    *_answer_columns(),
+)
+HISTORY = sa.Table(
+    "answer_history",
+    META,
+    sa.Column("study_id", sa.String(32), primary_key=True),
+    sa.Column("rater_id", sa.String(32), primary_key=True),
+    sa.Column("question", sa.String(64), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    *_answer_columns(),
+)
+# The demo's stars: nobody is blind there, so they never meet a study's ratings.
+CASUAL = sa.Table(
+    "casual_ratings",
+    META,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("model", sa.String(64), nullable=False),
+    sa.Column("stars", sa.Integer, nullable=False),
+    sa.Column("rated_on", sa.String(10), nullable=False),  # the day
+)
+
+
+@dataclass(frozen=True)
+class Rater:
+    """One person's part in a study: what to show, and what was answered so far."""
+
+    rater_id: str
+    number: int
+    screens: list[list[str]]  # item ids
+    pairs: list[tuple[str, str]]  # left and right item ids
+    answers: dict[str, str]  # question -> answer
+
+
+class Store:
+    """The answers of one study. Threads, processes and, with PostgreSQL, machines may share the database."""
+
+    def __init__(self, study: Study, backup: Backup | None = None):
+        self.study = study
+        self.backup = backup
+        self.engine = open_database(study.folder / "ratings.db")
+
+    # -------------------------------------------------------------- raters
+
+    def join(self, consent: bool) -> Rater:
+        """Let somebody in who has agreed to the consent text. Raises StudyError."""
+        plan = self.study.plan
+        if not consent:
+            raise StudyError("Please read the text and agree to it first.")
+        self._check_open()
+        rater_id = secrets.token_hex(16)
+        with self._transaction(writes=True) as connection:
+            _serialise(connection, f"join {plan.study_id}")
+            here = RATERS.c.study_id == plan.study_id
+            if self._count_finished(connection) >= plan.raters:
+                raise StudyError("This study has all the raters that it needs. Thank you for coming!", 410)
+            highest = connection.scalar(sa.select(sa.func.max(RATERS.c.number)).where(here))
+            row = {
+                "study_id": plan.study_id,
+                "rater_id": rater_id,
+                "number": 0 if highest is None else highest + 1,
+                "consent": hashlib.sha256(plan.consent.encode()).hexdigest()[:16],
+                "version": unmask.__version__,
+                "joined_at": _now(),
+            }
+            connection.execute(sa.insert(RATERS), row)
+        self._back_up("join", row)
+        return self.rater(rater_id)
+
+    def rater(self, rater_id: str) -> Rater:
+        """Raises StudyError for somebody who never joined, or has withdrawn."""
+        study_id = self.study.plan.study_id
+        with self._transaction() as connection:
+            number = self._number(connection, rater_id)
+            rows = connection.execute(
+                sa.select(ANSWERS.c.question, ANSWERS.c.answer).where(
+                    ANSWERS.c.study_id == study_id, ANSWERS.c.rater_id == rater_id
+                )
+            )
+            answers = dict(rows.tuples().all())
+        plan = self.study.plan
+        return Rater(rater_id, number, order_screens(plan, number), order_pairs(plan, number), answers)
+
+    def withdraw(self, rater_id: str) -> None:
+        """Delete all that a rater has answered; a tombstone keeps the code from coming back. Raises StudyError."""
+        with self._transaction(writes=True) as connection:
+            self._number(connection, rater_id)
+            self._bury(connection, rater_id, when := _now())
+        self._back_up("withdraw", {"rater_id": rater_id, "withdrawn_at": when})
+
+    # -------------------------------------------------------------- answers
+
+    def answer(self, token: str, answer: str | int, seconds: float | None = None, rater_id: str | None = None) -> int:
+        """Save an answer and return its version: 1, or more for an edit. It is on disk when this returns.
+
+        token: what `question_token` gave for this rater and question. rater_id: who sends it, if known otherwise:
+        it must be the token's. Raises StudyError, and nothing has changed.
+        """
+        owner, question = self.read_question_token(token)
+        if rater_id not in (None, owner):
+            raise StudyError("This item was handed to another rater.", 403)
+        self._check_open()
+        value = self._check_answer(question, answer)
+        if seconds is not None:
+            seconds = round(min(max(float(seconds), 0.0), LONGEST), 2)  # NaN becomes 0
+        key = {"study_id": self.study.plan.study_id, "rater_id": owner, "question": question}
+        with self._transaction(writes=True) as connection:
+            number = self._number(connection, owner)
+            position = find_position(self.study.plan, number, question)
+            if position is None:
+                raise StudyError("This item is not among those that you were asked about.", 403)
+            said = {"position": position, "answer": value, "seconds": seconds, "answered_at": _now()}
+            version, is_new = _save(connection, key, said)
+        if is_new:
+            self._back_up("answer", key | said | {"version": version})
+        return version
+
+    def _check_answer(self, question: str, answer: str | int) -> str:
+        """The answer as it is stored."""
+        value = str(answer)
+        if "-" in question:
+            if value not in CHOICES:
+                raise StudyError(f"The choice is one of {', '.join(CHOICES)}, not {value!r}.", 422)
+        elif value not in {str(score) for score in range(1, self.study.plan.scale_max + 1)}:
+            limit = self.study.plan.scale_max
+            raise StudyError(f"A score is a whole number from 1 to {limit}, not {value!r}.", 422)
+        return value
+
+    # -------------------------------------------------------------- tokens
+
+    def rater_token(self, rater_id: str) -> str:
+        """What a browser keeps to go on later."""
+        study_id = self.study.plan.study_id
+        return f"{study_id}.{rater_id}.{self._sign('rater', rater_id)}"
+
+    def question_token(self, rater_id: str, question: str) -> str:
+        """What allows this rater, and nobody else, to answer this question, and no other."""
+        study_id = self.study.plan.study_id
+        return f"{study_id}.{rater_id}.{question}.{self._sign('question', rater_id, question)}"
+
+    def read_rater_token(self, token: str) -> str:
+        """The rater's id. Raises StudyError for a token that is not ours."""
+        return self._read_token("rater", token, 1)[0]
+
+    def read_question_token(self, token: str) -> tuple[str, str]:
+        """(rater's id, question). Raises StudyError for a token that is not ours."""
+        rater_id, question = self._read_token("question", token, 2)
+        return rater_id, question
+
+    def _read_token(self, purpose: str, token: str, length: int) -> list[str]:
+        study_id, *parts, signature = token.split(".") if token.count(".") == length + 1 else ["", "", ""]
+        right = self._sign(purpose, *parts)
+        if study_id != self.study.plan.study_id or not hmac.compare_digest(signature.encode(), right.encode()):
+            raise StudyError("This token is not valid here: open the study's page anew.", 403)
+        return parts
+
+    def _sign(self, *parts: str) -> str:
+        message = "\n".join([self.study.plan.study_id, *parts])
+        return hmac.new(self.study.secret, message.encode(), hashlib.sha256).hexdigest()[:32]
+
+    # -------------------------------------------------------------- looking at it
+
+    def progress(self) -> dict[str, int]:
+        """Counts: raters who `joined`, of them `finished` and `withdrawn`, and `answers`."""
+        here = self.study.plan.study_id
+        with self._transaction() as connection:
+            joined, withdrawn = connection.execute(
+                sa.select(sa.func.count(), sa.func.count(RATERS.c.withdrawn_at)).where(RATERS.c.study_id == here)
+            ).one()
+            answers = connection.scalar(
+                sa.select(sa.func.count()).select_from(ANSWERS).where(ANSWERS.c.study_id == here)
+            )
+            finished = self._count_finished(connection)
+        return {"joined": joined, "finished": finished, "withdrawn": withdrawn, "answers": answers}
+
+    def answers(self, history: bool = False) -> list[dict]:
+        """The newest answers, or all versions of them, as plain rows in the order of rater and position."""
+        table = HISTORY if history else ANSWERS
+        query = sa.select(table).where(table.c.study_id == self.study.plan.study_id)
+        query = query.order_by(table.c.rater_id, table.c.position, table.c.version)
+        with self._transaction() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def replay(self, rows: Iterable[dict]) -> int:
+        """Put back what a backup holds and this database lacks; how many rows there were for this study.
+
+        In any order, and as often as one likes: raters who withdrew stay away.
+        """
+        rows = [row for row in rows if row.get("study_id") == self.study.plan.study_id]
+        with self._transaction(writes=True) as connection:
+            _serialise(connection, f"join {self.study.plan.study_id}")
+            for row in sorted(rows, key=lambda row: ("join", "answer", "withdraw").index(row["event"])):
+                self._replay(connection, dict(row))
+        return len(rows)
+
+    def _replay(self, connection: sa.Connection, row: dict) -> None:
+        event, rater_id = row.pop("event"), row["rater_id"]
+        if event == "join":
+            connection.execute(_insert(connection, RATERS).values(**row).on_conflict_do_nothing())
+        elif event == "withdraw":
+            self._bury(connection, rater_id, row["withdrawn_at"])
+        elif not self._is_withdrawn(connection, rater_id):
+            version = row.pop("version")
+            key = {name: row.pop(name) for name in ("study_id", "rater_id", "question")}
+            connection.execute(
+                _insert(connection, HISTORY).values(**key, version=version, **row).on_conflict_do_nothing()
+            )
+            newer = _insert(connection, ANSWERS).values(**key, version=version, **row)
+            connection.execute(
+                newer.on_conflict_do_update(
+                    index_elements=list(key), set_=row | {"version": version}, where=ANSWERS.c.version < version
+                )
+            )
+
+    # -------------------------------------------------------------- inside
+
+    def _check_open(self) -> None:
+        if self.study.plan.ended:
+            raise StudyError("This study has ended and takes no more answers. Thank you!", 410)
+
+    def _number(self, connection: sa.Connection, rater_id: str) -> int:
+        """The rater's place in the line. Raises StudyError for nobody, and for somebody who has withdrawn."""
+        query = sa.select(RATERS.c.number, RATERS.c.withdrawn_at).where(
+            RATERS.c.study_id == self.study.plan.study_id, RATERS.c.rater_id == rater_id
+        )
+        # Locked, where the database locks rows: nobody withdraws between this look and an answer.
+        row = connection.execute(query.with_for_update()).one_or_none()
+        if row is None:
+            raise StudyError("There is no such rater in this study.", 404)
+        if row.withdrawn_at is not None:
+            raise StudyError("You have withdrawn from this study: nothing of yours is kept in it.", 410)
+        return row.number
+
+    def _is_withdrawn(self, connection: sa.Connection, rater_id: str) -> bool:
+        return bool(
+            connection.scalar(
+                sa.select(sa.func.count(RATERS.c.withdrawn_at)).where(
+                    RATERS.c.study_id == self.study.plan.study_id, RATERS.c.rater_id == rater_id
+                )
+            )
+        )
+
+    def _bury(self, connection: sa.Connection, rater_id: str, when: str) -> None:
+        here = self.study.plan.study_id
+        for table in (ANSWERS, HISTORY):
+            connection.execute(sa.delete(table).where(table.c.study_id == here, table.c.rater_id == rater_id))
+        connection.execute(
+            sa.update(RATERS)
+            .where(RATERS.c.study_id == here, RATERS.c.rater_id == rater_id)
+            .values(withdrawn_at=sa.func.coalesce(RATERS.c.withdrawn_at, when))
+        )
+
+    def _count_finished(self, connection: sa.Connection) -> int:
+        """How many raters have answered all that they are asked."""
+        per_rater = (
+            sa.select(ANSWERS.c.rater_id)
+            .where(ANSWERS.c.study_id == self.study.plan.study_id)
+            .group_by(ANSWERS.c.rater_id)
+            .having(sa.func.count() >= count_questions(self.study.plan))
+        )
+        return connection.scalar(sa.select(sa.func.count()).select_from(per_rater.subquery()))
+
+    @contextmanager
+    def _transaction(self, writes: bool = False) -> Iterator[sa.Connection]:
+        """When the block is left, what was written is on disk; or StudyError says that it is not."""
+        with transaction(self.engine, writes) as connection:
+            yield connection
+
+    def _back_up(self, event: str, row: dict) -> None:
+        if self.backup is not None:
+            self.backup.append({"event": event, "study_id": self.study.plan.study_id} | row)
+
+
+def load(study: Study) -> "StudyData":  # noqa: F821: imported below, because pandas takes a second
+    """What the study has gathered so far, for the statistics: real ratings only, the newest of each."""
+    import pandas as pd
+
+    from unmask.study.statistics import StudyData
+
+    plan = study.plan
+    ratings, pairs = [], []
+    for row in Store(study).answers():
+        common = {"position": row["position"], "seconds": row["seconds"], "simulated": False}
+        if "-" in row["question"]:
+            left, right = row["question"].split("-")
+            choice = {"left_item": left, "right_item": right, "chosen": row["answer"]}
+            pairs.append({"rater_id": row["rater_id"]} | choice | common)
+        else:
+            score = {"item_id": row["question"], "score": int(row["answer"])}
+            ratings.append({"rater_id": row["rater_id"]} | score | common)
+    return StudyData(
+        stimuli=pd.DataFrame([asdict(item) for item in plan.stimuli]),
+        ratings=pd.DataFrame(ratings, columns=RATING_COLUMNS),
+        pairs=pd.DataFrame(pairs, columns=PAIR_COLUMNS),
+        scale_max=plan.scale_max,
+        title=plan.title,
+    )
+
+
+def save_casual(model: str, stars: int) -> None:
+    """Keep a visitor's stars (1-5) for a model in the demo. Raises StudyError."""
+    if stars not in range(1, 6):
+        raise StudyError(f"There are 1 to 5 stars, not {stars}.", 422)
+    path = studies_folder() / "casual.db"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with transaction(open_database(path), writes=True) as connection:
+        connection.execute(sa.insert(CASUAL), {"model": model, "stars": stars, "rated_on": _now()[:10]})
+
+
+def open_database(file: Path) -> sa.Engine:
+    """The database with its tables: UNMASK_DATABASE_URL, or the SQLite `file`. Raises StudyError."""
+    url = os.environ.get("UNMASK_DATABASE_URL") or f"sqlite:///{Path(file).resolve()}"
+    for scheme in ("postgres://", "postgresql://"):  # as hosts hand them out; the driver is psycopg 3
+        if url.startswith(scheme):
+            url = "postgresql+psycopg://" + url.removeprefix(scheme)
+    return _open_engine(url)
+
+
+@lru_cache(maxsize=64)
+def _open_engine(url: str) -> sa.Engine:
+    try:
+        engine = sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=30)
+    except (SQLAlchemyError, ImportError) as error:
+        raise StudyError(f"UNMASK_DATABASE_URL cannot be used: {error}.", 503) from error
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _set_up_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    with transaction(engine, writes=True) as connection:
+        _serialise(connection, "create tables")
+        META.create_all(connection)
+    return engine
+
+
+def _set_up_sqlite(connection, _record) -> None:
+    """Safe on disk at every commit, readers beside one writer, and nothing left of what was deleted."""
+    connection.isolation_level = None  # the driver would begin transactions late, and by itself
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "secure_delete=ON",
+        f"busy_timeout={1000 * WAIT_FOR_LOCK}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A transaction that begins by reading and goes on to write would fail when another has written meanwhile.
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def transaction(engine: sa.Engine, writes: bool = False) -> Iterator[sa.Connection]:
+    """When the block is left, what was written is on disk; or StudyError says that it is not."""
+    try:
+        with engine.execution_options(writes=writes).begin() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        reason = "the disk is full" if "full" in str(error).lower() else "the database does not answer"
+        raise StudyError(f"This could not be done, because {reason}: please try again later.", 503) from error
+
+
+def _serialise(connection: sa.Connection, what: str) -> None:
+    """Let nobody else do `what` until this transaction ends. SQLite has one writer at a time anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(what))))
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """An insert that knows ON CONFLICT, which SQLAlchemy has per dialect."""
+    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+
+
+def _save(connection: sa.Connection, key: dict, said: dict) -> tuple[int, bool]:
+    """Insert or edit an answer: its version, and whether that is new.
+
+    The same answer once more is no edit: it is a browser that lost our confirmation.
+    """
+    insert = _insert(connection, ANSWERS).values(**key, version=1, **said)
+    statement = insert.on_conflict_do_update(
+        index_elements=list(key),
+        set_=said | {"version": ANSWERS.c.version + 1},
+        where=ANSWERS.c.answer != insert.excluded.answer,
+    ).returning(ANSWERS.c.version)
+    version = connection.scalar(statement)
+    if version is None:
+        return connection.scalar(sa.select(ANSWERS.c.version).filter_by(**key)), False
+    connection.execute(sa.insert(HISTORY), key | said | {"version": version})
+    return version, True
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

@@ -1,0 +1,221 @@
+"""The rating page, /study: a small page of its own beside Gradio's, because a rater needs speed and must stay blind.
+
+Gradio's pages carry every component's text to every visitor, models' names included. This page gets a study's words,
+opaque picture ids and signed tokens, and nothing else.
+"""
+
+import threading
+from pathlib import Path
+
+import gradio as gr
+from fastapi import FastAPI, Header, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from pydantic import BaseModel, Field
+from starlette.routing import BaseRoute, Mount, Route
+
+from unmask import PhotoError, Unmasker, WeightsError
+from unmask.study.backup import backup_from_environment
+from unmask.study.order import order_pairs, order_screens
+from unmask.study.plan import Study, StudyError, create_example_study, find_studies, studies_folder
+from unmask.study.store import Rater, Store
+from unmask.web.theme import LOGO, SLATE, TEAL
+
+ASSETS = Path(__file__).resolve().parent / "assets"
+SHADES = (50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 950)
+LINK = '<p class="how-to study-link"><a href="study/">Take part in a rating study</a></p>'
+# What the page may load: itself. It may be framed, as a Space's page is.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; img-src 'self'; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+FOREVER = "private, max-age=604800, immutable"  # a stimulus never changes
+
+
+class Studies:
+    """The studies that this server runs: those in the folder, or the built-in one when there is none."""
+
+    def __init__(self, unmasker: Unmasker):
+        self.unmasker = unmasker
+        self.folder = studies_folder()
+        self.backup = backup_from_environment()
+        self._restored: dict[str, bool] = {}
+        self._making = threading.Lock()
+
+    def all(self) -> list[Study]:
+        """Oldest first. The built-in study is rendered the first time that nothing else is found: some seconds."""
+        found = find_studies(self.folder)
+        if not found:
+            with self._making:
+                if not (found := find_studies(self.folder)):
+                    study = create_example_study(self.folder, self.unmasker)
+                    found = {study.plan.study_id: study}
+        return list(found.values())
+
+    def store(self, study_id: str) -> Store:
+        """Where a study's answers go. Raises StudyError for a study that is not here."""
+        study = find_studies(self.folder).get(study_id)
+        if study is None:
+            raise StudyError("There is no such study here.", 404)
+        store = Store(study, self.backup)
+        if self.backup is not None and study_id not in self._restored:
+            with self._making:
+                if not self._restored.setdefault(study_id, False):
+                    store.replay(self.backup.fetch())  # a Space's disk is empty after a restart
+                    self._restored[study_id] = True
+        return store
+
+
+class Consent(BaseModel):
+    """What somebody sends to take part."""
+
+    consent: bool
+
+
+class Answer(BaseModel):
+    """What a rater sends for one question."""
+
+    token: str = Field(max_length=256)
+    answer: str | int | float
+    seconds: float | None = None
+
+
+def routes(studies: Studies) -> list[BaseRoute]:
+    """The page and its own API, to stand before Gradio's routes."""
+    # Relative, because a proxy may serve all of it under a prefix.
+    return [Route("/study", lambda request: RedirectResponse("study/")), Mount("/study", build_app(studies))]
+
+
+def build_app(studies: Studies) -> FastAPI:
+    """The page, at "/" and "/<study_id>", and what it calls."""
+    app = FastAPI(openapi_url=None)
+    page = (ASSETS / "study.html").read_text(encoding="utf-8").replace("<!-- logo -->", LOGO)
+    files = {
+        "study.css": (_palette() + (ASSETS / "study.css").read_text(encoding="utf-8"), "text/css"),
+        "study.js": ((ASSETS / "study.js").read_text(encoding="utf-8"), "text/javascript"),
+    }
+
+    @app.middleware("http")
+    async def add_headers(request: Request, call_next) -> Response:
+        response = await call_next(request)
+        response.headers.update(HEADERS)
+        return response
+
+    @app.exception_handler(StudyError)
+    def refuse(request: Request, error: StudyError) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, error.status)
+
+    @app.exception_handler(RequestValidationError)
+    def refuse_form(request: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse({"error": "The request is not one that this page makes."}, 422)
+
+    @app.get("/static/{name}")
+    def static(name: str) -> Response:
+        if name not in files:
+            raise StudyError("There is no such file.", 404)
+        text, kind = files[name]
+        return Response(text, media_type=kind, headers={"Cache-Control": "no-cache"})
+
+    @app.get("/api/studies")
+    def list_studies() -> list[dict]:
+        try:
+            found = studies.all()
+        except (PhotoError, WeightsError, OSError) as error:
+            raise StudyError(f"The study could not be prepared: {error}", 503) from error
+        return [{"id": study.plan.study_id, "title": study.plan.title} for study in found if not study.plan.ended]
+
+    @app.get("/api/{study_id}")
+    def about(study_id: str) -> dict:
+        plan = studies.store(study_id).study.plan
+        return {
+            "title": plan.title,
+            "consent": plan.consent.split("\n\n"),
+            "question": plan.question,
+            "pair_question": plan.pair_question,
+            "scale_max": plan.scale_max,
+            "scale_labels": plan.scale_labels,
+            "size": plan.size,
+            "training": plan.training,
+            "items": len(plan.stimuli),
+            "screens": len(order_screens(plan, 0)),
+            "pairs": len(order_pairs(plan, 0)),
+            "ended": plan.ended,
+        }
+
+    @app.post("/api/{study_id}/raters")
+    def join(study_id: str, body: Consent) -> dict:
+        store = studies.store(study_id)
+        return _describe(store, store.join(body.consent))
+
+    @app.get("/api/{study_id}/rater")
+    def resume(study_id: str, authorization: str = Header("")) -> dict:
+        store = studies.store(study_id)
+        return _describe(store, store.rater(_who(store, authorization)))
+
+    @app.delete("/api/{study_id}/rater")
+    def withdraw(study_id: str, authorization: str = Header("")) -> dict:
+        store = studies.store(study_id)
+        store.withdraw(_who(store, authorization))
+        return {"withdrawn": True}
+
+    @app.post("/api/{study_id}/answers")
+    def answer(study_id: str, body: Answer, authorization: str = Header("")) -> dict:
+        store = studies.store(study_id)
+        version = store.answer(body.token, body.answer, body.seconds, _who(store, authorization))
+        return {"saved": True, "version": version}
+
+    @app.get("/api/{study_id}/images/{item_id}.png")
+    def image(study_id: str, item_id: str) -> FileResponse:
+        study = studies.store(study_id).study
+        if item_id not in (*study.plan.training, *(item.item_id for item in study.plan.stimuli)):
+            raise StudyError("There is no such picture.", 404)
+        return FileResponse(study.image(item_id), media_type="image/png", headers={"Cache-Control": FOREVER})
+
+    @app.get("/")
+    @app.get("/{study_id}")
+    def show(study_id: str = "") -> Response:
+        return Response(page, media_type="text/html", headers={"Cache-Control": "no-cache"})
+
+    return app
+
+
+def build_api(studies: Studies) -> None:
+    """Add the named endpoint /rate to Gradio's, for raters who use a program instead of the page."""
+
+    def rate(token: str, score: int) -> dict:
+        """Save the score of one item. The token is the one that the study handed you for this item."""
+        try:
+            version = studies.store(token.split(".")[0]).answer(token, score)
+        except StudyError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return {"saved": True, "version": version}
+
+    # Not in the queue: a score must not wait for somebody's photo.
+    gr.api(rate, api_name="rate", queue=False, concurrency_limit=None)
+
+
+def _who(store: Store, authorization: str) -> str:
+    """The rater who sends "Bearer <token>". Raises StudyError."""
+    return store.read_rater_token(authorization.removeprefix("Bearer "))
+
+
+def _describe(store: Store, rater: Rater) -> dict:
+    """All that a rater's browser needs: what to show, in order, with the tokens to answer and the answers so far."""
+
+    def question(key: str) -> dict:
+        return {"token": store.question_token(rater.rater_id, key), "answer": rater.answers.get(key)}
+
+    return {
+        "code": rater.rater_id,
+        "token": store.rater_token(rater.rater_id),
+        "screens": [[{"image": item} | question(item) for item in screen] for screen in rater.screens],
+        "pairs": [{"images": pair} | question("-".join(pair)) for pair in rater.pairs],
+    }
+
+
+def _palette() -> str:
+    """The demo's colours as CSS variables: --teal-600, --slate-50 ..."""
+    lines = [f"--{hue.name}-{shade}: {getattr(hue, f'c{shade}')};" for hue in (TEAL, SLATE) for shade in SHADES]
+    return ":root { " + " ".join(lines) + " }\n"
