@@ -197,3 +197,24 @@ def test_ema_halves_the_distance_in_a_half_life():
         update_ema(ema, model, 0.5 ** (1 / 10))
     assert ema.weight.item() == pytest.approx(2.0)
     assert ema.running_mean.item() == 7.0
+
+
+def test_backgrounds_keep_clear_of_faces(tmp_path):
+    """Faces are painted red: no square may show any of it."""
+    rng = np.random.default_rng(0)
+    rows = []
+    with tarfile.open(tmp_path / "photos.tar", "w") as tar:
+        for i in range(12):
+            image = np.full((400, 600, 3), (90, 160, 60), np.uint8)
+            x, y = (int(v) for v in rng.integers(0, 300, 2))
+            cv2.rectangle(image, (x, y), (x + 80, y + 99), (0, 0, 255), -1)  # red, for cv2 writes BGR
+            coded = cv2.imencode(".png", image)[1].tobytes()
+            info = tarfile.TarInfo(f"p{i}.png")
+            info.size = len(coded)
+            tar.addfile(info, io.BytesIO(coded))
+            rows.append({"name": f"p{i}", "width": 600, "height": 400, "faces": [{"box": [x, y, x + 80, y + 100]}]})
+    (tmp_path / "photos.json").write_text(json.dumps(rows))
+    squares = data.load_backgrounds(tmp_path, tmp_path / "cache")
+    assert len(squares) > 5 and squares.shape[1:] == (256, 256, 3)
+    assert squares[..., 0].max() < 120
+    assert data.load_backgrounds(tmp_path / "cache", tmp_path / "cache") is None

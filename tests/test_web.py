@@ -207,7 +207,7 @@ def drag(page, canvas: Canvas, tool: str, points: list[tuple[float, float]]):
     page.mouse.move(*canvas.point(*points[0]))
     page.mouse.down()
     for point in points[1:]:
-        page.mouse.move(*canvas.point(*point), steps=12)
+        page.mouse.move(*canvas.point(*point), steps=3)  # a browser without a graphics card takes long over each
     page.mouse.up()
     page.wait_for_timeout(300)
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import torch
 
-from train.data import Batches, draw_pairs, load_faces
+from train.data import Batches, draw_pairs, load_backgrounds, load_faces
 from train.evaluate import evaluate, masked_faces
 from train.export import export
 from train.loop import train
@@ -119,7 +119,8 @@ def run(args: argparse.Namespace) -> None:
 
     faces = load_faces(args.data, "train", args.cache, args.limit)
     pairs = draw_pairs(faces, args.cache, args.variants, args.seed)
-    batches = Batches(faces, pairs, size=args.size, seed=args.seed, device=device)
+    others = load_backgrounds(args.data, args.cache) if args.command == "mseg" else None
+    batches = Batches(faces, pairs, others, size=args.size, seed=args.seed, device=device)
     held_back = load_faces(args.data, "val", args.cache, 8)
     pairs = draw_pairs(held_back, args.cache, 1, args.seed)
     samples = Batches(held_back, pairs, size=args.size, seed=0, device=device).first(len(held_back.names))

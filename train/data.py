@@ -37,10 +37,10 @@ class Faces:
     rows: list[dict]  # faces.csv: source, gender, group, side, ...
 
 
-def _decode(data: bytes) -> np.ndarray:
+def _decode(data: bytes, side: int | None = SIDE) -> np.ndarray:
     image = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    if image.shape[:2] != (SIDE, SIDE):
-        image = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    if side and image.shape[:2] != (side, side):
+        image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
     return image
 
 
@@ -174,6 +174,38 @@ def free_form_holes(count: int, seed: int) -> np.ndarray:
     return holes
 
 
+def load_backgrounds(data: Path, cache: Path, each: int = 3, seed: int = 0) -> np.ndarray | None:
+    """Squares without a face from the whole photos of `photos.tar`: clothes, hands, rooms. (N, 256, 256, 3) uint8.
+
+    Squares keep clear of every face's box in `photos.json` by half the box. None where there are no such photos.
+    """
+    if not (data / "photos.json").exists():
+        return None
+    path = cache / f"{fingerprint(data)}-backgrounds{each}-seed{seed}.npy"
+    if not path.exists():
+        boxes = {Path(row["name"]).stem: row["faces"] for row in json.loads((data / "photos.json").read_text())}
+        rng = np.random.default_rng(seed)
+        squares = []
+        for stem, content in read_images(data, "photos.tar"):
+            image = _decode(content, side=None)
+            height, width = image.shape[:2]
+            for _ in range(each):
+                side = int(rng.uniform(0.25, 0.7) * min(height, width))
+                x, y = rng.integers(0, width - side), rng.integers(0, height - side)
+                clear = True
+                for face in boxes[stem]:
+                    x0, y0, x1, y1 = face["box"]
+                    margin = (x1 - x0) / 2
+                    apart = x > x1 + margin or x + side < x0 - margin or y > y1 + margin or y + side < y0 - margin
+                    clear &= apart
+                if clear and side >= 64:
+                    square = image[y : y + side, x : x + side]
+                    squares.append(cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
+        _new_array(path, (len(squares), SIDE, SIDE, 3))[:] = squares
+        _publish(path)
+    return np.load(path, mmap_mode="c")
+
+
 def sampling_weights(faces: Faces) -> np.ndarray:
     """(N,) float64, sum 1: rarer group and gender more often (by the square root), blurred sources less often.
 
@@ -198,7 +230,11 @@ def shrink(images: np.ndarray, size: int) -> np.ndarray:
 class Batches:
     """Random batches by step number: the same seed and step give the same batch, which is what lets a run resume."""
 
-    def __init__(self, faces: Faces, pairs: np.ndarray, *, size: int, seed: int, device: torch.device):
+    def __init__(
+        self, faces: Faces, pairs: np.ndarray, others: np.ndarray | None = None, *,
+        size: int, seed: int, device: torch.device,
+    ):  # fmt: skip
+        """others: pictures without a face, (M, 256, 256, 3) uint8."""
         self.size, self.seed, self.device = size, seed, device
         self.count = len(faces.names)
         self.variants = len(pairs) // self.count
@@ -207,12 +243,14 @@ class Batches:
         # own pages serve.
         arrays = (faces.photos, pairs, free_form_holes(1024, seed)[..., None])
         self.photos, self.pairs, self.holes = (torch.from_numpy(shrink(array, size)).to(device) for array in arrays)
+        self.others = None if others is None else torch.from_numpy(shrink(others, size)).to(device)
 
     def get(self, step: int, batch: int, warp: float = 0.0) -> dict[str, Tensor]:
         """Batch number `step`.
 
         Returns photo, masked: (B, 3, size, size) float32 in [-1, 1], channels_last; mask: (B, 1, size, size) of
         {0, 1}, the synthetic mask; free: (B, 1, size, size) of {0, 1}, free-form holes.
+        other, where there are any: (B, 3, size, size), pictures without a face.
         warp: strength in [0, 1] of random rotation, scale and shift, as an imperfect alignment gives.
         """
         rng = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
@@ -224,7 +262,11 @@ class Batches:
         x = torch.where(mirror.to(self.device)[:, None, None, None], x.flip(3), x)
         if warp:
             x = self._warp(x, warp, rng)
-        return self._split(self._jitter(x, rng))
+        data = self._split(self._jitter(x, rng))
+        if self.others is not None:
+            other = self.others[torch.randint(len(self.others), (batch,), generator=rng).to(self.device)]
+            data["other"] = other.permute(0, 3, 1, 2).float() / 127.5 - 1
+        return data
 
     def first(self, count: int) -> dict[str, Tensor]:
         """The first `count` faces as they are, with their first masks: the same keys as `get`, for sample grids."""

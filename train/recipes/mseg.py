@@ -16,6 +16,7 @@ class MSegRecipe:
     betas = (0.9, 0.999)
     warp = 1.0  # photos come less well aligned than the training faces
     bare = 0.12  # share of faces without a mask, whose truth is empty
+    other = 0.12  # share of pictures without a face, likewise
 
     def __init__(self, size: int, width: int = 24):
         self.size, self.config = size, {"width": width}
@@ -26,6 +27,9 @@ class MSegRecipe:
         bare = (torch.rand(len(batch["photo"]), 1, 1, 1) < self.bare).to(batch["photo"].device)
         crop = torch.where(bare, batch["photo"], batch["masked"])
         truth = torch.where(bare, 0.0, batch["mask"])
+        if "other" in batch:
+            other = (torch.rand(len(crop), 1, 1, 1) < self.other).to(crop.device)
+            crop, truth = torch.where(other, batch["other"], crop), torch.where(other, 0.0, truth)
         # Photos show faces smaller than a crop does, and several of them.
         pick = torch.rand(()).item()
         for _ in range((pick < 0.35) + (pick < 0.12)):

@@ -69,12 +69,12 @@ def order_pairs(plan: Plan, number: int) -> list[tuple[str, str]]:
 
 
 def find_position(plan: Plan, number: int, question: str) -> int | None:
-    """When rater `number` is asked `question` ("<item>" or "<left>-<right>"), from 1; pairs count anew. None: never."""
+    """When rater `number` is asked `question` ("<item>" or "<left>-<right>"), from 0; pairs count anew. None: never."""
     if "-" in question:
         asked = [f"{left}-{right}" for left, right in order_pairs(plan, number)]
     else:
         asked = [item for screen in order_screens(plan, number) for item in screen]
-    return asked.index(question) + 1 if question in asked else None
+    return asked.index(question) if question in asked else None
 
 
 def count_questions(plan: Plan) -> int:

@@ -243,8 +243,8 @@ def create_study(
 ) -> Study:
     """Take the masks off with every model, render all that raters will see, and write the plan into the folder `out`.
 
-    There is a test item per picture and model, a hidden reference per truth (side by side: per picture), a low anchor
-    for one picture in three (side by side: for each), `repeats` items (side by side: screens) shown twice, and `attention` items that ask for a
+    There is a test item per picture and model, a hidden reference per picture with its truth, a low anchor for one
+    picture in three (side by side: for each), `repeats` items (side by side: screens) shown twice, and `attention` items that ask for a
     certain score. size: px, by default the largest picture's side, at most LARGEST. progress: wraps the pictures.
     Raises StudyError, PhotoError, WeightsError; then nothing is left in `out`.
     """
@@ -273,18 +273,14 @@ def create_study(
             write_png(draft / "stimuli" / f"{item_id}.png", align(image, whole_photo(image), size, pad=SURROUND))
             return Stimulus(item_id, model, picture, role, **more)
 
-        stimuli, shown, seen_truths = [], {}, set()
+        stimuli, shown = [], {}
         anchored = _choose_anchored(pictures, presentation, rng)
         for picture in progress(pictures):
             mask = _mask_of(picture, unmasker)
             made = unmasker.remove(picture.masked, mask=mask, models=list(models))
             made = {name: (image, "test") for name, image in made.items()}
             if picture.truth is not None:
-                reference = _fit(picture)
-                # One at a time, a bare face that several masked ones were made from is shown once.
-                if presentation == "side-by-side" or _digest(reference) not in seen_truths:
-                    made["reference"] = (reference, "reference")
-                seen_truths.add(_digest(reference))
+                made["reference"] = (_fit(picture), "reference")
             if picture.name in anchored:
                 made["anchor"] = (draw_anchor(picture.masked, mask), "anchor")
             for name, (image, role) in made.items():
@@ -440,10 +436,6 @@ def _choose_repeated(stimuli: list[Stimulus], presentation: str, repeats: int, r
 def _names(model: str) -> set[str]:
     """How a text may name a model; a title's note in brackets is none of its names."""
     return {model, MODELS[model].title.split(" (")[0]}
-
-
-def _digest(image: np.ndarray) -> bytes:
-    return hashlib.sha256(image.tobytes() + str(image.shape).encode()).digest()
 
 
 def _now() -> str:

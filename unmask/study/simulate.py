@@ -1,7 +1,7 @@
 """How many raters and pictures a study needs, and a dry run with raters that do not exist.
 
-One model of a score for both: a rater's leniency, plus an item's own quality, plus noise, rounded to the scale.
-Whatever comes from here is marked simulated, and no analysis mixes it with ratings by people.
+One model of a score for both: a rater's leniency, plus an item's own quality, plus noise, rounded to the
+scale. Whatever comes from here is marked simulated, and no analysis mixes it with ratings by people.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,16 +35,20 @@ def plan_size(
     simulations: int = 400,
     scale_max: int = 10,
     centre: float | None = None,
+    these_pictures: bool = False,
     seed: int = 0,
 ) -> pd.DataFrame:
     """The power to tell two models apart, `effect` points of MOS from each other, for raters by pictures.
 
-    Every rater rates every picture of every model. Counted is how often the test of compare_models that takes
-    raters and pictures as samples finds the difference at alpha / (number of pairs of models): Holm's first step,
-    so at worst. `centre` is the MOS half-way between the two (the scale's middle): near an end, less is seen.
-    One row per cell: raters, pictures, ratings (by all raters of all models), power with its 95 % Wilson interval
-    low to high, enough, and smallest: the cell with the fewest ratings that is enough, if any. Raises ValueError
-    for an effect that is not above 0, a deviation below 0, or fewer than two models, raters or pictures.
+    Every rater rates every picture of every model. Counted is how often compare_models' test finds the
+    better one better at alpha / (number of pairs of models), Holm's first and hardest step: p_pictures, or
+    p_t if only `these_pictures` are meant, items then differing by their model alone. `centre` is the MOS
+    half-way between the two (the scale's middle): near an end of the scale, less is seen.
+
+    One row per cell: raters, pictures, ratings (by all raters, of all models), power and its 95 % Wilson
+    interval low to high, enough, and smallest: the cell with the fewest ratings that is enough, if any.
+    Raises ValueError for an effect not above 0, a deviation below 0, or fewer than two models, raters or
+    pictures.
     """
     if effect <= 0 or min(rater_sd, item_sd, residual_sd) < 0:
         raise ValueError("An effect is above 0, and a standard deviation not below.")
@@ -53,12 +57,13 @@ def plan_size(
     rng = np.random.default_rng(seed)
     middle = (1 + scale_max) / 2 if centre is None else centre
     level = alpha / (models * (models - 1) / 2)
+    spread = 0 if these_pictures else item_sd
     found = np.zeros((len(raters), len(pictures)))
     for _ in range(simulations):
         # The small studies are the first raters and pictures of the large one, so power grows without jumps.
         scores = _draw(
             rng,
-            middle + effect * np.array([0.5, -0.5])[:, None] + rng.normal(0, item_sd, (2, max(pictures))),
+            middle + effect * np.array([0.5, -0.5])[:, None] + rng.normal(0, spread, (2, max(pictures))),
             rng.normal(0, rater_sd, max(raters)),
             residual_sd,
             scale_max,
@@ -66,7 +71,7 @@ def plan_size(
         differences = scores[:, 0] - scores[:, 1]  # (raters, pictures)
         for i, r in enumerate(raters):
             for j, p in enumerate(pictures):
-                found[i, j] += _finds(differences[:r, :p], level)
+                found[i, j] += _finds(differences[:r, :p], level, these_pictures)
     rows = []
     for i, r in enumerate(raters):
         for j, p in enumerate(pictures):
@@ -90,10 +95,12 @@ def _draw(
     return np.clip(np.rint(latent + rng.normal(0, noise, latent.shape)), 1, scale_max)
 
 
-def _finds(differences: np.ndarray, level: float) -> bool:
+def _finds(differences: np.ndarray, level: float, these_pictures: bool) -> bool:
     """Whether the first model of (raters, pictures) is found the better one."""
-    error = two_way_error(differences)
-    freedom = min(differences.shape) - 1
+    if these_pictures:
+        error, freedom = stats.sem(differences.mean(1)), len(differences) - 1
+    else:
+        error, freedom = two_way_error(differences), min(differences.shape) - 1
     return bool(differences.mean() > error * stats.t.ppf(1 - level / 2, freedom))
 
 
@@ -111,19 +118,20 @@ def simulate_ratings(
 ) -> pd.DataFrame:
     """Ratings as StudyData holds them, simulated = True, each rater in an order of his own.
 
-    means: MOS of a model; where it is not given, the hidden reference gets nine tenths of the scale, the anchor
-    a quarter, and the models lie evenly from a half to three quarters, by name. A repeat has the quality of the
-    item that it repeats. The share `careless` of the raters, with "careless" in their ids, presses keys at random
-    or one key throughout, by turns, and too fast. The same seed gives the same ratings.
+    means: MOS of a model; where it is not given, the hidden reference gets nine tenths of the scale, the
+    anchor a quarter, and the models lie evenly from a half to three quarters, by name. A repeat has the
+    quality of the item that it repeats. The share `careless` of the raters, with "careless" in their ids,
+    presses keys at random or one key throughout, by turns, and too fast. The same seed gives the same ratings.
     """
     rng = np.random.default_rng(seed)
     quality = _qualities(stimuli, means or {}, item_sd, scale_max, seed)
     items = stimuli["item_id"].to_numpy()
-    expected = stimuli[["expected_low", "expected_high"]].astype(float).to_numpy()
+    asked = (stimuli["role"] == "attention").to_numpy()
+    allowed = stimuli.loc[asked, ["expected_low", "expected_high"]].astype(int).to_numpy().T
     tables = []
     for number in range(n_raters):
         scores = _draw(rng, quality, rng.normal(0, rater_sd, 1), residual_sd, scale_max)[0]
-        scores = np.where(np.isnan(expected[:, 0]), scores, rng.integers(*np.nan_to_num(expected).T, endpoint=True))
+        scores[asked] = rng.integers(*allowed, endpoint=True)
         seconds = rng.lognormal(np.log(PACE), 0.4, len(items))
         lazy = number >= n_raters - round(careless * n_raters)
         if lazy:
@@ -150,8 +158,8 @@ def simulate_pairs(
 ) -> pd.DataFrame:
     """Side-by-side answers as StudyData holds them, simulated = True: every two models, picture by picture.
 
-    The better one on the scale of simulate_ratings wins, but for noise; the share `ties` is undecided. The same
-    seed gives both functions the same items.
+    The better one on the scale of simulate_ratings wins, but for noise; the share `ties` is undecided. The
+    same seed gives both functions the same items.
     """
     rng = np.random.default_rng(seed)
     quality = dict(zip(stimuli["item_id"], _qualities(stimuli, means or {}, item_sd, scale_max, seed)))
@@ -163,7 +171,8 @@ def simulate_pairs(
             left, right = rng.permutation(couples[index])
             lead = quality[left] - quality[right] + rng.normal(0, residual_sd * np.sqrt(2))
             chosen = "tie" if rng.random() < ties else "left" if lead > 0 else "right"
-            rows.append((f"simulated-{number + 1:03}", left, right, chosen, position, rng.lognormal(np.log(PACE), 0.4)))
+            seconds = rng.lognormal(np.log(PACE), 0.4)
+            rows.append((f"simulated-{number + 1:03}", left, right, chosen, position, seconds))
     columns = ["rater_id", "left_item", "right_item", "chosen", "position", "seconds"]
     return pd.DataFrame(rows, columns=columns).assign(simulated=True)
 
@@ -171,7 +180,7 @@ def simulate_pairs(
 def _qualities(
     stimuli: pd.DataFrame, means: Mapping[str, float], item_sd: float, scale_max: int, seed: int
 ) -> np.ndarray:
-    """What each stimulus is worth on the scale: its model's mean and a deviation of its own, a repeat's original's."""
+    """What each stimulus is worth on the scale: its model's mean and a deviation; a repeat, its original's."""
     tests = sorted(set(stimuli.loc[stimuli["role"] == "test", "model"]))
     usual = dict(zip(tests, np.linspace(0.5, 0.75, len(tests)) * scale_max))
     usual |= {"reference": 0.9 * scale_max, "anchor": 0.25 * scale_max}

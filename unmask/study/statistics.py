@@ -20,7 +20,7 @@ from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.multitest import multipletests
 
-JUDGED = ("test", "reference", "anchor")  # the roles whose scores are opinions; a repeat would count one twice
+JUDGED = ("test", "reference", "anchor")  # roles whose scores are opinions; a repeat would count one twice
 RESAMPLES = 4999
 CONFIDENCE = 0.95
 
@@ -37,8 +37,9 @@ FASTEST = 1.0  # s, median; nobody looks at a face and decides in less
 class StudyData:
     """What a study holds, newest version of each rating only.
 
-    stimuli: item_id, model ("reference" and "anchor" for the hidden ones), picture, role ("test", "reference",
-    "anchor", "repeat", "attention"), repeat_of (item_id or None), expected_low, expected_high (int or NA).
+    stimuli: item_id, model ("reference" and "anchor" for the hidden ones), picture, role ("test",
+    "reference", "anchor", "repeat", "attention"), repeat_of (item_id or None), expected_low and expected_high
+    (the scores that an attention item allows, or NA).
     ratings: rater_id, item_id, score (1 to scale_max), position (from 0), seconds, simulated (bool).
     pairs: rater_id, left_item, right_item, chosen ("left", "right", "tie"), position, seconds, simulated.
     """
@@ -137,7 +138,7 @@ def clustered_mean(values: np.ndarray, raters: np.ndarray) -> Estimate:
 
 
 def _clustered_fit(outcome: np.ndarray, regressor: np.ndarray, groups: np.ndarray) -> Estimate:
-    """The coefficient of the one regressor, with errors clustered by the groups, of which there are two or more."""
+    """The coefficient of one regressor, with errors clustered by the groups, two or more."""
     fit = OLS(outcome, regressor).fit(cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
     with np.errstate(divide="ignore", invalid="ignore"):  # all residuals may be 0
         return Estimate(fit.params[0], *fit.conf_int(1 - CONFIDENCE)[0], fit.pvalues[0])
@@ -168,7 +169,7 @@ def bootstrap_mean(
 
 
 def describe_models(data: StudyData, seed: int = 0) -> pd.DataFrame:
-    """One row per model: how many raters and ratings, MOS, like index, rescaled index and DMOS, with intervals.
+    """One row per model: numbers of raters and ratings; MOS, like index, rescaled index, DMOS; intervals.
 
     t_low and t_high are cut at the ends of the scale, which a studentised interval may leave (Hossfeld 2018).
     DMOS is ITU-T P.910's ACR-HR: score - score of the same picture's hidden reference + scale_max, rater by
@@ -188,8 +189,8 @@ def describe_models(data: StudyData, seed: int = 0) -> pd.DataFrame:
         row |= {"like_low": 100 * t_low / top, "like_high": 100 * t_high / top}
         row |= {"rescaled": rescaled_index(mos.value, top)}
         row |= {"rescaled_low": rescaled_index(t_low, top), "rescaled_high": rescaled_index(t_high, top)}
-        beside = mine.join(reference.rename("reference"), on=["rater_id", "picture"]).dropna(subset="reference")
-        dmos = clustered_mean(beside["score"] - beside["reference"] + top, beside["rater_id"])
+        beside = mine.join(reference.rename("truth"), on=["rater_id", "picture"]).dropna(subset="truth")
+        dmos = clustered_mean(beside["score"] - beside["truth"] + top, beside["rater_id"])
         row |= {"dmos": dmos.value, "dmos_low": dmos.low, "dmos_high": dmos.high}
         rows.append(row)
     table = pd.DataFrame(rows, columns=list(rows[0]) if rows else ["model", "role"])
@@ -204,10 +205,11 @@ def bt500(table: pd.DataFrame, ddof: int = 1) -> pd.DataFrame:
     """ITU-R BT.500's screening of observers (BT.500-13, Annex 2, section 2.3.1), once, over raters by items.
 
     An item's scores with a kurtosis of 2 to 4 pass for normal and are extreme from 2 standard deviations on,
-    others from sqrt(20). P and Q count a rater's high and low extremes; out goes who has more than 5 % of them,
-    about as many high as low: |P - Q| / (P + Q) < 0.3. The standard deviation is the Recommendation's, over
-    n - 1 (Netflix's sureal divides by n: ddof 0). Columns p, q, rejected. Our cases beyond the text: 5 % of
-    what the rater did rate, nobody is extreme on an item on which all agree, and P + Q = 0 is no rejection.
+    others from sqrt(20). P and Q count a rater's high and low extremes; rejected is who has more than 5 % of
+    them, about as many high as low: |P - Q| / (P + Q) < 0.3. The standard deviation is the Recommendation's,
+    over n - 1 (Netflix's sureal divides by n: ddof 0). Columns p, q, rejected. Where the text is silent: the
+    5 % are of what the rater did rate, nobody is extreme on an item on which all agree, and P + Q = 0 rejects
+    nobody.
     """
     deviation = table - table.mean()
     second, fourth = (deviation**2).mean(), (deviation**4).mean()
@@ -220,7 +222,7 @@ def bt500(table: pd.DataFrame, ddof: int = 1) -> pd.DataFrame:
 
 
 def screen(data: StudyData) -> pd.DataFrame:
-    """One row per rater: what was measured, kept (bool), and the reasons where not. Every rule stands alone."""
+    """One row per rater: what was measured, kept (bool), and the reasons where not. Rules stand alone."""
     opinions = judged(data)
     if len(opinions):
         observers = bt500(rater_by_item(opinions))
@@ -266,7 +268,7 @@ def _attention(scores: pd.Series, stimuli: pd.DataFrame) -> tuple[int, int]:
 
 
 def _repeats(scores: pd.Series, stimuli: pd.DataFrame) -> tuple[float, float, int]:
-    """Mean absolute difference and correlation (from three on) of the repeats and their firsts, and how many."""
+    """Mean absolute difference and correlation (of three or more) of repeats and firsts, and how many."""
     first = stimuli["repeat_of"].reindex(scores.index).dropna()
     first = first[first.isin(scores.index)]
     again, before = scores[first.index].to_numpy(), scores[first].to_numpy()
@@ -298,7 +300,7 @@ def krippendorff_alpha(
 
     Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability". The interval is the percentile one of
     resampling items: a rater drawn twice would agree with himself. It covers too little where items are few
-    (Hughes 2022). nan where nothing varies. Own, because the libraries that have it are GPL or no longer kept.
+    (Hughes 2022). nan where nothing varies. Own, because the libraries that have it are GPL or abandoned.
     """
     values = np.unique(table[~np.isnan(table)])  # V of them
     counts = (table[:, :, None] == values).sum(0)  # (items, V)
@@ -353,7 +355,7 @@ def _mean_squares(table: np.ndarray) -> tuple[float, float, float]:
 
 
 def variance_components(table: np.ndarray) -> Components:
-    """Of a complete (raters, items) by two-way analysis of variance; one below 0 is 0. nan below two of each."""
+    """Of a complete (raters, items), by two-way analysis of variance, cut at 0; nan for fewer than two."""
     if min(table.shape) < 2:
         return Components(np.nan, np.nan, np.nan)
     items, raters, rest = _mean_squares(table)
@@ -361,7 +363,7 @@ def variance_components(table: np.ndarray) -> Components:
 
 
 def icc(table: np.ndarray) -> tuple[Estimate, Estimate]:
-    """ICC(2,1) and ICC(2,k) of a complete (raters, items): absolute agreement of one rater, and of their mean.
+    """ICC(2,1) and ICC(2,k) of a complete (raters, items): agreement of single raters, and of their mean.
 
     Shrout & Fleiss 1979, with their intervals. Own, because the library that has it is GPL.
     """
@@ -388,23 +390,22 @@ def icc(table: np.ndarray) -> tuple[Estimate, Estimate]:
 def agreement(data: StudyData, seed: int = 0) -> pd.DataFrame:
     """How far raters agree on the test items: measure, value, low, high, raters, items.
 
-    Reference and anchor are left out, which all tell apart and which would flatter. The intraclass correlations
-    and the standard deviations need complete tables and take the raters who rated every item.
+    Reference and anchor are left out, which all tell apart and which would flatter. The intraclass
+    correlations and the standard deviations need complete tables: they take the raters who rated every item.
     """
     opinions = judged(data)
     opinions = opinions[opinions["role"] == "test"]
     table = rater_by_item(opinions)
     complete = table.dropna()
-    alphas = {
-        metric: krippendorff_alpha(table.to_numpy(), metric, RESAMPLES, seed) for metric in ("ordinal", "interval")
-    }
+    ordinal = krippendorff_alpha(table.to_numpy(), "ordinal", RESAMPLES, seed)
+    interval = krippendorff_alpha(table.to_numpy(), "interval", RESAMPLES, seed)
     single, mean = icc(complete.to_numpy())
     models = opinions.drop_duplicates("item_id").groupby("model")["item_id"]
     parts = [variance_components(complete[list(items)].to_numpy()) for _, items in models]
     deviations = np.sqrt(np.mean(parts, axis=0)) if parts else [np.nan] * 3
     rows = [
-        ("Krippendorff's alpha, ordinal", alphas["ordinal"], table),
-        ("Krippendorff's alpha, interval", alphas["interval"], table),
+        ("Krippendorff's alpha, ordinal", ordinal, table),
+        ("Krippendorff's alpha, interval", interval, table),
         ("ICC(2,1), one rater", single, complete),
         ("ICC(2,k), the mean of all raters", mean, complete),
         ("SD between one model's items", Estimate(deviations[0]), complete),
@@ -426,8 +427,8 @@ def agreement(data: StudyData, seed: int = 0) -> pd.DataFrame:
 def two_way_error(differences: np.ndarray) -> np.ndarray:
     """Standard error of the mean of (..., raters, pictures), nan where missing, clustered by both.
 
-    Cameron, Gelbach & Miller 2011: by raters + by pictures - of single values, never less than one of the first
-    two. The same as statsmodels' two-way clusters, for thousands of tables at once, as planning needs it.
+    Cameron, Gelbach & Miller 2011: by raters + by pictures - of single values, never less than one of the
+    first two. The same as statsmodels' two-way clusters, for thousands of tables at once, as planning needs.
     """
     there = ~np.isnan(differences)
     n = there.sum((-2, -1))
@@ -447,10 +448,10 @@ def two_way_error(differences: np.ndarray) -> np.ndarray:
 def compare_models(data: StudyData) -> pd.DataFrame:
     """Every two models on the pictures that a rater scored of both: who is better, by how much, how surely.
 
-    difference, low, high and p_t: paired t over the raters' mean differences; effect is Cohen's d_z; p_wilcoxon
-    is the signed-rank test of the same means. p_pictures takes pictures too as a sample, as which no test over
-    raters alone can (Clark 1973): a t with standard errors clustered both ways and min(raters, pictures) - 1
-    degrees of freedom. Each p has its Holm-corrected column over all pairs of models.
+    difference, low, high and p_t: paired t over the raters' mean differences, for these very pictures; effect
+    is Cohen's d_z; p_wilcoxon is the signed-rank test of the same means. p_pictures takes the pictures, too,
+    for a sample, which tests over raters alone do not (Clark 1973): a t with standard errors clustered both ways
+    and min(raters, pictures) - 1 degrees of freedom. Each p has its column corrected by Holm over all pairs.
     """
     opinions = judged(data)
     opinions = opinions[opinions["role"] == "test"]
@@ -460,8 +461,9 @@ def compare_models(data: StudyData) -> pd.DataFrame:
         differences = (scores[a] - scores[b]).dropna()
         means = differences.groupby("rater_id").mean()
         row = {"model_a": a, "model_b": b, "raters": len(means)}
-        row |= {"pictures": differences.index.get_level_values("picture").nunique(), "pairs": len(differences)}
-        rows.append(row | _paired_tests(means.to_numpy(), differences.unstack("picture").to_numpy()))
+        both = differences.unstack("picture")  # raters by pictures
+        row |= {"pictures": both.shape[1], "pairs": len(differences)}
+        rows.append(row | _paired_tests(means.to_numpy(), both.to_numpy()))
     table = pd.DataFrame(rows, columns=list(rows[0]) if rows else ["model_a", "model_b"])
     for name in ("p_t", "p_wilcoxon", "p_pictures") if rows else ():
         known = table[name].notna()
@@ -478,7 +480,8 @@ def _paired_tests(means: np.ndarray, differences: np.ndarray) -> dict[str, float
     if len(means) < 2:
         return row
     if not means.any():  # nobody sees any difference: no test has anything to work on
-        return row | {"low": 0.0, "high": 0.0, "effect": 0.0, "p_t": 1.0, "p_wilcoxon": 1.0, "p_pictures": 1.0}
+        same = dict.fromkeys(["low", "high", "effect"], 0.0)
+        return row | same | dict.fromkeys(["p_t", "p_wilcoxon", "p_pictures"], 1.0)
     row["p_wilcoxon"] = stats.wilcoxon(means).pvalue
     if np.ptp(means) > 0:
         t = stats.ttest_1samp(means, 0)
@@ -494,12 +497,12 @@ def bradley_terry(data: StudyData) -> pd.DataFrame:
     """Each model's strength in the side-by-side question: the log odds of being preferred, summing to 0.
 
     Bradley & Terry 1952 as a binomial regression; a tie is half a win for each. Intervals and p (of being
-    average) from standard errors clustered by rater. preferred: percent against an average model. The strengths
-    are nan where they have no finite maximum of likelihood (Ford 1957): where some models never lost to, or never
-    met, the rest.
+    average) from standard errors clustered by rater. preferred: percent against an average model. Strengths
+    are nan where likelihood has no finite maximum (Ford 1957): where some models never lost to the rest, or
+    never met it.
     """
-    model = data.stimuli.set_index("item_id")["model"]
-    pairs = data.pairs.assign(left=data.pairs["left_item"].map(model), right=data.pairs["right_item"].map(model))
+    model, pairs = data.stimuli.set_index("item_id")["model"], data.pairs
+    pairs = pairs.assign(left=pairs["left_item"].map(model), right=pairs["right_item"].map(model))
     pairs = pairs[pairs["left"] != pairs["right"]]
     columns = ["model", "comparisons", "wins", "ties", "losses", "strength", "low", "high", "p", "preferred"]
     models = sorted(set(pairs["left"]) | set(pairs["right"]))

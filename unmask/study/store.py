@@ -10,7 +10,7 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import unmask
 from unmask.study.backup import Backup
 from unmask.study.order import count_questions, find_position, order_pairs, order_screens
-from unmask.study.plan import Study, StudyError, studies_folder
+from unmask.study.plan import Study, StudyError
 
 WAIT_FOR_LOCK = 30  # seconds that a writer waits for another process
 LONGEST = 3600  # seconds: whoever looked longer at a picture was not looking
@@ -47,7 +47,7 @@ RATERS = sa.Table(
 
 def _answer_columns() -> list[sa.Column]:
     return [
-        sa.Column("position", sa.Integer, nullable=False),  # 1, 2, ...: when this rater saw it; pairs count anew
+        sa.Column("position", sa.Integer, nullable=False),  # 0, 1, ...: when this rater saw it; pairs count anew
         sa.Column("answer", sa.String(8), nullable=False),  # a score, or one of CHOICES
         sa.Column("seconds", sa.Float),  # from seeing to answering, as the browser says
         sa.Column("answered_at", sa.String(32), nullable=False),
@@ -72,15 +72,6 @@ HISTORY = sa.Table(
     sa.Column("question", sa.String(64), primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True),
     *_answer_columns(),
-)
-# The demo's stars: nobody is blind there, so they never meet a study's ratings.
-CASUAL = sa.Table(
-    "casual_ratings",
-    META,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("model", sa.String(64), nullable=False),
-    sa.Column("stars", sa.Integer, nullable=False),
-    sa.Column("rated_on", sa.String(10), nullable=False),  # the day
 )
 
 
@@ -360,27 +351,49 @@ def load(study: Study) -> "StudyData":  # noqa: F821: imported below, because pa
     )
 
 
-def save_casual(model: str, stars: int) -> None:
-    """Keep a visitor's stars (1-5) for a model in the demo. Raises StudyError."""
-    if stars not in range(1, 6):
-        raise StudyError(f"There are 1 to 5 stars, not {stars}.", 422)
-    path = studies_folder() / "casual.db"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with transaction(open_database(path), writes=True) as connection:
-        connection.execute(sa.insert(CASUAL), {"model": model, "stars": stars, "rated_on": _now()[:10]})
+def simulated(study: Study, raters: int, seed: int = 0, careless: float = 0.0) -> "StudyData":  # noqa: F821
+    """A dry run of the analysis with raters that do not exist, marked so. Nothing of it is ever stored.
+
+    careless: share of them who press keys at random.
+    """
+    from unmask.study.simulate import simulate_pairs, simulate_ratings
+
+    data = load(study)
+    options = {"scale_max": data.scale_max}
+    pairs = simulate_pairs(data.stimuli, raters, seed, **options) if study.plan.pairs else data.pairs[:0]
+    ratings = simulate_ratings(data.stimuli, raters, seed, careless=careless, **options)
+    return replace(data, ratings=ratings, pairs=pairs)
 
 
-def open_database(file: Path) -> sa.Engine:
-    """The database with its tables: UNMASK_DATABASE_URL, or the SQLite `file`. Raises StudyError."""
+def export_study(study: Study, out: Path) -> list[Path]:
+    """Write what was gathered into the folder `out`: CSV and Parquet tables, every version of the answers, the plan."""
+    import pandas as pd
+
+    data = load(study)
+    tables = {"stimuli": data.stimuli, "ratings": data.ratings, "pairs": data.pairs}
+    columns = [column.name for column in HISTORY.columns]
+    tables["history"] = pd.DataFrame(Store(study).answers(history=True), columns=columns)
+    out.mkdir(parents=True, exist_ok=True)
+    written = [out / "plan.json"]
+    study.plan.write(written[0])
+    for name, table in tables.items():
+        written += [out / f"{name}.csv", out / f"{name}.parquet"]
+        table.to_csv(written[-2], index=False)
+        table.to_parquet(written[-1], index=False)
+    return written
+
+
+def open_database(file: Path, tables: sa.MetaData = META) -> sa.Engine:
+    """The database with these tables: UNMASK_DATABASE_URL, or the SQLite `file`. Raises StudyError."""
     url = os.environ.get("UNMASK_DATABASE_URL") or f"sqlite:///{Path(file).resolve()}"
     for scheme in ("postgres://", "postgresql://"):  # as hosts hand them out; the driver is psycopg 3
         if url.startswith(scheme):
             url = "postgresql+psycopg://" + url.removeprefix(scheme)
-    return _open_engine(url)
+    return _open_engine(url, tables)
 
 
 @lru_cache(maxsize=64)
-def _open_engine(url: str) -> sa.Engine:
+def _open_engine(url: str, tables: sa.MetaData) -> sa.Engine:
     try:
         engine = sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=30)
     except (SQLAlchemyError, ImportError) as error:
@@ -390,7 +403,7 @@ def _open_engine(url: str) -> sa.Engine:
         sa.event.listen(engine, "begin", _begin_sqlite)
     with transaction(engine, writes=True) as connection:
         _serialise(connection, "create tables")
-        META.create_all(connection)
+        tables.create_all(connection)
     return engine
 
 

@@ -26,7 +26,7 @@ SHADES = (50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 950)
 LINK = '<p class="how-to study-link"><a href="study/">Take part in a rating study</a></p>'
 # What the page may load: itself. It may be framed, as a Space's page is.
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self'; script-src 'self'; style-src 'self'; "
+    "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; script-src 'self'; style-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",

@@ -1,0 +1,183 @@
+"""A study's results: every table before and after screening, and one page that holds all of it.
+
+The page needs nothing from outside, writes its methods out, and cries out where its data are simulated. It names
+the models: it is for those who run the study, and must not be where a rater's browser may reach.
+"""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup, escape
+from matplotlib.figure import Figure
+
+from unmask.study import statistics
+from unmask.study.statistics import StudyData
+
+SEED = 0  # of every bootstrap: the same data give the same report
+LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels")
+BEFORE, AFTER = "#d9730d", "#3b82c4"  # read well on white and on black
+INK = "#010203"  # stands for the page's own text colour, dark or light
+STYLE = dict.fromkeys(["text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"], INK) | {
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "text.parse_math": False,  # a model's name may have a dollar sign
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "unmask",  # the same picture, the same bytes
+}
+
+
+class Section(NamedTuple):
+    heading: str
+    note: str = ""
+    charts: Sequence[Markup] = ()
+    tables: Sequence[Markup] = ()
+
+
+def summarise(data: StudyData) -> dict[str, pd.DataFrame]:
+    """All tables of a study: models, comparisons, preferences, agreement, effects, raters.
+
+    Their columns are those of describe_models, compare_models, bradley_terry, agreement, order_effects and
+    screen in statistics, and simulated (bool); all but raters have a column screening, "before" or "after".
+    Raises ValueError, in one sentence, for real and simulated ratings in one, for none, and for ratings that
+    do not fit the study.
+    """
+    statistics.check(data)
+    raters = statistics.screen(data)
+    parts = {"before": data, "after": data.of_raters(raters.loc[raters["kept"], "rater_id"])}
+    analyses = {
+        "models": partial(statistics.describe_models, seed=SEED),
+        "comparisons": statistics.compare_models,
+        "preferences": statistics.bradley_terry,
+        "agreement": partial(statistics.agreement, seed=SEED),
+        "effects": statistics.order_effects,
+    }
+    tables = {}
+    for name, analyse in analyses.items():
+        results = [analyse(part).assign(screening=screening) for screening, part in parts.items()]
+        # An empty table has no types, and would take them from the other.
+        tables[name] = pd.concat([x for x in results if len(x)] or results[:1], ignore_index=True)
+    tables["raters"] = raters
+    return {name: table.assign(simulated=data.simulated) for name, table in tables.items()}
+
+
+def write_report(data: StudyData, out_dir: Path) -> Path:
+    """Write report.html into the folder, and beside it the data and all tables as CSV and Parquet.
+
+    Returns the page's path. Names of files of simulated data begin with "simulated-". Raises ValueError as
+    summarise does, before anything is written, and OSError.
+    """
+    summary = summarise(data)
+    page = render(data, summary)
+    out_dir = Path(out_dir)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    prefix = "simulated-" if data.simulated else ""
+    tables = {"stimuli": data.stimuli, "ratings": data.ratings, "pairs": data.pairs} | summary
+    for name, table in tables.items():
+        table.to_csv(out_dir / f"{prefix}{name}.csv", index=False)
+        table.to_parquet(out_dir / f"{prefix}{name}.parquet", index=False)
+    path = out_dir / f"{prefix}report.html"
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def render(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> str:
+    """The page, of the tables that summarise made of the same data."""
+    raters, tests = summary["raters"], data.stimuli[data.stimuli["role"] == "test"]
+    lead = (
+        f"{len(raters)} raters, {int(raters['kept'].sum())} of them left after screening; {len(data.ratings)} "
+        f"ratings and {len(data.pairs)} side-by-side answers on {tests['picture'].nunique()} pictures of "
+        f"{tests['model'].nunique()} models."
+    )
+    template = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
+    return template.get_template("report.html").render(
+        title=data.title,
+        simulated=data.simulated,
+        lead=lead,
+        sections=_sections(data, summary),
+        scale_max=data.scale_max,
+        resamples=statistics.RESAMPLES,
+        seed=SEED,
+        versions=", ".join(f"{name} {version(name)}" for name in LIBRARIES),
+    )
+
+
+def _sections(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> list[Section]:
+    """What there is to show, in reading order."""
+    mark = "SIMULATED" if data.simulated else ""
+    sections = []
+    if len(models := summary["models"]):
+        columns = {"model": "model", "screening": "screening", "raters": "raters", "ratings": "ratings"}
+        columns |= {"like index": ("like", "like_low", "like_high"), "MOS, t": ("mos", "t_low", "t_high")}
+        columns |= {"bootstrap": ("bootstrap_low", "bootstrap_high"), "SD": "sd"}
+        columns |= {"rescaled": ("rescaled", "rescaled_low", "rescaled_high")}
+        columns |= {"DMOS": ("dmos", "dmos_low", "dmos_high")}
+        chart = interval_chart(models, columns["like index"], "like index", mark)
+        sections.append(Section("Like index", "", [chart], [_html(models, ["model"], columns)]))
+        sections.append(Section("Scores", "Shares of each score, before screening.", [histograms(data, mark)]))
+    if len(comparisons := summary["comparisons"]):
+        columns = {"a": "model_a", "b": "model_b", "screening": "screening", "raters": "raters"}
+        columns |= {"pictures": "pictures", "MOS a - b": ("difference", "low", "high"), "d_z": "effect"}
+        columns |= {"p, t": "p_t_holm", "p, Wilcoxon": "p_wilcoxon_holm", "p, new pictures": "p_pictures_holm"}
+        table = _html(comparisons, ["model_a", "model_b"], columns)
+        sections.append(Section("Which model is better", "Each p is corrected by Holm.", tables=[table]))
+    if len(preferences := summary["preferences"]):
+        columns = {name: name for name in ("model", "screening", "comparisons", "wins", "ties", "losses")}
+        columns |= {"strength": ("strength", "low", "high"), "preferred, %": "preferred"}
+        chart = interval_chart(preferences, columns["strength"], "Bradley-Terry strength", mark)
+        sections.append(Section("Side by side", "", [chart], [_html(preferences, ["model"], columns)]))
+    columns = {"measure": "measure", "screening": "screening", "raters": "raters", "items": "items"}
+    columns |= {"value": ("value", "low", "high")}
+    table = _html(summary["agreement"], ["measure"], columns)
+    sections.append(Section("How far raters agree", "On test items.", tables=[table]))
+    if len(effects := summary["effects"]):
+        columns = {"effect": "effect", "screening": "screening", "answers": "answers"}
+        columns |= {"value": ("value", "low", "high"), "p": "p"}
+        sections.append(Section("Order and side", tables=[_html(effects, ["effect"], columns)]))
+    columns = {name.replace("_", " "): name for name in summary["raters"] if name != "simulated"}
+    charts = [heat_map(data, summary["raters"], mark)] if len(models) else []
+    table = _html(summary["raters"], ["rater_id"], columns)
+    note = "A cross marks who was left out, and the table says why."
+    sections.append(Section("Raters", note, charts, [table]))
+    return sections
+
+
+def _html(table: pd.DataFrame, keys: Sequence[str], columns: Mapping[str, str | tuple[str, ...]]) -> Markup:
+    """The table, its rows of one key together. columns: heading -> a column, (value, low, high) or (low, high).
+
+    Escaped, because titles and model names come from a file that anybody may have written.
+    """
+    table = table.iloc[np.argsort(table.groupby(list(keys), sort=False).ngroup(), kind="stable")]
+    shown = {}
+    for heading, column in columns.items():
+        if isinstance(column, str):
+            shown[heading] = [_text(value, is_p=heading.split(",")[0] == "p" and column != "p") for value in table[column]]
+        else:
+            shown[heading] = [_interval(*values) for values in table[list(column)].itertuples(index=False)]
+    return Markup(pd.DataFrame(shown).to_html(index=False, border=0, escape=True))
+
+
+def _text(value: object, is_p: bool = False) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        if np.isnan(value):
+            return "–"
+        return "< 0.001" if is_p and value < 0.001 else f"{value:.3f}" if is_p else f"{value:.2f}"
+    return str(value)
+
+
+def _interval(*values: float) -> str:
+    *value, low, high = map(_text, values)
+    return " ".join([*value, *([f"[{low}, {high}]"] if "–" not in (low, high) else [])])
