@@ -174,10 +174,11 @@ def free_form_holes(count: int, seed: int) -> np.ndarray:
     return holes
 
 
-def load_backgrounds(data: Path, cache: Path, each: int = 3, seed: int = 0) -> np.ndarray | None:
-    """Squares without a face from the whole photos of `photos.tar`: clothes, hands, rooms. (N, 256, 256, 3) uint8.
+def load_backgrounds(data: Path, cache: Path, each: int = 20, seed: int = 0) -> np.ndarray | None:
+    """Squares without a mask from the whole photos of `photos.tar`: clothes, hands, rooms. (N, 256, 256, 3) uint8.
 
-    Squares keep clear of every face's box in `photos.json` by half the box. None where there are no such photos.
+    Only photos of bare faces are used, for in a crowd with masks not every face has its box. Squares keep clear of
+    the boxes in `photos.json` by a tenth of the box. None where there are no such photos.
     """
     if not (data / "photos.json").exists():
         return None
@@ -187,18 +188,20 @@ def load_backgrounds(data: Path, cache: Path, each: int = 3, seed: int = 0) -> n
         rng = np.random.default_rng(seed)
         squares = []
         for stem, content in read_images(data, "photos.tar"):
+            if any("label" in face for face in boxes[stem]):  # with_mask and the like
+                continue
             image = _decode(content, side=None)
             height, width = image.shape[:2]
             for _ in range(each):
-                side = int(rng.uniform(0.25, 0.7) * min(height, width))
+                side = int(rng.uniform(0.2, 0.6) * min(height, width))
                 x, y = rng.integers(0, width - side), rng.integers(0, height - side)
                 clear = True
                 for face in boxes[stem]:
                     x0, y0, x1, y1 = face["box"]
-                    margin = (x1 - x0) / 2
+                    margin = (x1 - x0) / 10
                     apart = x > x1 + margin or x + side < x0 - margin or y > y1 + margin or y + side < y0 - margin
                     clear &= apart
-                if clear and side >= 64:
+                if clear and side >= 48:
                     square = image[y : y + side, x : x + side]
                     squares.append(cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
         _new_array(path, (len(squares), SIDE, SIDE, 3))[:] = squares

@@ -1,4 +1,4 @@
-"""The command line: python -m unmask remove | mask | faces | models | bench | serve.
+"""The command line: python -m unmask remove | mask | faces | models | bench | study | serve.
 
 Exit status: 0 when every file was written, 1 when some could not be (each named with its reason on standard
 error, the others written all the same), 2 for a wrong call.
@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
+
+from unmask.study.cli import add_commands as add_study_commands
 
 # unmask itself is imported inside the commands: it loads torch, which `--help` need not wait for.
 
@@ -68,6 +70,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     added = add(bench, "Time every model on this machine.")
     added.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+
+    purpose = "Plan a rating study, and analyse what people said."
+    add_study_commands(commands.add_parser("study", help=purpose, description=purpose))
 
     added = add(serve, "Open the web demo.")
     added.add_argument("--host", default="127.0.0.1", help="0.0.0.0 to be seen from other machines")

@@ -162,7 +162,8 @@ def _html(table: pd.DataFrame, keys: Sequence[str], columns: Mapping[str, str | 
     shown = {}
     for heading, column in columns.items():
         if isinstance(column, str):
-            shown[heading] = [_text(value, is_p=heading.split(",")[0] == "p" and column != "p") for value in table[column]]
+            is_p = column == "p" or column.startswith("p_")
+            shown[heading] = [_text(value, is_p) for value in table[column]]
         else:
             shown[heading] = [_interval(*values) for values in table[list(column)].itertuples(index=False)]
     return Markup(pd.DataFrame(shown).to_html(index=False, border=0, escape=True))
@@ -181,3 +182,87 @@ def _text(value: object, is_p: bool = False) -> str:
 def _interval(*values: float) -> str:
     *value, low, high = map(_text, values)
     return " ".join([*value, *([f"[{low}, {high}]"] if "–" not in (low, high) else [])])
+
+
+# Charts: inline SVG, text in the page's colour
+
+
+@mpl.rc_context(STYLE)
+def interval_chart(table: pd.DataFrame, columns: Sequence[str], label: str, mark: str = "") -> Markup:
+    """One line per model with value, low and high (the columns), before and after screening."""
+    models = list(dict.fromkeys(table["model"]))
+    figure = Figure(figsize=(9, 1.2 + 0.5 * len(models)), layout="constrained")
+    axes = figure.subplots()
+    for screening, colour, shift in (("before", BEFORE, -0.12), ("after", AFTER, 0.12)):
+        rows = table[table["screening"] == screening].set_index("model").reindex(models)
+        value, low, high = (rows[column].to_numpy(float) for column in columns)
+        y = np.arange(len(models)) + shift
+        axes.hlines(y, low, high, color=colour, linewidth=2)
+        axes.plot(value, y, "o", color=colour, label=f"{screening} screening")
+    axes.set_yticks(range(len(models)), models)
+    axes.invert_yaxis()
+    axes.set_xlabel(label)
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.25), ncols=2)
+    return _svg(figure, f"{label} of each model with its interval", mark)
+
+
+@mpl.rc_context(STYLE)
+def histograms(data: StudyData, mark: str = "") -> Markup:
+    """How often each score was given, one small chart per model."""
+    scores = statistics.judged(data).groupby("model")["score"]
+    across = min(4, scores.ngroups)
+    down = -(-scores.ngroups // across)
+    figure = Figure(figsize=(2.4 * across, 2 * down), layout="constrained")
+    grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
+    values = np.arange(1, data.scale_max + 1)
+    for axes, (model, mine) in zip(grid.flat, scores, strict=False):
+        axes.bar(values, [100 * (mine == value).mean() for value in values], color=BEFORE)
+        axes.set_title(model, fontsize=10)
+    for axes in grid.flat[scores.ngroups :]:
+        axes.set_visible(False)
+    figure.supxlabel("score", fontsize=10)
+    figure.supylabel("% of ratings", fontsize=10)
+    return _svg(figure, "Histogram of the scores of each model", mark)
+
+
+@mpl.rc_context(STYLE)
+def heat_map(data: StudyData, raters: pd.DataFrame, mark: str = "") -> Markup:
+    """Every score: raters from the most lenient down, items by model and mean; crosses mark raters left out."""
+    opinions = statistics.judged(data)
+    table = statistics.rater_by_item(opinions)
+    models = opinions.drop_duplicates("item_id").set_index("item_id")["model"].reindex(table.columns)
+    # By the model's mean, then its name, then the item's mean.
+    keys = pd.DataFrame({"of_model": table.mean().groupby(models).transform("mean"), "model": models})
+    table = table[keys.assign(of_item=table.mean()).sort_values(["of_model", "model", "of_item"]).index]
+    table = table.loc[table.mean(axis=1).sort_values(ascending=False).index]
+    models = models[table.columns]
+
+    figure = Figure(figsize=(9, 1.6 + 0.12 * min(len(table), 60)), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(table, aspect="auto", interpolation="none", vmin=1, vmax=data.scale_max, cmap="viridis")
+    starts = np.flatnonzero((models != models.shift()).to_numpy())
+    middles = (starts + [*starts[1:], len(models)] - 1) / 2
+    axes.set_xticks(middles, models.iloc[starts], rotation=30, ha="right")
+    for start in starts[1:]:
+        axes.axvline(start - 0.5, color=INK, linewidth=1)
+    out = np.flatnonzero(table.index.isin(raters.loc[~raters["kept"], "rater_id"]))
+    axes.plot(np.full(len(out), -1.2), out, "x", color=BEFORE, markersize=4, clip_on=False)
+    axes.set_xlim(-0.5, len(models) - 0.5)
+    axes.set_yticks([])
+    axes.set_ylabel("raters", labelpad=14)
+    figure.colorbar(image, label="score")
+    return _svg(figure, "Heat map of the scores, raters by items", mark)
+
+
+def _svg(figure: Figure, description: str, mark: str) -> Markup:
+    """The figure as an element of a page: no addresses in it, no ids but those that it refers to itself."""
+    if mark:
+        figure.text(0.5, 0.5, mark, color="#e02020", alpha=0.35, fontsize=34, rotation=12, ha="center", va="center")
+    file = io.StringIO()
+    figure.savefig(file, format="svg", metadata=dict.fromkeys(["Creator", "Date", "Format", "Type"]))
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r' xmlns(:xlink)?="[^"]*"| id="[\w.]+_\d+"', "", svg)
+    svg = svg.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1)
+    return Markup(svg.replace(INK, "currentColor"))

@@ -7,16 +7,17 @@ import numpy as np
 
 from unmask import Unmasker, WeightsError
 from unmask.models import DEFAULT_MODELS
-from unmask.web import api, remove_tab, truth_tab
+from unmask.web import api, casual, remove_tab, researcher_tab, study_page, truth_tab
 from unmask.web.parts import FORGET_AFTER
 from unmask.web.theme import CSS, FOOTER, HEAD, HEADER, build_theme
 
 CLEAN_UP_EVERY = 60  # seconds between two looks for temporary files that are too old
 
 
-def build_demo(unmasker: Unmasker | None = None) -> gr.Blocks:
+def build_demo(unmasker: Unmasker | None = None, studies: study_page.Studies | None = None) -> gr.Blocks:
     """The whole page. Every callback shares one Unmasker, which keeps models and never a photo."""
     unmasker = unmasker or Unmasker(device="auto")
+    studies = studies or study_page.Studies(unmasker)
     with gr.Blocks(
         title="Unmask",
         analytics_enabled=False,
@@ -27,10 +28,16 @@ def build_demo(unmasker: Unmasker | None = None) -> gr.Blocks:
         with gr.Tabs():
             with gr.Tab("Take the mask off"):
                 remove_tab.build(unmasker)
+                if casual.wanted():
+                    casual.build()
             with gr.Tab("Try it on a bare face"):
                 truth_tab.build(unmasker)
-        gr.HTML(FOOTER)
+            if researcher_tab.wanted():
+                with gr.Tab("Rating studies"):
+                    researcher_tab.build(unmasker, studies)
+        gr.HTML(study_page.LINK + FOOTER)
         api.build(unmasker)
+        study_page.build_api(studies)
 
         def forget(request: gr.Request) -> None:
             """Drop a visitor's photos the moment the tab is closed: Gradio would keep them for another hour."""
@@ -48,7 +55,8 @@ def launch(host: str | None = None, port: int | None = None, wait: bool = True) 
     wait: keep serving until interrupted; False returns at once, with the server in the background.
     """
     unmasker = Unmasker(device="auto")
-    demo = build_demo(unmasker)
+    studies = study_page.Studies(unmasker)
+    demo = build_demo(unmasker, studies)
     demo.launch(
         server_name=host,
         server_port=port,
@@ -63,6 +71,7 @@ def launch(host: str | None = None, port: int | None = None, wait: bool = True) 
         strict_cors=True,
         max_file_size="30mb",
         ssr_mode=False,
+        app_kwargs={"routes": study_page.routes(studies)},
     )
     threading.Thread(target=_warm_up, args=(unmasker,), daemon=True).start()
     if wait:

@@ -111,16 +111,19 @@ def to_show(image: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Card:
-    """One model's place on the page."""
+    """One model's place on the page.
 
-    box: gr.Column
+    The style sheet hides a card whose note is empty, and the other parts of the page that have nothing to show yet.
+    Gradio's own `visible` is not used: several such updates in one message, or in quick succession, lose one another.
+    """
+
     slider: gr.ImageSlider
     note: gr.HTML
     download: gr.Button
 
     def components(self) -> list:
         """Those that a run changes."""
-        return [self.box, self.slider, self.note]
+        return [self.slider, self.note]
 
 
 def build_cards(slider_label: str) -> dict[str, Card]:
@@ -128,7 +131,7 @@ def build_cards(slider_label: str) -> dict[str, Card]:
     cards = {}
     with gr.Row(elem_classes="cards"):
         for name in list_removers():
-            with gr.Column(visible=False, min_width=0, elem_classes="card") as box:
+            with gr.Column(min_width=0, elem_classes="card"):
                 gr.HTML(_card_head(MODELS[name]))
                 slider = gr.ImageSlider(
                     label=slider_label,
@@ -142,7 +145,7 @@ def build_cards(slider_label: str) -> dict[str, Card]:
                 )
                 note = gr.HTML()
                 download = gr.Button("Download at full size", size="sm")
-            cards[name] = Card(box, slider, note, download)
+            cards[name] = Card(slider, note, download)
     return cards
 
 
@@ -155,9 +158,9 @@ def waiting(cards: dict[str, Card], chosen: list[str], before: str | None = None
     """Updates that show the chosen models' cards and hide the others. before: file of what is shown meanwhile."""
     updates = {}
     for name, card in cards.items():
-        updates[card.box] = gr.update(visible=name in chosen)
-        updates[card.slider] = (before, before) if name in chosen else None
-        updates[card.note] = '<p class="card-note waiting">Waiting for its turn …</p>'
+        shown = name in chosen
+        updates[card.slider] = (before, before) if shown else None
+        updates[card.note] = '<p class="card-note waiting">Waiting for its turn …</p>' if shown else ""
     return updates
 
 

@@ -126,7 +126,7 @@ def build(unmasker: Unmasker) -> None:
             gr.HTML(step_title(2, "Check the mask"))
             mask_status = gr.HTML(status(MASK_HINT), elem_id="mask-status")
             empty_bench = gr.HTML(EMPTY_BENCH)
-            with gr.Column(visible=False) as workbench:
+            with gr.Column(elem_classes="workbench"):
                 editor = gr.ImageEditor(
                     type="numpy",
                     format="png",
@@ -185,7 +185,7 @@ def build(unmasker: Unmasker) -> None:
             yield {photo: before, mask_status: status(str(error), "warn")}
             return
         new = Visit.begin(picture, found, unmasker.find(picture)[0])
-        yield {workbench: gr.update(visible=True), empty_bench: gr.update(visible=False)} | waiting(cards, [])
+        yield {empty_bench: ""} | waiting(cards, [])
         if is_empty(found):
             text = 'No mask was found. Paint over what covers the face, then press "Remove the mask".'
             yield show(new, text, "warn") | {run_status: status("Waiting for a mask.", "warn")}
@@ -261,8 +261,7 @@ def build(unmasker: Unmasker) -> None:
         return {
             visit: None,
             editor: None,
-            workbench: gr.update(visible=False),
-            empty_bench: gr.update(visible=True),
+            empty_bench: EMPTY_BENCH,
             mask_status: status(MASK_HINT),
             run_status: status(RUN_HINT),
         } | waiting(cards, [])
@@ -271,12 +270,12 @@ def build(unmasker: Unmasker) -> None:
     new_photo = HEAVY | {
         "fn": take_photo,
         "inputs": [photo, visit, chosen],
-        "outputs": [photo, visit, editor, workbench, empty_bench, mask_status, run_status, *card_parts],
+        "outputs": [photo, visit, editor, empty_bench, mask_status, run_status, *card_parts],
         "trigger_mode": "always_last",
     }
     photo.input(**new_photo)
     examples.load_input_event.then(**new_photo)
-    photo.clear(start_over, None, [visit, editor, workbench, empty_bench, mask_status, run_status, *card_parts], **PRIVATE)
+    photo.clear(start_over, None, [visit, editor, empty_bench, mask_status, run_status, *card_parts], **PRIVATE)
     run_button.click(run_again, [visit, editor, chosen], [visit, run_status, *card_parts], **HEAVY)
 
     mask_outputs = [visit, editor, mask_status, run_status]

@@ -187,6 +187,11 @@ footer .divider { display: none; }
 .models .wrap { flex-direction: column; gap: 6px !important; }
 .models label { width: 100%; }
 
+/* What has nothing to show yet is hidden. The editor keeps its width, or it would fit its picture into none */
+.step:has(.empty-bench) .workbench { position: absolute !important; visibility: hidden; pointer-events: none; }
+.step { position: relative; }
+.bench:has(.empty-bench) #masked-preview, .card:not(:has(.card-note)) { display: none !important; }
+
 /* The editor: our own buttons do what these would do to the picture as well as to the mask */
 #editor [aria-label="Clear canvas"], #editor [aria-label="Color"], #editor .toolbar-wrap-wrap { display: none; }
 #editor { border-color: var(--line); }
@@ -206,7 +211,7 @@ footer .divider { display: none; }
   background: var(--panel); border: 1px solid var(--line); border-radius: 16px; padding: 16px !important;
   max-width: 560px; min-width: 0 !important;
 }
-.card.hide, .card > .wrap { display: none !important; }
+.card > .wrap { display: none !important; }
 .card-head h3 { margin: 0 0 4px !important; font-size: 1.125rem !important; }
 .card-head p { margin: 0 0 4px !important; font-size: 0.9375rem; line-height: 1.4; }
 .card-head .paper { font-size: 0.8125rem; color: var(--soft); margin: 0 !important; }

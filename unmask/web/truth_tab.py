@@ -139,7 +139,6 @@ def build(unmasker: Unmasker) -> None:
                 with gr.Column(min_width=260):
                     empty_preview = gr.HTML(EMPTY_PREVIEW)
                     preview = gr.Image(
-                        visible=False,
                         format="png",
                         interactive=False,
                         show_label=False,
@@ -166,7 +165,7 @@ def build(unmasker: Unmasker) -> None:
                 model_choices(), value=list(DEFAULT_MODELS), label="Models", elem_classes="models"
             )
             run_status = gr.HTML(status(RUN_HINT), elem_id="truth-status")
-    table = gr.HTML(visible=False, elem_id="scores")
+    table = gr.HTML(elem_id="scores")
     with gr.Column(elem_classes="truth-results"):
         cards = build_cards("Drag the line: the truth and the result")
 
@@ -183,7 +182,7 @@ def build(unmasker: Unmasker) -> None:
             yield {face_status: status(str(error), "warn")}
             return
         crop = align(picture, whole_photo(picture), FRAME)
-        yield {truth: crop, face_status: status(FACE_HINT), empty_preview: gr.update(visible=False)}
+        yield {truth: crop, face_status: status(FACE_HINT), empty_preview: ""}
         yield from measure(crop, number, *settings)
 
     def put_another(crop: np.ndarray | None, number: int, *settings) -> Iterator[dict]:
@@ -203,7 +202,7 @@ def build(unmasker: Unmasker) -> None:
         masked = put_mask_on(crop, place_landmarks(size, right, down, tilt), np.random.default_rng(number), **choice)
         names = [name for name in list_removers() if name in names]
         before = cached_png(preview, crop, "truth.png")
-        yield {preview: gr.update(value=cached_png(preview, masked.image, "masked.png"), visible=True)} | waiting(cards, names, before)
+        yield {preview: cached_png(preview, masked.image, "masked.png")} | waiting(cards, names, before)
         yield from score(crop, before, masked, source, names)
 
     def score(crop: np.ndarray, before: str, masked: MaskedFace, source: str, names: list[str]) -> Iterator[dict]:
@@ -214,7 +213,7 @@ def build(unmasker: Unmasker) -> None:
             yield {run_status: status(str(error), "warn")}
             return
         if is_empty(given):
-            yield {run_status: status(NOT_FOUND, "warn"), table: gr.update(visible=False)} | waiting(cards, [])
+            yield {run_status: status(NOT_FOUND, "warn"), table: ""} | waiting(cards, [])
             return
         untouched = Scores.of("Masked, as given", crop, masked.image, masked.mask)
         rows = []
@@ -227,10 +226,8 @@ def build(unmasker: Unmasker) -> None:
                 yield failed(cards[name], error)
                 continue
             rows.append(Scores.of(title, crop, results[name], masked.mask, milliseconds))
-            done = scores_table(untouched, rows) + SCORES_NOTE
-            yield finished(cards[name], before, results[name], milliseconds) | {
-                table: gr.update(value=done, visible=True)
-            }
+            scored = {table: scores_table(untouched, rows) + SCORES_NOTE}
+            yield finished(cards[name], before, results[name], milliseconds) | scored
         worn = f"{masked.kind}, {masked.wear}, {masked.pattern}"
         yield {run_status: status(f"Done. The mask: {worn}.", "done")}
 
