@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 from PIL import Image
-from skimage import data
 
 from unmask import Unmasker, read_photo
 from unmask.faces import align, align_mask, whole_photo
@@ -94,11 +94,14 @@ def visit(browser, demo, size=DESKTOP, **options):
     page.set_default_timeout(30_000)
     faults = []
     local = (demo.local_url, "data:", "blob:")
+
+    def check(response):
+        # Gradio asks for the progress of a picture from the camera under an empty name: no fault of ours.
+        if response.status >= 400 and not response.url.endswith("upload_id="):
+            faults.append(f"{response.status} {response.url}")
+
     page.on("request", lambda request: request.url.startswith(local) or faults.append(request.url))
-    page.on(
-        "response",
-        lambda response: response.status < 400 or faults.append(f"{response.status} {response.url}"),
-    )
+    page.on("response", check)
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.goto(demo.local_url)
     page.wait_for_selector("#photo input[type=file]", state="attached")
@@ -126,6 +129,14 @@ def wait_until_done(page):
 
 def mask_status(page) -> str:
     return page.inner_text("#mask-status")
+
+
+@contextmanager
+def mask_change(page):
+    """Wait until the page has said something new about the mask."""
+    page.evaluate("document.querySelector('#mask-status .status').classList.add('old')")
+    yield
+    page.wait_for_selector("#mask-status .status:not(.old)")
 
 
 def toast(page) -> str:
@@ -179,7 +190,7 @@ class Canvas:
 
 
 def look_at_editor(page, copy: np.ndarray) -> tuple[Canvas, np.ndarray]:
-    """Find the working copy in a screenshot of the editor: where it is, and which of its pixels are tinted."""
+    """Find the working copy in a screenshot of the editor: where it is, and which pixels are tinted."""
     page.locator("#editor").scroll_into_view_if_needed()
     page.mouse.move(5, 5)  # the brush draws its outline under the pointer
     page.wait_for_timeout(400)
@@ -207,7 +218,9 @@ def drag(page, canvas: Canvas, tool: str, points: list[tuple[float, float]]):
     page.mouse.move(*canvas.point(*points[0]))
     page.mouse.down()
     for point in points[1:]:
-        page.mouse.move(*canvas.point(*point), steps=3)  # a browser without a graphics card takes long over each
+        page.mouse.move(
+            *canvas.point(*point), steps=3
+        )  # a browser without a graphics card takes long over each
     page.mouse.up()
     page.wait_for_timeout(300)
 
@@ -268,9 +281,12 @@ def test_brush_and_eraser_change_mask_and_result(page, pictures, unmasker):
 
     ys, xs = np.nonzero(found)
     middle, height = xs.mean() / len(found), ys.mean() / len(found)
+    uploads = []
+    page.on("request", lambda request: uploads.append(request.url) if request.method == "POST" else None)
     drag(page, canvas, "Erase", [(middle - 0.12, height), (middle + 0.12, height)])
     drag(page, canvas, "Brush", [(0.4, 0.25), (0.6, 0.25)])
     _, tinted = look_at_editor(page, copy)
+    assert not uploads, "a stroke was sent to the server"
 
     def tinted_share(x, y):
         x, y, reach = int(x * canvas.side), int(y * canvas.side), canvas.side // 60
@@ -289,8 +305,8 @@ def test_brush_and_eraser_change_mask_and_result(page, pictures, unmasker):
     assert (second[painted] != first[painted]).any()
     assert (second[erased] != first[erased]).any()
 
-    page.get_by_role("button", name="Reset to the found mask").click()
-    page.get_by_text("The mask has changed").wait_for()
+    with mask_change(page):
+        page.get_by_role("button", name="Reset to the found mask").click()
     assert np.array_equal(download_mask(page), found)
 
 
@@ -301,8 +317,8 @@ def test_grow_shrink_clear_and_import(page, pictures, tmp_path):
     found = download_mask(page)
 
     def press(name):
-        page.get_by_role("button", name=name, exact=True).click()
-        page.wait_for_timeout(1500)
+        with mask_change(page):
+            page.get_by_role("button", name=name, exact=True).click()
         return download_mask(page)
 
     grown = press("Grow")
@@ -316,8 +332,8 @@ def test_grow_shrink_clear_and_import(page, pictures, tmp_path):
     mine = np.zeros_like(found)
     mine[200:280, 90:190] = 255
     write_png(tmp_path / "mine.png", mine)
-    page.set_input_files(".toolbar input[type=file]", tmp_path / "mine.png")
-    page.wait_for_timeout(1500)
+    with mask_change(page):
+        page.set_input_files(".toolbar input[type=file]", tmp_path / "mine.png")
     assert np.array_equal(download_mask(page), mine)
     # A mask of another size is refused in one sentence, and the one before stays.
     page.set_input_files(".toolbar input[type=file]", pictures["square"])
@@ -332,22 +348,20 @@ def test_grow_shrink_clear_and_import(page, pictures, tmp_path):
 
 
 @needs_browser
-def test_a_bare_picture_can_be_marked_by_hand(page, pictures, unmasker, tmp_path):
-    plain = cv2.resize(data.coffee()[:, 100:500], (256, 256), interpolation=cv2.INTER_AREA)
-    assert share(unmasker.segment(plain)) == 0
-    write_png(tmp_path / "plain.png", plain)
-    give_photo(page, tmp_path / "plain.png")
+def test_a_bare_face_can_be_marked_by_hand(page, pictures):
+    bare = read_photo(pictures["bare"])
+    give_photo(page, pictures["bare"])
     page.get_by_text("No mask was found").wait_for()
     page.wait_for_selector("#editor canvas")
     page.wait_for_timeout(1000)
     assert page.locator("#results .card:visible").count() == 0
-    canvas, tinted = look_at_editor(page, align(plain, whole_photo(plain), EDITOR_SIZE, pad=PAD))
+    canvas, tinted = look_at_editor(page, align(bare, whole_photo(bare), EDITOR_SIZE, pad=PAD))
     assert share(tinted) < 0.01
     drag(page, canvas, "Brush", [(0.4, 0.6), (0.6, 0.6), (0.6, 0.7), (0.4, 0.7)])
     run_again(page)
     mask, result = download_mask(page), download_result(page)
     assert 0.01 < share(mask) < 0.2
-    assert np.array_equal(result[mask == 0], plain[mask == 0])
+    assert np.array_equal(result[mask == 0], bare[mask == 0])
 
 
 @needs_browser
@@ -357,9 +371,9 @@ def test_a_bad_file_gets_a_sentence_and_costs_nothing(page, pictures):
     give_photo(page, pictures["square"])
     wait_until_done(page)
     found = download_mask(page)
-    give_photo(page, pictures["bad"])
+    with mask_change(page):
+        give_photo(page, pictures["bad"])
     assert "not a readable JPEG, PNG or WebP" in toast(page)
-    page.wait_for_timeout(1000)
     assert page.evaluate("document.querySelector('#photo img').naturalWidth") > 0, "the photo is gone"
     assert np.array_equal(download_mask(page), found)
     run_again(page)
@@ -479,8 +493,8 @@ def test_api_segment(client, pictures, unmasker):
 
 
 def test_api_remove(client, pictures, unmasker, tmp_path):
-    photo = read_photo(pictures["square"])
-    paths = client.predict(handle_file(pictures["square"]), None, ["glcic", "telea"], api_name="/remove")
+    photo, square = read_photo(pictures["square"]), handle_file(pictures["square"])
+    paths = client.predict(image=square, models=["glcic", "telea"], api_name="/remove")
     assert [path.rsplit("/", 1)[-1] for path in paths] == ["glcic.png", "telea.png"]
     expected = unmasker.remove(photo, None, ["glcic", "telea"])
     for path, name in zip(paths, expected):
@@ -489,22 +503,22 @@ def test_api_remove(client, pictures, unmasker, tmp_path):
     mask = np.zeros(photo.shape[:2], np.uint8)
     mask[180:260, 100:230] = 255
     write_png(tmp_path / "mask.png", mask)
-    [path] = client.predict(
-        handle_file(pictures["square"]), handle_file(tmp_path / "mask.png"), ["telea"], api_name="/remove"
-    )
-    assert np.array_equal(read_photo(path)[mask == 0], photo[mask == 0])
+    paths = client.predict(image=square, mask=handle_file(tmp_path / "mask.png"), api_name="/remove")
+    assert len(paths) == len(DEFAULT_MODELS)
+    assert all(np.array_equal(read_photo(path)[mask == 0], photo[mask == 0]) for path in paths)
 
 
 def test_api_errors_are_sentences(client, pictures):
+    bad, square, tall = (handle_file(pictures[name]) for name in ("bad", "square", "tall"))
     for arguments, sentence in (
-        ((handle_file(pictures["bad"]), None, ["telea"]), "not a readable JPEG, PNG or WebP"),
-        (
-            (handle_file(pictures["square"]), handle_file(pictures["tall"]), ["telea"]),
-            "but the photo is 335 x 335",
-        ),
+        ({"image": bad}, "not a readable JPEG, PNG or WebP"),
+        ({"image": square, "mask": tall}, "but the photo is 335 x 335"),
+        ({"image": square, "models": ["nobody"]}, "nobody"),
+        ({"image": square, "models": []}, "There is no model"),
+        ({"image": None}, "There is no photo"),
     ):
-        with pytest.raises(Exception, match=sentence) as error:
-            client.predict(*arguments, api_name="/remove")
+        with pytest.raises(AppError, match=sentence) as error:
+            client.predict(**arguments, api_name="/remove")
         assert "Traceback" not in str(error.value)
 
 
@@ -520,9 +534,9 @@ def test_api_keeps_two_clients_apart(demo, pictures, unmasker):
             assert np.array_equal(mask, unmasker.segment(read_photo(pictures[name])))
 
 
-def test_the_api_page_names_two_endpoints(client):
+def test_the_api_page_names_these_endpoints(client):
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(endpoints) == {"/segment", "/remove"}
+    assert set(endpoints) == {"/segment", "/remove", "/rate"}
 
 
 def test_privacy_switches(demo, client):

@@ -1,4 +1,4 @@
-"""Answers as append-only rows in a private dataset repository, for a Space: its disk is lost at every restart."""
+"""Answers as append-only rows in a private dataset repository: a Space loses its disk when it restarts."""
 
 import json
 import logging
@@ -16,12 +16,14 @@ log = logging.getLogger(__name__)
 
 
 class Backup:
-    """A file of rows that a scheduler pushes now and then. Rows are never changed: a withdrawal is a row too."""
+    """A file of rows, pushed every few minutes. Rows are never changed: a withdrawal is a row too."""
 
     def __init__(self, repo: str, token: str, make_scheduler: Callable | None = None):
         """repo: "owner/name" of the dataset repository, made private if it is not there yet."""
         if make_scheduler is None:
-            from huggingface_hub import CommitScheduler as make_scheduler
+            from huggingface_hub import CommitScheduler
+
+            make_scheduler = CommitScheduler
         folder = Path(tempfile.mkdtemp(prefix="unmask-ratings-"))
         self.repo, self.token = repo, token
         self.file = folder / f"{uuid.uuid4().hex}.jsonl"  # one per process: two servers never write the same
@@ -36,7 +38,7 @@ class Backup:
         )
 
     def append(self, row: dict) -> None:
-        """Add a row to be pushed. The database has it already, so a fault here is logged and costs the rater nothing."""
+        """Add a row to be pushed. The database has it already, so a fault here is only logged."""
         try:
             with self.scheduler.lock, open(self.file, "a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
@@ -65,6 +67,6 @@ def read_rows(files) -> Iterator[dict]:
 
 @lru_cache(maxsize=1)
 def backup_from_environment() -> Backup | None:
-    """On a Space (SPACE_ID) with HF_TOKEN and UNMASK_RATINGS_REPO: the backup; else None."""
+    """On a Space (SPACE_ID) with HF_TOKEN and UNMASK_RATINGS_REPO: the backup; else None. Raises the Hub's errors."""
     repo, token = os.environ.get("UNMASK_RATINGS_REPO"), os.environ.get("HF_TOKEN")
     return Backup(repo, token) if os.environ.get("SPACE_ID") and repo and token else None

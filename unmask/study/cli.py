@@ -12,7 +12,9 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     """One subcommand per function below."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(command: Callable[[argparse.Namespace], int], purpose: str, study: bool = True) -> argparse.ArgumentParser:
+    def add(
+        command: Callable[[argparse.Namespace], int], purpose: str, study: bool = True
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(command.__name__, help=purpose, description=purpose)
         added.set_defaults(command=lambda args: _run(command, args))
         if study:
@@ -21,15 +23,23 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
 
     added = add(create, "Plan a study and render all that its raters will see.", study=False)
     added.add_argument("--images", required=True, type=Path, metavar="DIR", help="masked photos")
-    added.add_argument("--truth", type=Path, metavar="DIR", help="the same photos without masks, by the same names")
-    added.add_argument("--mask", type=Path, metavar="FILE_OR_DIR", help="brighter than 127 = covered; else it is found")
+    added.add_argument(
+        "--truth", type=Path, metavar="DIR", help="the same photos without masks, by the same names"
+    )
+    added.add_argument(
+        "--mask", type=Path, metavar="FILE_OR_DIR", help="brighter than 127 = covered; else it is found"
+    )
     added.add_argument("--models", required=True, nargs="+", metavar="NAME", help="see 'models'")
     added.add_argument("--out", required=True, type=Path, metavar="STUDY", help="the study's folder, new")
     added.add_argument("--title", help="raters read it: it must not name a model")
     added.add_argument("--raters", type=int, help="how many are wanted")
     added.add_argument("--scale", type=int, dest="scale_max", metavar="N", help="scores go from 1 to this")
-    added.add_argument("--presentation", choices=("single", "side-by-side"), help="one at a time, or all of a photo")
-    added.add_argument("--pairs", action="store_true", default=None, help="ask too which of two looks more real")
+    added.add_argument(
+        "--presentation", choices=("single", "side-by-side"), help="one at a time, or all of a photo"
+    )
+    added.add_argument(
+        "--pairs", action="store_true", default=None, help="ask too which of two looks more real"
+    )
     added.add_argument("--repeats", type=int, metavar="N", help="items (side by side: photos) shown twice")
     added.add_argument("--attention", type=int, metavar="N", help="items that ask for a certain score")
     added.add_argument("--size", type=int, metavar="PX", help="side of every picture")
@@ -48,7 +58,9 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     added = add(size, "How many raters and photos a study needs.", study=False)
     added.add_argument("--effect", required=True, type=float, help="the difference in mean score to be found")
     added.add_argument("--models", type=int, metavar="N")
-    added.add_argument("--rater-sd", type=float, metavar="SD", help="of raters' leniency, from a pilot's report")
+    added.add_argument(
+        "--rater-sd", type=float, metavar="SD", help="of raters' leniency, from a pilot's report"
+    )
     added.add_argument("--item-sd", type=float, metavar="SD", help="of one model's results around its mean")
     added.add_argument("--residual-sd", type=float, metavar="SD", help="of the rest")
     added.add_argument("--power", type=float, help="how often the difference is to be found")
@@ -58,7 +70,9 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     added = add(simulate, "A dry run: the report that raters who do not exist would give. Nothing is stored.")
     added.add_argument("--out", required=True, type=Path, metavar="DIR")
     added.add_argument("--raters", type=int, metavar="N", help="by default as many as the plan wants")
-    added.add_argument("--careless", type=float, default=0.0, metavar="SHARE", help="who press keys at random")
+    added.add_argument(
+        "--careless", type=float, default=0.0, metavar="SHARE", help="who press keys at random"
+    )
     added.add_argument("--seed", type=int, default=0)
 
     added = add(withdraw, "Delete all that a rater has answered.")
@@ -67,7 +81,9 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     add(close, "End a study now.")
 
     added = add(restore, "Put answers from a Space's backup into the study's database.")
-    added.add_argument("files", nargs="+", type=Path, metavar="FILE", help=".jsonl files of the dataset repository")
+    added.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help=".jsonl files of the dataset repository"
+    )
 
 
 def _run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
@@ -118,7 +134,7 @@ def create(args: argparse.Namespace) -> int:
         progress=lambda items: tqdm(items, unit="photo", disable=len(items) < 2),
         **options,
     )
-    print(f"{len(study.plan.stimuli)} items are in {args.out}. Read its plan.json; then, for raters to find it at /study:")
+    print(f"{len(study.plan.stimuli)} items are in {args.out}. Read its plan.json, then let raters in:")
     print(f"    UNMASK_STUDIES={args.out.resolve().parent} python -m unmask serve")
     return 0
 

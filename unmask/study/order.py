@@ -1,4 +1,4 @@
-"""Who sees what when: a balanced random order for every rater, worked out anew from the plan whenever needed."""
+"""Who sees what when: a balanced random order for every rater, worked out from the plan whenever needed."""
 
 import random
 from itertools import combinations
@@ -11,7 +11,9 @@ def williams(n: int) -> list[list[int]]:
 
     Over all rows every label is equally often in every place, and follows every other label equally often.
     """
-    zigzag = [place // 2 if place % 2 == 0 else n - 1 - place // 2 for place in range(n)]  # 0, n-1, 1, n-2, ...
+    zigzag = [
+        place // 2 if place % 2 == 0 else n - 1 - place // 2 for place in range(n)
+    ]  # 0, n-1, 1, n-2, ...
     rows = [[(label + shift) % n for label in zigzag] for shift in range(n)]
     return rows if n % 2 == 0 else rows + [row[::-1] for row in rows]
 
@@ -19,8 +21,8 @@ def williams(n: int) -> list[list[int]]:
 def order_screens(plan: Plan, number: int) -> list[list[str]]:
     """What rater `number` (0, 1, ...) rates, screen by screen: item ids, one a screen unless side by side.
 
-    Models follow Williams designs across raters; a face does not follow itself, unless there is hardly another; a
-    repeat is far from what it repeats; attention items are spread out.
+    Models follow Williams designs across raters; a face does not follow itself, unless there is hardly
+    another; a repeat is far from what it repeats; attention items are spread out.
     """
     rng = random.Random(f"{plan.seed}/screens/{number}")
     base = [item for item in plan.stimuli if item.role in ("test", "reference", "anchor")]
@@ -69,7 +71,10 @@ def order_pairs(plan: Plan, number: int) -> list[tuple[str, str]]:
 
 
 def find_position(plan: Plan, number: int, question: str) -> int | None:
-    """When rater `number` is asked `question` ("<item>" or "<left>-<right>"), from 0; pairs count anew. None: never."""
+    """When rater `number` is asked `question` ("<item>" or "<left>-<right>"): 0, 1, ..., or None for never.
+
+    Pairs are counted for themselves.
+    """
     if "-" in question:
         asked = [f"{left}-{right}" for left, right in order_pairs(plan, number)]
     else:
@@ -83,7 +88,7 @@ def count_questions(plan: Plan) -> int:
 
 
 def _by_picture(plan: Plan) -> list[list[str]]:
-    """Per picture the items to compare: the models' results, and the reference where there is only one model."""
+    """Per picture the items to compare: the models' results, and the reference where there is one model."""
     pictures: dict[str, list[Stimulus]] = {}
     for item in plan.stimuli:
         if item.role in ("test", "reference"):
@@ -99,8 +104,10 @@ def _shuffled(labels: set[str], rng: random.Random) -> list[str]:
     return rng.sample(sorted(labels), len(labels))
 
 
-def _in_rounds(cells: dict, pictures: list[str], models: list[str], number: int, rng: random.Random) -> list[list[str]]:
-    """One item a screen. In a round every picture comes once, each by another model; the rounds' order is the design's."""
+def _in_rounds(
+    cells: dict, pictures: list[str], models: list[str], number: int, rng: random.Random
+) -> list[list[str]]:
+    """One item a screen. A round has every picture once, each by another model; the design orders rounds."""
     rows = williams(len(models))
     screens, last = [], None
     for shift in rows[number % len(rows)]:
@@ -115,7 +122,7 @@ def _in_rounds(cells: dict, pictures: list[str], models: list[str], number: int,
 
 
 def _side_by_side(cells: dict, pictures: list[str], models: list[str], number: int) -> list[list[str]]:
-    """All that was made of a picture on one screen; pictures, and models within a screen, in the designs' order."""
+    """All that was made of a picture on one screen; designs order pictures, and the models on a screen."""
     rows, inner = williams(len(pictures)), williams(len(models))
     screens = []
     for place in rows[number % len(rows)]:

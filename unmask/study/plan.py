@@ -1,4 +1,4 @@
-"""The plan of a rating study, and the pictures that raters will see: all of it decided before the first rating.
+"""The plan of a rating study, and the pictures that raters will see: decided before the first rating.
 
 A study is a folder:
 
@@ -52,19 +52,19 @@ QUESTION = "How real does this face look?"
 PAIR_QUESTION = "Which face looks more real?"
 LOW_LABEL, HIGH_LABEL = "clearly fake", "a real photograph"
 CONSENT = """
-This is a study of how real pictures of faces look. Some were changed by a computer, some were not. You will see one \
-after the other and give each a score. There are no right or wrong answers: we ask for your impression.
+This is a study of how real pictures of faces look. Some were changed by a computer, some were not. You will \
+give each a score. There are no right or wrong answers: we ask for your impression.
 
-Taking part is voluntary and takes a few minutes. You may pause, stop, or withdraw all your answers at any time, \
-without giving a reason.
+Taking part is voluntary and takes a few minutes. You may pause, stop, or withdraw all your answers at any \
+time, without giving a reason.
 
-We keep your scores and how long you took for each, under a random code. We keep no name, no address, no IP and no \
-photo of you. The scores are analysed for research and may be published together with those of others.
+We keep your scores and how long you took for each, under a random code. We keep no name, no address, no IP \
+and no photo of you. The scores are analysed for research and may be published together with those of others.
 """.strip()
 
 
 class StudyError(ValueError):
-    """Something about a study cannot be done; the message is one sentence for whoever asked. status: as in HTTP."""
+    """Something cannot be done; the message is one sentence for whoever asked for it. status: as in HTTP."""
 
     def __init__(self, message: str, status: int = 400):
         super().__init__(message)
@@ -120,14 +120,20 @@ class Plan:
         if unknown := {item.role for item in self.stimuli} - set(ROLES):
             raise StudyError(f"There is no role {', '.join(sorted(unknown))}; there are {', '.join(ROLES)}.")
         if self.presentation not in PRESENTATIONS:
-            raise StudyError(f"The presentation is one of {', '.join(PRESENTATIONS)}, not {self.presentation}.")
+            raise StudyError(
+                f"The presentation is one of {', '.join(PRESENTATIONS)}, not {self.presentation}."
+            )
         if not 2 <= self.scale_max <= 10:
-            raise StudyError(f"The scale may end at 2 to 10, the keys that there are, not at {self.scale_max}.")
+            raise StudyError(
+                f"The scale may end at 2 to 10, the keys that there are, not at {self.scale_max}."
+            )
         if self.raters < 1:
             raise StudyError("A study needs one rater or more.")
         if self.ends is not None:
             _as_time(self.ends)
-        shown = " ".join([self.title, self.question, self.pair_question, self.consent, *self.scale_labels.values()])
+        shown = " ".join(
+            [self.title, self.question, self.pair_question, self.consent, *self.scale_labels.values()]
+        )
         for name in MODELS:
             if any(re.search(rf"\b{re.escape(word)}\b", shown, re.IGNORECASE) for word in _names(name)):
                 raise StudyError(f"A text that raters read names the model {name}: they must not know.")
@@ -241,12 +247,12 @@ def create_study(
     study_id: str | None = None,
     progress: Callable[[Sequence], Sequence] = lambda pictures: pictures,
 ) -> Study:
-    """Take the masks off with every model, render all that raters will see, and write the plan into the folder `out`.
+    """Take the masks off with every model, render all that raters will see, and write the plan into `out`.
 
-    There is a test item per picture and model, a hidden reference per picture with its truth, a low anchor for one
-    picture in three (side by side: for each), `repeats` items (side by side: screens) shown twice, and `attention` items that ask for a
-    certain score. size: px, by default the largest picture's side, at most LARGEST. progress: wraps the pictures.
-    Raises StudyError, PhotoError, WeightsError; then nothing is left in `out`.
+    There is a test item per picture and model, a hidden reference per picture with its truth, a low anchor
+    for one picture in three (side by side: for each), `repeats` items (side by side: screens) shown twice,
+    and `attention` items that ask for a certain score. size: px, by default the largest picture's side, at
+    most LARGEST. progress: wraps the pictures. Raises StudyError, PhotoError, WeightsError, without `out`.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise StudyError(f"{out} is there already: choose another folder.")
@@ -260,17 +266,19 @@ def create_study(
     rng = random.Random(seed)
 
     out.parent.mkdir(parents=True, exist_ok=True)
-    # Written aside and moved in one step: a study that is there is whole, also when two servers begin it at once.
+    # Written aside and moved in one step: a study that is there is whole, even if two servers make it at once.
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as aside:
         draft = Path(aside) / "study"
         (draft / "stimuli").mkdir(parents=True)
 
         def add(image: np.ndarray, model: str, picture: str, role: str, **more) -> Stimulus:
-            """Write one stimulus. Its id cannot be guessed, and is the same on every server with this secret."""
+            """Write one stimulus. Its id cannot be guessed; all servers with this secret give the same."""
             label = "\n".join([study_id, role, model, picture, str(more)])
             item_id = hmac.new(secret, f"item\n{label}".encode(), hashlib.sha256).hexdigest()[:16]
-            # No notice that it was made by a network, which every other file carries: it would unblind the rater.
-            write_png(draft / "stimuli" / f"{item_id}.png", align(image, whole_photo(image), size, pad=SURROUND))
+            # Without the notice that a network made it, which every other file carries: it would unblind.
+            write_png(
+                draft / "stimuli" / f"{item_id}.png", align(image, whole_photo(image), size, pad=SURROUND)
+            )
             return Stimulus(item_id, model, picture, role, **more)
 
         stimuli, shown = [], {}
@@ -294,7 +302,9 @@ def create_study(
             picture = pictures[count % len(pictures)]
             image = draw_attention(picture.masked, score)
             name = f"{picture.name} {count + 1}"
-            stimuli.append(add(image, "attention", name, "attention", expected_low=score, expected_high=score))
+            stimuli.append(
+                add(image, "attention", name, "attention", expected_low=score, expected_high=score)
+            )
         practice = [add(image, *label, "training") for image, label in _training(models[0], unmasker)]
 
         plan = Plan(
@@ -330,7 +340,7 @@ def create_study(
 
 
 def create_example_study(folder: Path, unmasker: Unmasker) -> Study:
-    """The built-in study, from the examples and every default model that has weights, and Telea's classical way."""
+    """The built-in study, of the examples, the default models that have weights, and the baseline."""
     models = []
     for name in (*DEFAULT_MODELS, "telea"):
         try:
@@ -371,13 +381,15 @@ def draw_anchor(masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def draw_attention(photo: np.ndarray, score: int) -> np.ndarray:
-    """A darkened photo (H, W, 3) RGB uint8 that says which score to give, to see who looks at the pictures."""
+    """A darkened photo (H, W, 3) RGB uint8 that says which score to give, to see who looks at pictures."""
     side = max(256, *photo.shape[:2])  # the words must be readable
     image = Image.fromarray(align(photo, whole_photo(photo), side, pad=SURROUND) // 4)
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(size=side / 12)
     text = f"This is a check:\nplease give it a {score}."
-    draw.multiline_text((side / 2, side / 2), text, "white", font, anchor="mm", align="center", spacing=side / 24)
+    draw.multiline_text(
+        (side / 2, side / 2), text, "white", font, anchor="mm", align="center", spacing=side / 24
+    )
     return np.array(image)
 
 
@@ -409,7 +421,11 @@ def _fit(picture: Picture) -> np.ndarray:
     (height, width), (true_height, true_width) = picture.masked.shape[:2], picture.truth.shape[:2]
     if abs(height * true_width - width * true_height) > 0.02 * height * true_width:
         raise StudyError(f"The bare photo of {picture.name} has another shape than the masked one.")
-    return resize(picture.truth, (height, width)) if (height, width) != (true_height, true_width) else picture.truth
+    return (
+        resize(picture.truth, (height, width))
+        if (height, width) != (true_height, true_width)
+        else picture.truth
+    )
 
 
 def _choose_anchored(pictures: Sequence[Picture], presentation: str, rng: random.Random) -> set[str]:
@@ -417,8 +433,10 @@ def _choose_anchored(pictures: Sequence[Picture], presentation: str, rng: random
     return set(names if presentation == "side-by-side" else rng.sample(names, -(-len(names) // 3)))
 
 
-def _choose_repeated(stimuli: list[Stimulus], presentation: str, repeats: int, rng: random.Random) -> list[Stimulus]:
-    """Test items to show twice, of as many models and pictures as possible; side by side, all of some pictures."""
+def _choose_repeated(
+    stimuli: list[Stimulus], presentation: str, repeats: int, rng: random.Random
+) -> list[Stimulus]:
+    """Test items to show twice, of as many models and pictures as possible; side by side, whole pictures."""
     if presentation == "side-by-side":
         pictures = sorted({item.picture for item in stimuli})
         chosen = rng.sample(pictures, min(repeats, len(pictures)))

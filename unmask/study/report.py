@@ -1,11 +1,12 @@
 """A study's results: every table before and after screening, and one page that holds all of it.
 
-The page needs nothing from outside, writes its methods out, and cries out where its data are simulated. It names
-the models: it is for those who run the study, and must not be where a rater's browser may reach.
+The page needs nothing from outside, writes its methods out, and cries out where its data are simulated. It
+names the models: it is for those who run the study, and must not be where a rater's browser may reach.
 """
 
 import io
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -24,9 +25,12 @@ from unmask.study.statistics import StudyData
 
 SEED = 0  # of every bootstrap: the same data give the same report
 LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels")
+DRAWING = threading.Lock()  # matplotlib's style is one for all threads
 BEFORE, AFTER = "#d9730d", "#3b82c4"  # read well on white and on black
 INK = "#010203"  # stands for the page's own text colour, dark or light
-STYLE = dict.fromkeys(["text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"], INK) | {
+STYLE = dict.fromkeys(["text.color", *(f"axes.{part}color" for part in ("label", "edge"))], INK) | {
+    "xtick.color": INK,
+    "ytick.color": INK,
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "axes.spines.top": False,
@@ -96,16 +100,18 @@ def render(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> str:
     """The page, of the tables that summarise made of the same data."""
     raters, tests = summary["raters"], data.stimuli[data.stimuli["role"] == "test"]
     lead = (
-        f"{len(raters)} raters, {int(raters['kept'].sum())} of them left after screening; {len(data.ratings)} "
-        f"ratings and {len(data.pairs)} side-by-side answers on {tests['picture'].nunique()} pictures of "
-        f"{tests['model'].nunique()} models."
+        f"{len(raters)} raters, {int(raters['kept'].sum())} of them left after screening; "
+        f"{len(data.ratings)} ratings and {len(data.pairs)} side-by-side answers "
+        f"on {tests['picture'].nunique()} pictures of {tests['model'].nunique()} models."
     )
+    with DRAWING:
+        sections = _sections(data, summary)
     template = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
     return template.get_template("report.html").render(
         title=data.title,
         simulated=data.simulated,
         lead=lead,
-        sections=_sections(data, summary),
+        sections=sections,
         scale_max=data.scale_max,
         resamples=statistics.RESAMPLES,
         seed=SEED,
@@ -125,11 +131,12 @@ def _sections(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> list[Sect
         columns |= {"DMOS": ("dmos", "dmos_low", "dmos_high")}
         chart = interval_chart(models, columns["like index"], "like index", mark)
         sections.append(Section("Like index", "", [chart], [_html(models, ["model"], columns)]))
-        sections.append(Section("Scores", "Shares of each score, before screening.", [histograms(data, mark)]))
+        sections.append(Section("Scores", "In percent, before screening.", [histograms(data, mark)]))
     if len(comparisons := summary["comparisons"]):
         columns = {"a": "model_a", "b": "model_b", "screening": "screening", "raters": "raters"}
         columns |= {"pictures": "pictures", "MOS a - b": ("difference", "low", "high"), "d_z": "effect"}
-        columns |= {"p, t": "p_t_holm", "p, Wilcoxon": "p_wilcoxon_holm", "p, new pictures": "p_pictures_holm"}
+        columns |= {"p, t": "p_t_holm", "p, Wilcoxon": "p_wilcoxon_holm"}
+        columns |= {"p, new pictures": "p_pictures_holm"}
         table = _html(comparisons, ["model_a", "model_b"], columns)
         sections.append(Section("Which model is better", "Each p is corrected by Holm.", tables=[table]))
     if len(preferences := summary["preferences"]):
@@ -154,9 +161,9 @@ def _sections(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> list[Sect
 
 
 def _html(table: pd.DataFrame, keys: Sequence[str], columns: Mapping[str, str | tuple[str, ...]]) -> Markup:
-    """The table, its rows of one key together. columns: heading -> a column, (value, low, high) or (low, high).
+    """The table, rows of one key together. columns: heading -> one of its, (value, low, high) or (low, high).
 
-    Escaped, because titles and model names come from a file that anybody may have written.
+    Escaped: model names come from a file that anybody may have written.
     """
     table = table.iloc[np.argsort(table.groupby(list(keys), sort=False).ngroup(), kind="stable")]
     shown = {}
@@ -219,6 +226,7 @@ def histograms(data: StudyData, mark: str = "") -> Markup:
     for axes, (model, mine) in zip(grid.flat, scores, strict=False):
         axes.bar(values, [100 * (mine == value).mean() for value in values], color=BEFORE)
         axes.set_title(model, fontsize=10)
+        axes.set_xticks([1, data.scale_max])
     for axes in grid.flat[scores.ngroups :]:
         axes.set_visible(False)
     figure.supxlabel("score", fontsize=10)
@@ -228,7 +236,7 @@ def histograms(data: StudyData, mark: str = "") -> Markup:
 
 @mpl.rc_context(STYLE)
 def heat_map(data: StudyData, raters: pd.DataFrame, mark: str = "") -> Markup:
-    """Every score: raters from the most lenient down, items by model and mean; crosses mark raters left out."""
+    """Every score: raters from the most lenient down, items by model and mean; a cross: left out."""
     opinions = statistics.judged(data)
     table = statistics.rater_by_item(opinions)
     models = opinions.drop_duplicates("item_id").set_index("item_id")["model"].reindex(table.columns)
@@ -240,7 +248,7 @@ def heat_map(data: StudyData, raters: pd.DataFrame, mark: str = "") -> Markup:
 
     figure = Figure(figsize=(9, 1.6 + 0.12 * min(len(table), 60)), layout="constrained")
     axes = figure.subplots()
-    image = axes.imshow(table, aspect="auto", interpolation="none", vmin=1, vmax=data.scale_max, cmap="viridis")
+    image = axes.imshow(table, aspect="auto", interpolation="none", vmin=1, vmax=data.scale_max)
     starts = np.flatnonzero((models != models.shift()).to_numpy())
     middles = (starts + [*starts[1:], len(models)] - 1) / 2
     axes.set_xticks(middles, models.iloc[starts], rotation=30, ha="right")
@@ -258,7 +266,8 @@ def heat_map(data: StudyData, raters: pd.DataFrame, mark: str = "") -> Markup:
 def _svg(figure: Figure, description: str, mark: str) -> Markup:
     """The figure as an element of a page: no addresses in it, no ids but those that it refers to itself."""
     if mark:
-        figure.text(0.5, 0.5, mark, color="#e02020", alpha=0.35, fontsize=34, rotation=12, ha="center", va="center")
+        middle = {"ha": "center", "va": "center", "rotation": 12}
+        figure.text(0.5, 0.5, mark, color="#e02020", alpha=0.35, fontsize=34, **middle)
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata=dict.fromkeys(["Creator", "Date", "Format", "Type"]))
     svg = file.getvalue()

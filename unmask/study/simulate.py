@@ -14,20 +14,21 @@ from statsmodels.stats.proportion import proportion_confint
 
 from unmask.study.statistics import two_way_error
 
-# Standard deviations in points of a scale of 10, until a pilot's own (report: agreement) are at hand.
+# Standard deviations in points of a scale of 10, until a pilot's own are at hand (the report's agreement).
 RATER_SD = 1.2  # of raters' leniency
 ITEM_SD = 0.8  # of one model's results around its mean
 RESIDUAL_SD = 1.6  # of the rest: a rater's taste in this picture, and chance
 PACE = 4.0  # s, the median time that an attentive rater takes
+CARELESS = "-careless"  # how the ids of such raters end
 
 
 def plan_size(
     effect: float,
     *,
     models: int = 3,
-    rater_sd: float = RATER_SD,
-    item_sd: float = ITEM_SD,
-    residual_sd: float = RESIDUAL_SD,
+    rater_sd: float | None = None,
+    item_sd: float | None = None,
+    residual_sd: float | None = None,
     raters: Sequence[int] = (10, 15, 20, 30, 46, 60),
     pictures: Sequence[int] = (5, 10, 15, 20, 30),
     power: float = 0.8,
@@ -50,6 +51,7 @@ def plan_size(
     Raises ValueError for an effect not above 0, a deviation below 0, or fewer than two models, raters or
     pictures.
     """
+    rater_sd, item_sd, residual_sd = _deviations(scale_max, rater_sd, item_sd, residual_sd)
     if effect <= 0 or min(rater_sd, item_sd, residual_sd) < 0:
         raise ValueError("An effect is above 0, and a standard deviation not below.")
     if models < 2 or min(*raters, *pictures) < 2:
@@ -87,6 +89,12 @@ def plan_size(
     return table
 
 
+def _deviations(scale_max: int, *given: float | None) -> list[float]:
+    """Of raters, items and the rest: the given ones in points of the scale, where None the usual ones."""
+    usual = (RATER_SD, ITEM_SD, RESIDUAL_SD)
+    return [sd * (scale_max - 1) / 9 if own is None else own for own, sd in zip(given, usual)]
+
+
 def _draw(
     rng: np.random.Generator, quality: np.ndarray, leniency: np.ndarray, noise: float, scale_max: int
 ) -> np.ndarray:
@@ -110,9 +118,9 @@ def simulate_ratings(
     seed: int = 0,
     *,
     means: Mapping[str, float] | None = None,
-    rater_sd: float = RATER_SD,
-    item_sd: float = ITEM_SD,
-    residual_sd: float = RESIDUAL_SD,
+    rater_sd: float | None = None,
+    item_sd: float | None = None,
+    residual_sd: float | None = None,
     careless: float = 0.0,
     scale_max: int = 10,
 ) -> pd.DataFrame:
@@ -120,26 +128,25 @@ def simulate_ratings(
 
     means: MOS of a model; where it is not given, the hidden reference gets nine tenths of the scale, the
     anchor a quarter, and the models lie evenly from a half to three quarters, by name. A repeat has the
-    quality of the item that it repeats. The share `careless` of the raters, with "careless" in their ids,
-    presses keys at random or one key throughout, by turns, and too fast. The same seed gives the same ratings.
+    quality of the item that it repeats. The share `careless` of the raters, whose ids end in "-careless",
+    presses keys at random or one key throughout, by turns, and too fast. One seed gives the same ratings.
     """
+    rater_sd, item_sd, residual_sd = _deviations(scale_max, rater_sd, item_sd, residual_sd)
     rng = np.random.default_rng(seed)
     quality = _qualities(stimuli, means or {}, item_sd, scale_max, seed)
     items = stimuli["item_id"].to_numpy()
     asked = (stimuli["role"] == "attention").to_numpy()
     allowed = stimuli.loc[asked, ["expected_low", "expected_high"]].astype(int).to_numpy().T
     tables = []
-    for number in range(n_raters):
+    for number, rater in enumerate(_rater_ids(n_raters, careless)):
         scores = _draw(rng, quality, rng.normal(0, rater_sd, 1), residual_sd, scale_max)[0]
         scores[asked] = rng.integers(*allowed, endpoint=True)
         seconds = rng.lognormal(np.log(PACE), 0.4, len(items))
-        lazy = number >= n_raters - round(careless * n_raters)
-        if lazy:
+        if rater.endswith(CARELESS):
             one_key = np.full(len(items), rng.integers(1, scale_max, endpoint=True))
             scores = one_key if number % 2 else rng.integers(1, scale_max, len(items), endpoint=True)
             seconds /= 8
         position = rng.permutation(len(items))
-        rater = f"simulated-{number + 1:03}" + ("-careless" if lazy else "")
         columns = {"rater_id": rater, "item_id": items, "score": scores.astype(int)}
         tables.append(pd.DataFrame(columns | {"position": position, "seconds": seconds, "simulated": True}))
     return pd.concat(tables, ignore_index=True).sort_values(["rater_id", "position"], ignore_index=True)
@@ -151,36 +158,45 @@ def simulate_pairs(
     seed: int = 0,
     *,
     means: Mapping[str, float] | None = None,
-    item_sd: float = ITEM_SD,
-    residual_sd: float = RESIDUAL_SD,
+    item_sd: float | None = None,
+    residual_sd: float | None = None,
     ties: float = 0.1,
+    careless: float = 0.0,
     scale_max: int = 10,
 ) -> pd.DataFrame:
     """Side-by-side answers as StudyData holds them, simulated = True: every two models, picture by picture.
 
-    The better one on the scale of simulate_ratings wins, but for noise; the share `ties` is undecided. The
-    same seed gives both functions the same items.
+    The better one on the scale of simulate_ratings wins, but for noise; the share `ties` is undecided. Raters
+    and items are those of simulate_ratings with the same n_raters, seed and careless; the careless guess.
     """
+    _, item_sd, residual_sd = _deviations(scale_max, None, item_sd, residual_sd)
     rng = np.random.default_rng(seed)
     quality = dict(zip(stimuli["item_id"], _qualities(stimuli, means or {}, item_sd, scale_max, seed)))
     tests = stimuli[stimuli["role"] == "test"]
     couples = [pair for _, items in tests.groupby("picture")["item_id"] for pair in combinations(items, 2)]
     rows = []
-    for number in range(n_raters):
+    for rater in _rater_ids(n_raters, careless):
+        sees = 0 if rater.endswith(CARELESS) else 1
         for position, index in enumerate(rng.permutation(len(couples))):
             left, right = rng.permutation(couples[index])
-            lead = quality[left] - quality[right] + rng.normal(0, residual_sd * np.sqrt(2))
+            lead = sees * (quality[left] - quality[right]) + rng.normal(0, residual_sd * np.sqrt(2))
             chosen = "tie" if rng.random() < ties else "left" if lead > 0 else "right"
             seconds = rng.lognormal(np.log(PACE), 0.4)
-            rows.append((f"simulated-{number + 1:03}", left, right, chosen, position, seconds))
+            rows.append((rater, left, right, chosen, position, seconds))
     columns = ["rater_id", "left_item", "right_item", "chosen", "position", "seconds"]
     return pd.DataFrame(rows, columns=columns).assign(simulated=True)
+
+
+def _rater_ids(n_raters: int, careless: float) -> list[str]:
+    """The last ones, in the given share, are careless."""
+    first = n_raters - round(careless * n_raters)
+    return [f"simulated-{n + 1:03}" + (CARELESS if n >= first else "") for n in range(n_raters)]
 
 
 def _qualities(
     stimuli: pd.DataFrame, means: Mapping[str, float], item_sd: float, scale_max: int, seed: int
 ) -> np.ndarray:
-    """What each stimulus is worth on the scale: its model's mean and a deviation; a repeat, its original's."""
+    """What each stimulus is worth on the scale: its model's mean and a deviation; a repeat, its first's."""
     tests = sorted(set(stimuli.loc[stimuli["role"] == "test", "model"]))
     usual = dict(zip(tests, np.linspace(0.5, 0.75, len(tests)) * scale_max))
     usual |= {"reference": 0.9 * scale_max, "anchor": 0.25 * scale_max}

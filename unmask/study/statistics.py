@@ -27,7 +27,7 @@ CONFIDENCE = 0.95
 # Screening beside BT.500. The first, on one item, is that of ITU-T P.808's crowd tests (microsoft/P.910,
 # docs/results.md); the others are ours, mild on purpose, and named with every verdict they lead to.
 ATTENTION_SHARE = 0.5  # of the attention items, failed: one slip among three or more is forgiven
-REPEAT_DIFFERENCE, REPEATS_NEEDED = 1 / 3, 2  # of the scale's range, on average: what random clicks come to
+REPEAT_DIFFERENCE, REPEATS_NEEDED = 0.4, 3  # of the scale's range, on average; random clicks come to a third
 RUN_SHARE, RUN_LENGTH = 0.5, 10  # a run of one score over half of the items, and over ten
 SAME_NEEDED = 6  # as many items, all scored the same
 FASTEST = 1.0  # s, median; nobody looks at a face and decides in less
@@ -134,7 +134,7 @@ def clustered_mean(values: np.ndarray, raters: np.ndarray) -> Estimate:
     groups = pd.factorize(np.asarray(raters))[0]
     if len(set(groups)) < 2:
         return Estimate(values.mean() if len(values) else np.nan)
-    return _clustered_fit(values, np.ones(len(values)), groups)
+    return _clustered_fit(values, np.ones(len(values)), groups)._replace(value=values.mean())
 
 
 def _clustered_fit(outcome: np.ndarray, regressor: np.ndarray, groups: np.ndarray) -> Estimate:
@@ -173,7 +173,7 @@ def describe_models(data: StudyData, seed: int = 0) -> pd.DataFrame:
 
     t_low and t_high are cut at the ends of the scale, which a studentised interval may leave (Hossfeld 2018).
     DMOS is ITU-T P.910's ACR-HR: score - score of the same picture's hidden reference + scale_max, rater by
-    rater, not crushed, so that a result liked better than the truth exceeds scale_max.
+    rater, not crushed, so that a result liked better than the truth exceeds scale_max; nan for the reference.
     """
     scores, top = judged(data), data.scale_max
     reference = scores[scores["role"] == "reference"].groupby(["rater_id", "picture"])["score"].mean()
@@ -189,7 +189,8 @@ def describe_models(data: StudyData, seed: int = 0) -> pd.DataFrame:
         row |= {"like_low": 100 * t_low / top, "like_high": 100 * t_high / top}
         row |= {"rescaled": rescaled_index(mos.value, top)}
         row |= {"rescaled_low": rescaled_index(t_low, top), "rescaled_high": rescaled_index(t_high, top)}
-        beside = mine.join(reference.rename("truth"), on=["rater_id", "picture"]).dropna(subset="truth")
+        truth = reference.iloc[:0] if role == "reference" else reference
+        beside = mine.join(truth.rename("truth"), on=["rater_id", "picture"]).dropna(subset="truth")
         dmos = clustered_mean(beside["score"] - beside["truth"] + top, beside["rater_id"])
         row |= {"dmos": dmos.value, "dmos_low": dmos.low, "dmos_high": dmos.high}
         rows.append(row)
@@ -450,8 +451,8 @@ def compare_models(data: StudyData) -> pd.DataFrame:
 
     difference, low, high and p_t: paired t over the raters' mean differences, for these very pictures; effect
     is Cohen's d_z; p_wilcoxon is the signed-rank test of the same means. p_pictures takes the pictures, too,
-    for a sample, which tests over raters alone do not (Clark 1973): a t with standard errors clustered both ways
-    and min(raters, pictures) - 1 degrees of freedom. Each p has its column corrected by Holm over all pairs.
+    for a sample, which tests over raters alone do not (Clark 1973): a t with standard errors clustered both
+    ways and min(raters, pictures) - 1 degrees of freedom. Each p has its column corrected by Holm.
     """
     opinions = judged(data)
     opinions = opinions[opinions["role"] == "test"]
@@ -482,7 +483,7 @@ def _paired_tests(means: np.ndarray, differences: np.ndarray) -> dict[str, float
     if not means.any():  # nobody sees any difference: no test has anything to work on
         same = dict.fromkeys(["low", "high", "effect"], 0.0)
         return row | same | dict.fromkeys(["p_t", "p_wilcoxon", "p_pictures"], 1.0)
-    row["p_wilcoxon"] = stats.wilcoxon(means).pvalue
+    row["p_wilcoxon"] = stats.wilcoxon(means.round(9)).pvalue  # equal means tie, whatever the last digit
     if np.ptp(means) > 0:
         t = stats.ttest_1samp(means, 0)
         row["low"], row["high"] = t.confidence_interval(CONFIDENCE)

@@ -1,19 +1,21 @@
-"""Answers, kept: each is on disk before it counts as saved, one per rater and question, edits with their history.
+"""Answers, kept: on disk before they count as saved, one per rater and question, edits with their history.
 
-No photo, name or address is stored: a rater is a random code. SQLite in the study's folder, or the database that
-UNMASK_DATABASE_URL names (PostgreSQL), which several servers may share.
+No photo, name or address is stored: a rater is a random code. SQLite in the study's folder, or the database
+that UNMASK_DATABASE_URL names (PostgreSQL), which several servers may share.
 """
 
 import hashlib
 import hmac
 import os
 import secrets
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -24,8 +26,12 @@ from unmask.study.backup import Backup
 from unmask.study.order import count_questions, find_position, order_pairs, order_screens
 from unmask.study.plan import Study, StudyError
 
+if TYPE_CHECKING:
+    from unmask.study.statistics import StudyData
+
 WAIT_FOR_LOCK = 30  # seconds that a writer waits for another process
 LONGEST = 3600  # seconds: whoever looked longer at a picture was not looking
+_WRITER = threading.Lock()  # of this process' writers of SQLite
 CHOICES = ("left", "right", "tie")
 RATING_COLUMNS = ["rater_id", "item_id", "score", "position", "seconds", "simulated"]
 PAIR_COLUMNS = ["rater_id", "left_item", "right_item", "chosen", "position", "seconds", "simulated"]
@@ -47,7 +53,9 @@ RATERS = sa.Table(
 
 def _answer_columns() -> list[sa.Column]:
     return [
-        sa.Column("position", sa.Integer, nullable=False),  # 0, 1, ...: when this rater saw it; pairs count anew
+        sa.Column(
+            "position", sa.Integer, nullable=False
+        ),  # 0, 1, ...: when this rater saw it; pairs count anew
         sa.Column("answer", sa.String(8), nullable=False),  # a score, or one of CHOICES
         sa.Column("seconds", sa.Float),  # from seeing to answering, as the browser says
         sa.Column("answered_at", sa.String(32), nullable=False),
@@ -131,12 +139,12 @@ class Store:
                     ANSWERS.c.study_id == study_id, ANSWERS.c.rater_id == rater_id
                 )
             )
-            answers = dict(rows.tuples().all())
+            answers = {row.question: row.answer for row in rows}
         plan = self.study.plan
         return Rater(rater_id, number, order_screens(plan, number), order_pairs(plan, number), answers)
 
     def withdraw(self, rater_id: str) -> None:
-        """Delete all that a rater has answered; a tombstone keeps the code from coming back. Raises StudyError."""
+        """Delete all that a rater has answered, and leave a tombstone. Raises StudyError."""
         with self._transaction(writes=True) as connection:
             self._number(connection, rater_id)
             self._bury(connection, rater_id, when := _now())
@@ -144,11 +152,13 @@ class Store:
 
     # -------------------------------------------------------------- answers
 
-    def answer(self, token: str, answer: str | int, seconds: float | None = None, rater_id: str | None = None) -> int:
+    def answer(
+        self, token: str, answer: str | int, seconds: float | None = None, rater_id: str | None = None
+    ) -> int:
         """Save an answer and return its version: 1, or more for an edit. It is on disk when this returns.
 
-        token: what `question_token` gave for this rater and question. rater_id: who sends it, if known otherwise:
-        it must be the token's. Raises StudyError, and nothing has changed.
+        token: what `question_token` gave for this rater and question. rater_id: who sends it, if that is
+        known otherwise: it must be the token's. Raises StudyError, and nothing has changed.
         """
         owner, question = self.read_question_token(token)
         if rater_id not in (None, owner):
@@ -204,7 +214,9 @@ class Store:
     def _read_token(self, purpose: str, token: str, length: int) -> list[str]:
         study_id, *parts, signature = token.split(".") if token.count(".") == length + 1 else ["", "", ""]
         right = self._sign(purpose, *parts)
-        if study_id != self.study.plan.study_id or not hmac.compare_digest(signature.encode(), right.encode()):
+        if study_id != self.study.plan.study_id or not hmac.compare_digest(
+            signature.encode(), right.encode()
+        ):
             raise StudyError("This token is not valid here: open the study's page anew.", 403)
         return parts
 
@@ -219,7 +231,9 @@ class Store:
         here = self.study.plan.study_id
         with self._transaction() as connection:
             joined, withdrawn = connection.execute(
-                sa.select(sa.func.count(), sa.func.count(RATERS.c.withdrawn_at)).where(RATERS.c.study_id == here)
+                sa.select(sa.func.count(), sa.func.count(RATERS.c.withdrawn_at)).where(
+                    RATERS.c.study_id == here
+                )
             ).one()
             answers = connection.scalar(
                 sa.select(sa.func.count()).select_from(ANSWERS).where(ANSWERS.c.study_id == here)
@@ -262,7 +276,9 @@ class Store:
             newer = _insert(connection, ANSWERS).values(**key, version=version, **row)
             connection.execute(
                 newer.on_conflict_do_update(
-                    index_elements=list(key), set_=row | {"version": version}, where=ANSWERS.c.version < version
+                    index_elements=list(key),
+                    set_=row | {"version": version},
+                    where=ANSWERS.c.version < version,
                 )
             )
 
@@ -325,9 +341,9 @@ class Store:
             self.backup.append({"event": event, "study_id": self.study.plan.study_id} | row)
 
 
-def load(study: Study) -> "StudyData":  # noqa: F821: imported below, because pandas takes a second
+def load(study: Study) -> "StudyData":
     """What the study has gathered so far, for the statistics: real ratings only, the newest of each."""
-    import pandas as pd
+    import pandas as pd  # here, because a server that only takes answers needs neither it nor scipy
 
     from unmask.study.statistics import StudyData
 
@@ -351,7 +367,7 @@ def load(study: Study) -> "StudyData":  # noqa: F821: imported below, because pa
     )
 
 
-def simulated(study: Study, raters: int, seed: int = 0, careless: float = 0.0) -> "StudyData":  # noqa: F821
+def simulated(study: Study, raters: int, seed: int = 0, careless: float = 0.0) -> "StudyData":
     """A dry run of the analysis with raters that do not exist, marked so. Nothing of it is ever stored.
 
     careless: share of them who press keys at random.
@@ -366,7 +382,7 @@ def simulated(study: Study, raters: int, seed: int = 0, careless: float = 0.0) -
 
 
 def export_study(study: Study, out: Path) -> list[Path]:
-    """Write what was gathered into the folder `out`: CSV and Parquet tables, every version of the answers, the plan."""
+    """Write what was gathered into the folder `out`: tables as CSV and Parquet, every version, the plan."""
     import pandas as pd
 
     data = load(study)
@@ -428,8 +444,10 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 @contextmanager
 def transaction(engine: sa.Engine, writes: bool = False) -> Iterator[sa.Connection]:
     """When the block is left, what was written is on disk; or StudyError says that it is not."""
+    # SQLite has one writer at a time, for whom others would wait by asking again and again, in no order.
+    turn = _WRITER if writes and engine.dialect.name == "sqlite" else nullcontext()
     try:
-        with engine.execution_options(writes=writes).begin() as connection:
+        with turn, engine.execution_options(writes=writes).begin() as connection:
             yield connection
     except SQLAlchemyError as error:
         reason = "the disk is full" if "full" in str(error).lower() else "the database does not answer"

@@ -1,8 +1,10 @@
-"""The named endpoints /segment and /remove, for gradio_client and curl; the page "Use via API" describes them."""
+"""The named endpoints /segment and /remove; the page "Use via API" describes them to callers."""
+
+from collections.abc import Sequence
 
 import gradio as gr
 
-from unmask import Unmasker, read_photo
+from unmask import PhotoError, Unmasker, read_photo
 from unmask.image import NOTICE
 from unmask.masks import read_mask
 from unmask.models import DEFAULT_MODELS
@@ -10,30 +12,43 @@ from unmask.web.parts import COMPUTE, cached_png, model_choices, photo_input, pl
 
 
 def build(unmasker: Unmasker) -> None:
-    """Add the endpoints. Their components are never drawn: they are what a call's parameters are described by.
+    """Add the endpoints. Their components are never drawn: they describe what a call gives and gets.
 
-    Components, not `gr.api`: its parameters are not checked to be uploads, so a call could name any file of ours.
+    Components, not `gr.api`: it does not check that a file is an upload, so a call could name any of ours.
     """
     with gr.Column(visible=False):
-        image = photo_input(label="Photo: JPEG, PNG or WebP")
-        mask = photo_input(label="Mask of the photo's size, brighter than 127 = covered; none: it is found")
-        models = gr.CheckboxGroup(model_choices(), value=list(DEFAULT_MODELS), label="Models")
-        found_mask = gr.File(label="PNG of the photo's size: 255 = covered, all 0 when no mask was found")
-        results = gr.File(label="One PNG per model, in the order asked for", file_count="multiple")
+        image_in = photo_input(label="Photo: JPEG, PNG or WebP")
+        mask_in = photo_input(
+            label="Mask of the photo's size, brighter than 127 = covered; without one it is found"
+        )
+        models_in = gr.CheckboxGroup(model_choices(), value=list(DEFAULT_MODELS), label="Names of models")
+        mask_out = gr.File(label="PNG of the photo's size: 255 = covered, all 0 when no mask was found")
+        results_out = gr.File(
+            label="One PNG per model, <name>.png, in the order asked for", file_count="multiple"
+        )
         segment_call, remove_call = gr.Button(), gr.Button()
 
-    def segment(path: str | None) -> str:
+    def check(image: str | None, models: Sequence[str] = DEFAULT_MODELS) -> None:
+        if image is None:
+            raise PhotoError("There is no photo in this call.")
+        if not models:
+            raise PhotoError("There is no model in this call.")
+
+    # The parameters' names are the endpoints' own.
+    def segment(image: str) -> str:
         """Find the face mask in a photo."""
         with plain_errors():
-            return cached_png(found_mask, unmasker.segment(read_photo(path)), "mask.png")
+            check(image)
+            return cached_png(mask_out, unmasker.segment(read_photo(image)), "mask.png")
 
-    def remove(path: str | None, mask_path: str | None, names: list[str]) -> list[str]:
+    def remove(image: str, mask: str | None = None, models: Sequence[str] = DEFAULT_MODELS) -> list[str]:
         """Take the mask off a photo, once per model. Outside the mask not one pixel changes."""
         with plain_errors():
-            photo = read_photo(path)
-            given = None if mask_path is None else read_mask(mask_path, photo.shape[:2])
-            filled = unmasker.remove(photo, given, names)
-            return [cached_png(results, filled[name], f"{name}.png", NOTICE) for name in names]
+            check(image, models)
+            photo = read_photo(image)
+            given = None if mask is None else read_mask(mask, photo.shape[:2])
+            filled = unmasker.remove(photo, given, models)
+            return [cached_png(results_out, filled[name], f"{name}.png", NOTICE) for name in models]
 
-    segment_call.click(segment, image, found_mask, api_name="segment", **COMPUTE)
-    remove_call.click(remove, [image, mask, models], results, api_name="remove", **COMPUTE)
+    segment_call.click(segment, image_in, mask_out, api_name="segment", **COMPUTE)
+    remove_call.click(remove, [image_in, mask_in, models_in], results_out, api_name="remove", **COMPUTE)

@@ -40,11 +40,11 @@ def build_demo(unmasker: Unmasker | None = None, studies: study_page.Studies | N
         study_page.build_api(studies)
 
         def forget(request: gr.Request) -> None:
-            """Drop a visitor's photos the moment the tab is closed: Gradio would keep them for another hour."""
+            """Drop a visitor's photos when the tab is closed: Gradio would keep them for another hour."""
             demo.state_holder.delete_state(request.session_hash)
 
         demo.unload(forget)
-    # One computation at a time, in the group that every heavy event names; the rest of the queue waits its turn.
+    # One computation at a time, in the group that every heavy event names; the others wait their turn.
     demo.queue(max_size=64, default_concurrency_limit=1)
     return demo
 

@@ -32,15 +32,15 @@ VISIBLE_ERRORS = (PhotoError, WeightsError)
 
 
 def _path_only(self: gr.Image, payload: ImageData | None) -> str | None:
-    """The uploaded file's path, unread: `read_photo` is the only decoder, and it says what is wrong with a file.
+    """The uploaded file's path, unread: `read_photo` is the only decoder.
 
-    Gradio would open the file first, and answer a bad one with a bare "Error".
+    Gradio would open the file first, and answer a bad one with a bare "Error", not with what is wrong.
     """
     return payload.path if payload else None
 
 
-# Made by hand, because a `class` statement makes Gradio write a .pyi file beside the source. `is_template` says
-# that the browser draws it as its base class.
+# Made by hand, because a `class` statement makes Gradio write a .pyi file beside the source. `is_template`
+# says that the browser draws it as its base class.
 PhotoInput = ABCMeta.__new__(
     ComponentMeta,
     "PhotoInput",
@@ -70,8 +70,12 @@ def step_title(number: int, title: str) -> str:
 
 
 def example_files(masked: bool) -> list[str]:
-    """The example pictures: `<person>.png` is a bare face, `<person>-<mask>.png` the same one masked."""
-    return [str(path) for path in sorted(EXAMPLES.glob("*.png")) if ("-" in path.stem) == masked]
+    """The example face crops: `<person>.png` is bare, `<person>-<mask>.png` the same one masked.
+
+    The whole photos, `<person>-photo.png`, are left out: a mask that is small in them is not found reliably.
+    """
+    crops = [path for path in sorted(EXAMPLES.glob("*.png")) if not path.stem.endswith("-photo")]
+    return [str(path) for path in crops if ("-" in path.stem) == masked]
 
 
 def timed(work: Callable, *args):
@@ -81,11 +85,13 @@ def timed(work: Callable, *args):
     return result, round(1000 * (time.perf_counter() - start))
 
 
-def cached_png(component: gr.components.Component, image: np.ndarray, filename: str, notice: str | None = None) -> str:
+def cached_png(
+    component: gr.components.Component, image: np.ndarray, filename: str, notice: str | None = None
+) -> str:
     """Path of a PNG in the component's cache, from where it is served and where the clean-up deletes it.
 
-    Components get this path and never an array: those Gradio writes in place, under a name made from the content, so
-    that a browser that is just fetching the same picture gets half of it.
+    Components get this path and never an array: those Gradio writes in place, under a name made from the
+    content, so that a browser that is just fetching the same picture gets half of it.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / filename
@@ -113,8 +119,8 @@ def to_show(image: np.ndarray) -> np.ndarray:
 class Card:
     """One model's place on the page.
 
-    The style sheet hides a card whose note is empty, and the other parts of the page that have nothing to show yet.
-    Gradio's own `visible` is not used: several such updates in one message, or in quick succession, lose one another.
+    The style sheet hides a card whose note is empty, as it hides all that has nothing to show yet. Gradio's
+    own `visible` is not used: several such updates in one message, or in quick succession, lose one another.
     """
 
     slider: gr.ImageSlider
@@ -151,11 +157,13 @@ def build_cards(slider_label: str) -> dict[str, Card]:
 
 def _card_head(info: ModelInfo) -> str:
     title, paper, idea = html.escape(info.title), html.escape(info.paper), html.escape(info.idea)
-    return f'<div class="card-head"><h3>{title}</h3><p>{idea}</p><p class="paper">{paper}, {info.year}</p></div>'
+    return (
+        f'<div class="card-head"><h3>{title}</h3><p>{idea}</p><p class="paper">{paper}, {info.year}</p></div>'
+    )
 
 
 def waiting(cards: dict[str, Card], chosen: list[str], before: str | None = None) -> dict:
-    """Updates that show the chosen models' cards and hide the others. before: file of what is shown meanwhile."""
+    """Updates that show the chosen models' cards, with the file `before` in them, and hide the others."""
     updates = {}
     for name, card in cards.items():
         shown = name in chosen
@@ -166,7 +174,9 @@ def waiting(cards: dict[str, Card], chosen: list[str], before: str | None = None
 
 def finished(card: Card, before: str, after: np.ndarray, milliseconds: int) -> dict:
     """Updates that put a model's result on its card, beside the file `before`."""
-    note = f'<p class="card-note invention">{INVENTION}</p><p class="card-note time">Took {milliseconds} ms</p>'
+    note = (
+        f'<p class="card-note invention">{INVENTION}</p><p class="card-note time">Took {milliseconds} ms</p>'
+    )
     return {card.slider: (before, cached_png(card.slider, to_show(after), "result.png")), card.note: note}
 
 
@@ -178,6 +188,6 @@ def failed(card: Card, error: Exception) -> dict:
 def download_through(file: gr.DownloadButton) -> str:
     """JavaScript that clicks a hidden download button, once it holds the file.
 
-    A visible one hands out what it held before the click, so that every file would have to be written in advance.
+    A visible one hands out what it held before the click: every file would have to be written in advance.
     """
     return f"() => document.querySelector('#{file.elem_id}').click()"

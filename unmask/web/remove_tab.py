@@ -10,7 +10,16 @@ import numpy as np
 from unmask import PhotoError, Unmasker, read_photo
 from unmask.faces import Face, align, align_mask, mask_to_photo, whole_photo
 from unmask.image import NOTICE
-from unmask.masks import MASK_COLOR, check_mask, editor_value, grow, is_empty, mask_from_editor, read_mask, share
+from unmask.masks import (
+    MASK_COLOR,
+    check_mask,
+    editor_value,
+    grow,
+    is_empty,
+    mask_from_editor,
+    read_mask,
+    share,
+)
 from unmask.models import DEFAULT_MODELS, MODELS, list_removers
 from unmask.web.parts import (
     FORGET_AFTER,
@@ -33,7 +42,8 @@ from unmask.web.parts import (
     waiting,
 )
 
-EDITOR_SIZE = 512  # px: the editor draws a given layer in its place only if everything has exactly the canvas' size
+# px. The editor draws a given layer in its place only if all it gets has exactly the canvas' size.
+EDITOR_SIZE = 512
 STEP = 3 / 256  # of the face's side, by which "Grow" and "Shrink" move the mask's edge
 PAD = (125, 138, 148)  # RGB around a photo that is not square: a grey that is quiet on light and dark pages
 BRUSH_COLOR = ("#{:02x}{:02x}{:02x}".format(*MASK_COLOR), 0.6)
@@ -42,14 +52,17 @@ MASK_HINT = "The mask is found by itself, and shown here for you to correct."
 RUN_HINT = "The chosen models run as soon as there is a photo."
 RUN_AGAIN_HINT = 'The mask has changed: press "Remove the mask".'
 NO_PHOTO = "There is no photo here (any more): give one, or click an example."
-# The first result is under the fold: when it begins to appear, it comes into view without a scroll of the visitor's.
+# The first result is below the fold: when it begins to appear, it comes into view by itself.
 SCROLL_TO_RESULTS = """
 () => document.querySelector("#run-status .first")
-  && setTimeout(() => document.querySelector("#results").scrollIntoView({behavior: "smooth", block: "nearest"}), 300)
+  && setTimeout(
+    () => document.querySelector("#results").scrollIntoView({behavior: "smooth", block: "nearest"}), 300
+  )
 """
 EMPTY_BENCH = """
 <div class="empty-bench">
-  <svg viewBox="0 0 64 64" width="64" height="64" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true">
+  <svg viewBox="0 0 64 64" width="64" height="64" fill="none" stroke="currentColor" stroke-width="2"
+       aria-hidden="true">
     <path d="M16 24c0-10 7-16 16-16s16 6 16 16v10c0 12-7 22-16 22S16 46 16 34z"/>
     <path d="M16 32c5-2 10-3 16-3s11 1 16 3c0 13-7 24-16 24S16 45 16 32z" fill="#ff336655" stroke="#ff3366"/>
     <path d="M25 23h.1M39 23h.1" stroke-width="4" stroke-linecap="round"/>
@@ -57,8 +70,8 @@ EMPTY_BENCH = """
   <p>Here you will see the photo with its mask in pink. You can correct it with a brush.</p>
 </div>"""
 HOW_TO = """
-<p class="how-to">Not quite right? Paint over fabric that was missed, erase what was marked wrongly, and press the
-button again. Other models keep your mask.</p>"""
+<p class="how-to">Not quite right? Paint over fabric that was missed, erase what was marked wrongly, and press
+the button again. Other models keep your mask.</p>"""
 
 
 @dataclass(frozen=True)
@@ -120,7 +133,11 @@ def build(unmasker: Unmasker) -> None:
                 elem_id="photo",
             )
             examples = gr.Examples(
-                example_files(masked=True), photo, label="Or click an example", api_visibility="private", elem_id="examples"
+                example_files(masked=True),
+                photo,
+                label="Or click an example",
+                api_visibility="private",
+                elem_id="examples",
             )
         with gr.Column(scale=7, min_width=320, elem_classes="step"):
             gr.HTML(step_title(2, "Check the mask"))
@@ -169,7 +186,9 @@ def build(unmasker: Unmasker) -> None:
 
     def show(new: Visit, text: str | None = None, tone: str = "done") -> dict:
         """Updates that put a visit's mask into the editor, and say how much it covers."""
-        text = text or f"The mask covers {share(new.mask):.0%} of the photo. Correct it with brush and eraser."
+        text = (
+            text or f"The mask covers {share(new.mask):.0%} of the photo. Correct it with brush and eraser."
+        )
         return {visit: new, editor: new.editor_value(editor), mask_status: status(text, tone)}
 
     def take_photo(path: str | None, old: Visit | None, names: list[str]) -> Iterator[dict]:
@@ -248,7 +267,7 @@ def build(unmasker: Unmasker) -> None:
         return cached_png(mask_file, old.edited(value).mask, "unmask-mask.png")
 
     def save_result(name: str, old: Visit | None) -> str | None:
-        """One model's result in the photo's size. Made anew: keeping all of them would cost more than a second run."""
+        """One model's result in the photo's size, made anew: keeping all would cost more than a run."""
         if old is None or old.ran is None:
             gr.Warning(NO_PHOTO)
             return None
@@ -267,7 +286,9 @@ def build(unmasker: Unmasker) -> None:
         } | waiting(cards, [])
 
     card_parts = [part for card in cards.values() for part in card.components()]
-    new_photo = HEAVY | {
+    # What Gradio shows progress on it also reads back, many times: the editor would upload its pictures.
+    private, heavy = PRIVATE | {"show_progress_on": run_status}, HEAVY | {"show_progress_on": run_status}
+    new_photo = heavy | {
         "fn": take_photo,
         "inputs": [photo, visit, chosen],
         "outputs": [photo, visit, editor, empty_bench, mask_status, run_status, *card_parts],
@@ -275,8 +296,10 @@ def build(unmasker: Unmasker) -> None:
     }
     photo.input(**new_photo)
     examples.load_input_event.then(**new_photo)
-    photo.clear(start_over, None, [visit, editor, empty_bench, mask_status, run_status, *card_parts], **PRIVATE)
-    run_button.click(run_again, [visit, editor, chosen], [visit, run_status, *card_parts], **HEAVY)
+    photo.clear(
+        start_over, None, [visit, editor, empty_bench, mask_status, run_status, *card_parts], **private
+    )
+    run_button.click(run_again, [visit, editor, chosen], [visit, run_status, *card_parts], **heavy)
 
     mask_outputs = [visit, editor, mask_status, run_status]
     for button, change in (
@@ -285,18 +308,18 @@ def build(unmasker: Unmasker) -> None:
         (clear_button, lambda now: replace(now, mask=np.zeros_like(now.mask))),
         (reset_button, lambda now: replace(now, mask=now.found)),
     ):
-        button.click(change_mask(change), [visit, editor], mask_outputs, **PRIVATE)
+        button.click(change_mask(change), [visit, editor], mask_outputs, **private)
     import_button.upload(
         change_mask(lambda now, path: replace(now, mask=read_mask(path, now.photo.shape[:2]))),
         [visit, editor, import_button],
         mask_outputs,
-        **PRIVATE,
+        **private,
     )
-    download_button.click(save_mask, [visit, editor], mask_file, **PRIVATE).success(
+    download_button.click(save_mask, [visit, editor], mask_file, **private).success(
         js=download_through(mask_file), api_visibility="private"
     )
     for name, card in cards.items():
-        card.download.click(partial(save_result, name), visit, result_file, **HEAVY).success(
+        card.download.click(partial(save_result, name), visit, result_file, **heavy).success(
             js=download_through(result_file), api_visibility="private"
         )
     run_status.change(js=SCROLL_TO_RESULTS, api_visibility="private")

@@ -1,7 +1,7 @@
-"""The rating page, /study: a small page of its own beside Gradio's, because a rater needs speed and must stay blind.
+"""The rating page, /study: a small page of its own beside Gradio's: a rater needs speed, and must stay blind.
 
-Gradio's pages carry every component's text to every visitor, models' names included. This page gets a study's words,
-opaque picture ids and signed tokens, and nothing else.
+Gradio's pages carry every component's text to every visitor, models' names included. This page gets a study's
+words, opaque picture ids and signed tokens, and nothing else.
 """
 
 import threading
@@ -11,6 +11,7 @@ import gradio as gr
 from fastapi import FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from huggingface_hub.errors import HfHubHTTPError
 from pydantic import BaseModel, Field
 from starlette.routing import BaseRoute, Mount, Route
 
@@ -23,11 +24,11 @@ from unmask.web.theme import LOGO, SLATE, TEAL
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 SHADES = (50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 950)
-LINK = '<p class="how-to study-link"><a href="study/">Take part in a rating study</a></p>'
+LINK = '<p style="text-align: center; margin: 20px 0 0"><a href="study/">Take part in a rating study</a></p>'
 # What the page may load: itself. It may be framed, as a Space's page is.
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; script-src 'self'; style-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'",
+    "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; script-src 'self'; "
+    "style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
@@ -40,12 +41,11 @@ class Studies:
     def __init__(self, unmasker: Unmasker):
         self.unmasker = unmasker
         self.folder = studies_folder()
-        self.backup = backup_from_environment()
-        self._restored: dict[str, bool] = {}
+        self._restored: set[str] = set()
         self._making = threading.Lock()
 
     def all(self) -> list[Study]:
-        """Oldest first. The built-in study is rendered the first time that nothing else is found: some seconds."""
+        """Oldest first. The built-in study is rendered the first time that nothing is found: some seconds."""
         found = find_studies(self.folder)
         if not found:
             with self._making:
@@ -59,12 +59,16 @@ class Studies:
         study = find_studies(self.folder).get(study_id)
         if study is None:
             raise StudyError("There is no such study here.", 404)
-        store = Store(study, self.backup)
-        if self.backup is not None and study_id not in self._restored:
-            with self._making:
-                if not self._restored.setdefault(study_id, False):
-                    store.replay(self.backup.fetch())  # a Space's disk is empty after a restart
-                    self._restored[study_id] = True
+        try:
+            backup = backup_from_environment()
+            store = Store(study, backup)
+            if backup is not None and study_id not in self._restored:
+                with self._making:
+                    if study_id not in self._restored:
+                        store.replay(backup.fetch())  # a Space's disk is empty after a restart
+                        self._restored.add(study_id)
+        except (HfHubHTTPError, HTTPError, OSError) as error:
+            raise StudyError("The study's backup cannot be reached: please try again later.", 503) from error
         return store
 
 
@@ -124,7 +128,9 @@ def build_app(studies: Studies) -> FastAPI:
             found = studies.all()
         except (PhotoError, WeightsError, OSError) as error:
             raise StudyError(f"The study could not be prepared: {error}", 503) from error
-        return [{"id": study.plan.study_id, "title": study.plan.title} for study in found if not study.plan.ended]
+        return [
+            {"id": study.plan.study_id, "title": study.plan.title} for study in found if not study.plan.ended
+        ]
 
     @app.get("/api/{study_id}")
     def about(study_id: str) -> dict:
@@ -202,7 +208,7 @@ def _who(store: Store, authorization: str) -> str:
 
 
 def _describe(store: Store, rater: Rater) -> dict:
-    """All that a rater's browser needs: what to show, in order, with the tokens to answer and the answers so far."""
+    """All that a rater's browser needs: what to show, in order, the tokens to answer, the answers so far."""
 
     def question(key: str) -> dict:
         return {"token": store.question_token(rater.rater_id, key), "answer": rater.answers.get(key)}
@@ -217,5 +223,7 @@ def _describe(store: Store, rater: Rater) -> dict:
 
 def _palette() -> str:
     """The demo's colours as CSS variables: --teal-600, --slate-50 ..."""
-    lines = [f"--{hue.name}-{shade}: {getattr(hue, f'c{shade}')};" for hue in (TEAL, SLATE) for shade in SHADES]
+    lines = [
+        f"--{hue.name}-{shade}: {getattr(hue, f'c{shade}')};" for hue in (TEAL, SLATE) for shade in SHADES
+    ]
     return ":root { " + " ".join(lines) + " }\n"

@@ -1,4 +1,4 @@
-"""How the page looks: palette, fonts, style sheet, header and footer. Nothing is loaded from other servers."""
+"""How the page looks: palette, fonts, style sheet, header, footer. Nothing comes from other servers."""
 
 import gradio as gr
 from gradio.themes.utils import sizes
@@ -108,7 +108,8 @@ LOGO = """
 <svg viewBox="0 0 48 48" width="44" height="44" aria-hidden="true">
   <rect width="48" height="48" rx="13" fill="var(--logo-ground)"/>
   <path d="M13 18c0-7 5-11 11-11s11 4 11 11v6c0 9-5 16-11 16S13 33 13 24z" fill="var(--logo-face)"/>
-  <circle cx="19.5" cy="20" r="1.9" fill="var(--logo-ground)"/><circle cx="28.5" cy="20" r="1.9" fill="var(--logo-ground)"/>
+  <circle cx="19.5" cy="20" r="1.9" fill="var(--logo-ground)"/>
+  <circle cx="28.5" cy="20" r="1.9" fill="var(--logo-ground)"/>
   <path d="M24 25.5c4 0 8 1 11.4 2.6C34.2 35 29.5 40 24 40z" fill="#ff3366"/>
   <path d="M20 32c1.2 1.3 2.5 1.9 4 1.9" fill="none" stroke="var(--logo-ground)" stroke-width="1.8"
         stroke-linecap="round"/>
@@ -119,14 +120,14 @@ HEADER = f"""
   {LOGO}
   <div>
     <h1>Unmask</h1>
-    <p>Takes the face mask off a photograph, and shows side by side what several networks imagine beneath it.</p>
+    <p>Takes the face mask off a photograph, and shows what several networks imagine beneath it.</p>
   </div>
 </header>"""
 
 FOOTER = """
 <footer class="colophon">
   <p>Photos are processed in memory and deleted within ten minutes; nothing is logged.</p>
-  <p>A result is a plausible invention. It does not show who somebody is, and must not be used to identify anyone.</p>
+  <p>A result is an invention. It does not show who somebody is, and must not be used to identify anyone.</p>
 </footer>"""
 
 CSS = """
@@ -163,13 +164,17 @@ footer .divider { display: none; }
   background: var(--panel); border: 1px solid var(--line); border-radius: 16px; padding: 16px !important;
   gap: 12px !important;
 }
-.step-title { display: flex; align-items: center; gap: 10px; font-size: 1.0625rem !important; margin: 0 !important; }
+.step-title {
+  display: flex; align-items: center; gap: 10px; font-size: 1.0625rem !important; margin: 0 !important;
+}
 .step-title span {
   display: inline-grid; place-items: center; width: 26px; height: 26px; border-radius: 50%;
   background: var(--accent); color: var(--panel); font-size: 0.875rem; font-weight: 700;
 }
 .status { margin: 0 !important; color: var(--soft); font-size: 0.9375rem; line-height: 1.4; }
-.status.warn { background: var(--warn-ground); color: var(--warn-text); border-radius: 8px; padding: 8px 12px; }
+.status.warn, .card-note.invention, .card-note.failed {
+  background: var(--warn-ground); color: var(--warn-text); border-radius: 8px; padding: 8px 12px;
+}
 .status.done::before { content: "✓ "; color: var(--accent); font-weight: 700; }
 .status.busy::before {
   content: ""; display: inline-block; width: 0.8em; height: 0.8em; margin-right: 8px; border-radius: 50%;
@@ -187,15 +192,23 @@ footer .divider { display: none; }
 .models .wrap { flex-direction: column; gap: 6px !important; }
 .models label { width: 100%; }
 
-/* What has nothing to show yet is hidden. The editor keeps its width, or it would fit its picture into none */
-.step:has(.empty-bench) .workbench { position: absolute !important; visibility: hidden; pointer-events: none; }
+/* What has nothing to show yet is hidden. The editor keeps its width, to which it fits its picture */
 .step { position: relative; }
-.bench:has(.empty-bench) #masked-preview, .card:not(:has(.card-note)) { display: none !important; }
+.step:has(.empty-bench) .workbench {
+  position: absolute !important; visibility: hidden; pointer-events: none;
+}
+.step .block:has(.prose:empty), .bench:has(.empty-bench) #masked-preview, .card:not(:has(.card-note)) {
+  display: none !important;
+}
 
 /* The editor: our own buttons do what these would do to the picture as well as to the mask */
-#editor [aria-label="Clear canvas"], #editor [aria-label="Color"], #editor .toolbar-wrap-wrap { display: none; }
+#editor [aria-label="Clear canvas"], #editor [aria-label="Color"], #editor .toolbar-wrap-wrap {
+  display: none;
+}
 #editor { border-color: var(--line); }
-.toolbar { display: grid !important; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); gap: 8px !important; }
+.toolbar {
+  display: grid !important; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); gap: 8px !important;
+}
 .toolbar button { width: 100%; white-space: nowrap; }
 .toolbar .hidden { display: none; }
 
@@ -216,9 +229,7 @@ footer .divider { display: none; }
 .card-head p { margin: 0 0 4px !important; font-size: 0.9375rem; line-height: 1.4; }
 .card-head .paper { font-size: 0.8125rem; color: var(--soft); margin: 0 !important; }
 .card-note { margin: 0 !important; font-size: 0.8125rem; line-height: 1.4; color: var(--soft); }
-.card-note.invention, .card-note.failed {
-  background: var(--warn-ground); color: var(--warn-text); border-radius: 8px; padding: 7px 12px; font-weight: 600;
-}
+.card-note.invention, .card-note.failed { font-weight: 600; }
 .card-note.time { margin-top: 8px !important; font-variant-numeric: tabular-nums; }
 .card .before-after { border: 0; border-radius: 8px; min-height: 160px; }
 .card:has(.waiting) .before-after { opacity: 0.55; }
@@ -240,7 +251,9 @@ footer .divider { display: none; }
 .scores thead th { border-top: 0; color: var(--soft); font-size: 0.875rem; font-weight: 600; }
 .scores th:first-child { text-align: left; }
 .scores tbody tr:last-child { color: var(--soft); }
-.scores .best { background: var(--best-ground); color: var(--best-text); font-weight: 700; border-radius: 8px; }
+.scores .best {
+  background: var(--best-ground); color: var(--best-text); font-weight: 700; border-radius: 8px;
+}
 #scores .how-to { margin-top: 10px !important; }
 
 @media (max-width: 640px) {

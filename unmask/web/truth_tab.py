@@ -1,4 +1,4 @@
-"""Tab 2: a bare face gets a synthetic mask, the models take it off again, and the known truth gives them scores."""
+"""Tab 2: a bare face gets a synthetic mask, the models take it off, and the known truth gives them scores."""
 
 import html
 import math
@@ -38,11 +38,13 @@ FACE_HINT = "A face crop: upright, from forehead to chin, eyes a little above th
 RUN_HINT = "The chosen models run as soon as there is a face."
 NO_FACE = "There is no face here (any more): give a photo, or click an example."
 NOT_FOUND = "No mask was found on this face, so nothing was taken off. Choose the true mask, or another one."
-EMPTY_PREVIEW = '<div class="empty-bench"><p>Here you will see the face with a mask that was never there.</p></div>'
+EMPTY_PREVIEW = (
+    '<div class="empty-bench"><p>Here you will see the face with a mask that was never there.</p></div>'
+)
 SCORES_NOTE = """
 <p class="how-to">Higher is nearer to the truth. <b>Hole</b> counts only the pixels that the mask covered;
-<b>whole</b> counts all, and is flattered by those that nobody touched. PSNR is in dB, SSIM is 1 for a perfect copy.
-The face beneath cannot be known, so even a convincing result may score low.</p>"""
+<b>whole</b> counts all, and is flattered by those that nobody touched. PSNR is in dB, SSIM is 1 for a perfect
+copy. The face beneath cannot be known, so even a convincing result may score low.</p>"""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,14 @@ class Scores:
     milliseconds: int | None = None
 
     @classmethod
-    def of(cls, title: str, truth: np.ndarray, image: np.ndarray, hole: np.ndarray, milliseconds: int | None = None):
+    def of(
+        cls,
+        title: str,
+        truth: np.ndarray,
+        image: np.ndarray,
+        hole: np.ndarray,
+        milliseconds: int | None = None,
+    ):
         """Measure `image` against `truth`, both (H, W, 3) uint8, in `hole` (H, W) uint8 and as a whole."""
         return cls(
             title,
@@ -78,7 +87,7 @@ COLUMNS = (
 
 
 def scores_table(untouched: Scores, rows: list[Scores]) -> str:
-    """The scores as HTML; in each column the best model is marked. `untouched`: the face with its mask still on."""
+    """The scores as HTML, each column's best model marked. untouched: the face with its mask still on."""
     best = {key: max((getattr(row, key) for row in rows), default=math.nan) for key, _, _ in COLUMNS}
 
     def cell(row: Scores, key: str, label: str, form: str) -> str:
@@ -91,7 +100,9 @@ def scores_table(untouched: Scores, rows: list[Scores]) -> str:
     def line(row: Scores) -> str:
         cells = "".join(cell(row, *column) for column in COLUMNS)
         time = "–" if row.milliseconds is None else f"{row.milliseconds} ms"
-        return f'<tr><th scope="row">{html.escape(row.title)}</th>{cells}<td data-label="Time">{time}</td></tr>'
+        return (
+            f'<tr><th scope="row">{html.escape(row.title)}</th>{cells}<td data-label="Time">{time}</td></tr>'
+        )
 
     head = "".join(f'<th scope="col">{label}</th>' for _, label, _ in COLUMNS)
     body = "".join(line(row) for row in [*rows, untouched])
@@ -102,7 +113,7 @@ def scores_table(untouched: Scores, rows: list[Scores]) -> str:
 
 
 def place_landmarks(size: float, right: float, down: float, tilt: float) -> np.ndarray:
-    """The mean face's landmarks (92, 2) as the sliders put them: size and shifts in %, tilt in degrees clockwise."""
+    """The mean face's landmarks (92, 2) where the sliders put them: %, and degrees clockwise for the tilt."""
     angle = math.radians(tilt)
     turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
     middle = MEAN_LANDMARKS.mean(axis=0)
@@ -193,19 +204,23 @@ def build(unmasker: Unmasker) -> None:
     def measure(
         crop: np.ndarray | None, number: int, kind, wear, pattern, size, right, down, tilt, source, names
     ) -> Iterator[dict]:
-        """Put the mask on, take it off with every chosen model, and score each result as soon as it is there."""
+        """Put the mask on, take it off with every chosen model, and score each result as it comes."""
         if crop is None:
             yield {run_status: status(NO_FACE, "warn")}
             return
         choice = {"kind": kind, "wear": wear, "pattern": pattern}
         choice = {key: None if value == ANY else value for key, value in choice.items()}
-        masked = put_mask_on(crop, place_landmarks(size, right, down, tilt), np.random.default_rng(number), **choice)
+        masked = put_mask_on(
+            crop, place_landmarks(size, right, down, tilt), np.random.default_rng(number), **choice
+        )
         names = [name for name in list_removers() if name in names]
         before = cached_png(preview, crop, "truth.png")
         yield {preview: cached_png(preview, masked.image, "masked.png")} | waiting(cards, names, before)
         yield from score(crop, before, masked, source, names)
 
-    def score(crop: np.ndarray, before: str, masked: MaskedFace, source: str, names: list[str]) -> Iterator[dict]:
+    def score(
+        crop: np.ndarray, before: str, masked: MaskedFace, source: str, names: list[str]
+    ) -> Iterator[dict]:
         """Run the models on a masked face whose truth is `crop`; before: the file of that truth."""
         try:
             given = masked.mask if source == TRUE_MASK else unmasker.segment(masked.image, aligned=True)
@@ -233,7 +248,7 @@ def build(unmasker: Unmasker) -> None:
 
     card_parts = [part for card in cards.values() for part in card.components()]
     results = [preview, table, run_status, *card_parts]
-    options = HEAVY | {"trigger_mode": "always_last"}
+    options = HEAVY | {"show_progress_on": run_status, "trigger_mode": "always_last"}
     new_photo = options | {
         "fn": take_photo,
         "inputs": [photo, seed, *controls],

@@ -138,11 +138,11 @@ async function reveal(section) {
   try {
     await Promise.all(images.map((image) => image.decode()));
   } catch {
-    if (!section.isConnected) return;
     const again = button("Load it again", () => render());
     section.replaceChildren(paragraph("A picture could not be loaded."), again);
     return;
   }
+  if (!section.isConnected) return;  // the rater has gone on meanwhile
   section.classList.add("ready");
   clock.start();
   preload(at + 1);
@@ -209,9 +209,9 @@ function showRatings(step) {
     });
     const scale = make("div", { className: "scale", role: "group" }, ...scores);
     scale.setAttribute("aria-label", `${about.question} ${name}`);
-    const ends = make("div", { className: "ends", ariaHidden: "true" },
-      make("span", {}, about.scale_labels[1] ?? ""), make("span", {}, about.scale_labels[about.scale_max] ?? ""));
-    return make("div", { className: "card" }, picture(question.image, name), make("div", {}, scale, ends));
+    const ends = [1, about.scale_max].map((score) => make("span", {},
+      about.scale_labels[score] ? `${score} = ${about.scale_labels[score]}` : ""));
+    return make("div", { className: "card" }, picture(question.image, name), make("div", {}, scale, make("div", { className: "ends", ariaHidden: "true" }, ...ends)));
   });
 
   function mark() {
