@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -534,7 +535,8 @@ class FakeScheduler:
 
 
 @pytest.fixture
-def backup():
+def backup(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return Backup("owner/ratings", "hf_token", FakeScheduler)
 
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 import socket
+import tempfile
 import threading
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -449,6 +450,7 @@ def test_the_page_works_out_of_the_box(tmp_path, monkeypatch):
 def test_a_restarted_space_reads_its_backup_first(tmp_path, monkeypatch):
     monkeypatch.setenv("UNMASK_STUDIES", str(tmp_path))
     study = make_study(tmp_path / "study")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     backup = Backup("owner/ratings", "token", lambda **options: SimpleNamespace(lock=threading.Lock()))
     monkeypatch.setattr(backup, "fetch", lambda: read_rows([backup.file] if backup.file.exists() else []))
     monkeypatch.setattr(study_page, "backup_from_environment", lambda: backup)

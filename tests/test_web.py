@@ -7,7 +7,7 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,12 +19,12 @@ from PIL import Image
 from unmask import Unmasker, read_photo
 from unmask.faces import align, align_mask, whole_photo
 from unmask.image import NOTICE, write_png
-from unmask.masks import MASK_COLOR, read_mask, share
+from unmask.masks import MASK_COLOR, read_mask, share, to_layer
 from unmask.metrics import iou
 from unmask.models import DEFAULT_MODELS
 from unmask.web import build_demo, launch
 from unmask.web.parts import EXAMPLES
-from unmask.web.remove_tab import EDITOR_SIZE, PAD
+from unmask.web.remove_tab import EDITOR_SIZE, PAD, Visit
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # The camera is Chromium's own test picture, and nobody is asked for leave to use it.
@@ -133,10 +133,11 @@ def mask_status(page) -> str:
 
 @contextmanager
 def mask_change(page):
-    """Wait until the page has said something new about the mask."""
-    page.evaluate("document.querySelector('#mask-status .status').classList.add('old')")
+    """Wait until the page has said something new: on the mask, or on the results that it outdates."""
+    for line in page.locator("#mask-status .status, #run-status .status").all():
+        line.evaluate("line => line.classList.add('old')")
     yield
-    page.wait_for_selector("#mask-status .status:not(.old)")
+    page.wait_for_selector(":is(#mask-status, #run-status) .status:not(.old)")
 
 
 def toast(page) -> str:
@@ -345,6 +346,21 @@ def test_grow_shrink_clear_and_import(page, pictures, tmp_path):
     run_again(page)
     assert card(page, "Telea (classical)").is_visible() and not card(page, "GLCIC").is_visible()
     assert np.array_equal(download_mask(page), mine)
+
+
+def test_a_quick_second_click_does_not_undo_the_first():
+    """The browser loads a new mask in its own time; until then the editor sends the one before."""
+    photo, mask = np.zeros((300, 400, 3), np.uint8), np.zeros((300, 400), np.uint8)
+    mask[100:200, 150:250] = 255
+    visit = Visit.begin(photo, mask, whole_photo(photo))
+    late = {"layers": [to_layer(visit.shown)]}
+    grown = visit.edited(late).grown(+1)
+    assert grown.edited(late) is grown
+    assert grown.grown(+1).edited(late).mask.sum() > grown.mask.sum() > mask.sum()
+    # Long after, the same answer means that the visitor has drawn it.
+    by_hand = replace(grown, put_at=-1000.0).edited(late)
+    assert np.array_equal(by_hand.shown, visit.shown)
+    assert iou(by_hand.mask, mask) > 0.95
 
 
 @needs_browser

@@ -50,7 +50,7 @@ class GANMaskerRecipe:
         if self.vgg is not None:
             perceptual = self.vgg.to(photo.device)(fused, photo)  # equation 9
         # Equation 4; the paper does not print its weights.
-        total = 0.005 * adv + 1.0 * rec + 0.05 * perceptual
+        total = 0.015 * adv + 1.0 * rec + 0.5 * perceptual
         return total, {"smooth_l1": smooth_l1, "ssim": ssim, "adv": adv, "perceptual": perceptual}
 
     def d_loss(self, batch, fake):

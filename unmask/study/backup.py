@@ -67,6 +67,6 @@ def read_rows(files) -> Iterator[dict]:
 
 @lru_cache(maxsize=1)
 def backup_from_environment() -> Backup | None:
-    """On a Space (SPACE_ID) with HF_TOKEN and UNMASK_RATINGS_REPO: the backup; else None. Raises the Hub's errors."""
+    """The backup, on a Space (SPACE_ID) with HF_TOKEN and UNMASK_RATINGS_REPO; else None."""
     repo, token = os.environ.get("UNMASK_RATINGS_REPO"), os.environ.get("HF_TOKEN")
     return Backup(repo, token) if os.environ.get("SPACE_ID") and repo and token else None

@@ -266,7 +266,7 @@ def create_study(
     rng = random.Random(seed)
 
     out.parent.mkdir(parents=True, exist_ok=True)
-    # Written aside and moved in one step: a study that is there is whole, even if two servers make it at once.
+    # Written aside and moved in one step: a study that is there is whole, also when two servers make it.
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as aside:
         draft = Path(aside) / "study"
         (draft / "stimuli").mkdir(parents=True)

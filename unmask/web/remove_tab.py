@@ -1,5 +1,6 @@
 """Tab 1: a photo in; its mask found, shown and editable; what each model puts in the mask's place."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -45,6 +46,7 @@ from unmask.web.parts import (
 # px. The editor draws a given layer in its place only if all it gets has exactly the canvas' size.
 EDITOR_SIZE = 512
 STEP = 3 / 256  # of the face's side, by which "Grow" and "Shrink" move the mask's edge
+LOADING = 3.0  # seconds in which a browser loads a new mask; a quick second click still sends the old one
 PAD = (125, 138, 148)  # RGB around a photo that is not square: a grey that is quiet on light and dark pages
 BRUSH_COLOR = ("#{:02x}{:02x}{:02x}".format(*MASK_COLOR), 0.6)
 
@@ -80,40 +82,50 @@ class Visit:
 
     photo: np.ndarray  # (H, W, 3) uint8, as it was read: every model works on this one
     found: np.ndarray  # (H, W) uint8: the mask that was found
-    mask: np.ndarray  # (H, W) uint8: the mask last put into the editor
+    mask: np.ndarray  # (H, W) uint8: the mask as the visitor has it now
+    shown: np.ndarray  # (EDITOR_SIZE, EDITOR_SIZE) uint8: the same on the editor's working copy
     step: int  # photo px by which "Grow" and "Shrink" move the mask's edge
-    ran: np.ndarray | None = None  # (H, W) uint8: the mask that the shown results were made with
+    earlier: tuple[
+        np.ndarray, ...
+    ] = ()  # what the editor showed before, and may show until it has loaded `shown`
+    put_at: float = 0.0  # time.monotonic() when `shown` was sent
+    ran: np.ndarray | None = None  # (H, W) uint8: the mask that the results were made with
 
     @classmethod
     def begin(cls, photo: np.ndarray, found: np.ndarray, face: Face) -> "Visit":
         """A visit with a new photo (H, W, 3), the mask found in it (H, W), and its largest face."""
-        return cls(photo, found, found, step=max(round(STEP * face.side), 1))
+        shown = align_mask(found, whole_photo(photo), EDITOR_SIZE)
+        return cls(photo, found, found, shown, step=max(round(STEP * face.side), 1))
 
     @property
     def frame(self) -> Face:
         """What the editor shows: the whole photo, letterboxed to a square."""
         return whole_photo(self.photo)
 
-    def in_editor(self) -> np.ndarray:
-        """The mask on the editor's square working copy."""
-        return align_mask(self.mask, self.frame, EDITOR_SIZE)
+    def with_mask(self, mask: np.ndarray) -> "Visit":
+        """This visit with another mask (H, W), which is to be put into the editor."""
+        now = time.monotonic()
+        earlier = self.earlier if now - self.put_at < LOADING else ()
+        shown = align_mask(mask, self.frame, EDITOR_SIZE)
+        return replace(self, mask=mask, shown=shown, earlier=(*earlier, self.shown), put_at=now)
+
+    def grown(self, steps: int) -> "Visit":
+        """This visit with the mask's edge moved outwards by so many steps, inwards if negative."""
+        return self.with_mask(grow(self.mask, steps * self.step))
 
     def editor_value(self, editor: gr.ImageEditor) -> dict:
         """The editor's value: the working copy, with the mask on a layer of its own."""
-        value = editor_value(align(self.photo, self.frame, EDITOR_SIZE, pad=PAD), self.in_editor())
+        value = editor_value(align(self.photo, self.frame, EDITOR_SIZE, pad=PAD), self.shown)
         layers = [cached_png(editor, layer, "mask.png") for layer in value["layers"]]
         return value | {"background": cached_png(editor, value["background"], "photo.png"), "layers": layers}
 
     def edited(self, value: dict | None) -> "Visit":
         """This visit with the mask as the visitor left it in the editor."""
         drawn = mask_from_editor(value, (EDITOR_SIZE, EDITOR_SIZE))
-        if np.array_equal(drawn, self.in_editor()):
-            return self  # untouched: the mask keeps the photo's own resolution
-        return replace(self, mask=mask_to_photo(drawn, self.frame, self.photo.shape[:2]))
-
-    def grown(self, steps: int) -> "Visit":
-        """This visit with the mask's edge moved outwards by so many steps, inwards if negative."""
-        return replace(self, mask=grow(self.mask, steps * self.step))
+        loading = self.earlier if time.monotonic() - self.put_at < LOADING else ()
+        if any(np.array_equal(drawn, known) for known in (self.shown, *loading)):
+            return self  # nothing drawn since: the mask keeps the photo's own resolution
+        return replace(self, mask=mask_to_photo(drawn, self.frame, self.photo.shape[:2]), shown=drawn)
 
 
 def build(unmasker: Unmasker) -> None:
@@ -302,18 +314,20 @@ def build(unmasker: Unmasker) -> None:
     run_button.click(run_again, [visit, editor, chosen], [visit, run_status, *card_parts], **heavy)
 
     mask_outputs = [visit, editor, mask_status, run_status]
+    # Every click counts, one after the other.
+    in_turn = private | {"trigger_mode": "multiple", "concurrency_id": "mask", "concurrency_limit": 1}
     for button, change in (
         (grow_button, lambda now: now.grown(+1)),
         (shrink_button, lambda now: now.grown(-1)),
-        (clear_button, lambda now: replace(now, mask=np.zeros_like(now.mask))),
-        (reset_button, lambda now: replace(now, mask=now.found)),
+        (clear_button, lambda now: now.with_mask(np.zeros_like(now.mask))),
+        (reset_button, lambda now: now.with_mask(now.found)),
     ):
-        button.click(change_mask(change), [visit, editor], mask_outputs, **private)
+        button.click(change_mask(change), [visit, editor], mask_outputs, **in_turn)
     import_button.upload(
-        change_mask(lambda now, path: replace(now, mask=read_mask(path, now.photo.shape[:2]))),
+        change_mask(lambda now, path: now.with_mask(read_mask(path, now.photo.shape[:2]))),
         [visit, editor, import_button],
         mask_outputs,
-        **private,
+        **in_turn,
     )
     download_button.click(save_mask, [visit, editor], mask_file, **private).success(
         js=download_through(mask_file), api_visibility="private"

@@ -53,7 +53,8 @@ def describe(study: Study, progress: dict[str, int]) -> str:
     words = (
         f"{state}; {progress['finished']} of {plan.raters} raters have finished, "
         f"{progress['joined']} have begun, {progress['withdrawn']} have withdrawn; "
-        f"{progress['answers']} answers; {len(plan.stimuli)} items of {', '.join(plan.models)}, {plan.presentation}."
+        f"{progress['answers']} answers; "
+        f"{len(plan.stimuli)} items of {', '.join(plan.models)}, {plan.presentation}."
     )
     return (
         f'<p class="how-to"><b>{html.escape(plan.title)}</b>: {html.escape(words)}<br>'

@@ -11,12 +11,11 @@ import gradio as gr
 from fastapi import FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
-from huggingface_hub.errors import HfHubHTTPError
 from pydantic import BaseModel, Field
 from starlette.routing import BaseRoute, Mount, Route
 
 from unmask import PhotoError, Unmasker, WeightsError
-from unmask.study.backup import backup_from_environment
+from unmask.study.backup import Backup, backup_from_environment
 from unmask.study.order import order_pairs, order_screens
 from unmask.study.plan import Study, StudyError, create_example_study, find_studies, studies_folder
 from unmask.study.store import Rater, Store
@@ -41,7 +40,8 @@ class Studies:
     def __init__(self, unmasker: Unmasker):
         self.unmasker = unmasker
         self.folder = studies_folder()
-        self._restored: set[str] = set()
+        self._backup: Backup | None = None
+        self._restored: set[str] = set()  # ids of studies into which the backup has been read
         self._making = threading.Lock()
 
     def all(self) -> list[Study]:
@@ -59,17 +59,21 @@ class Studies:
         study = find_studies(self.folder).get(study_id)
         if study is None:
             raise StudyError("There is no such study here.", 404)
-        try:
-            backup = backup_from_environment()
-            store = Store(study, backup)
-            if backup is not None and study_id not in self._restored:
-                with self._making:
-                    if study_id not in self._restored:
-                        store.replay(backup.fetch())  # a Space's disk is empty after a restart
-                        self._restored.add(study_id)
-        except (HfHubHTTPError, HTTPError, OSError) as error:
-            raise StudyError("The study's backup cannot be reached: please try again later.", 503) from error
+        store = Store(study)
+        with self._making:
+            if study_id not in self._restored:
+                store.replay(self._fetch_backup())
+                self._restored.add(study_id)
+        store.backup = self._backup
         return store
+
+    def _fetch_backup(self) -> list[dict]:
+        """What a Space saved before its last restart, which emptied its disk. Raises StudyError."""
+        try:
+            self._backup = backup_from_environment()
+            return list(self._backup.fetch()) if self._backup else []
+        except Exception as error:  # the Hub's errors and its transport's share no base class
+            raise StudyError("The study's backup cannot be reached: please try again later.", 503) from error
 
 
 class Consent(BaseModel):

@@ -189,6 +189,11 @@ footer .divider { display: none; }
   border: 1px dashed var(--line); border-radius: 12px; color: var(--soft); padding: 16px;
 }
 .empty-bench p { margin: 0; max-width: 30ch; font-size: 0.9375rem; }
+.step .gallery { display: grid; grid-template-columns: repeat(4, 1fr); gap: 8px; }
+.step .gallery-item, .step .gallery-item :is(span, .container, img) {
+  display: block; width: 100% !important; height: auto !important; max-width: none !important;
+  aspect-ratio: 1; object-fit: cover;
+}
 .models .wrap { flex-direction: column; gap: 6px !important; }
 .models label { width: 100%; }
 
