@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from train.discriminators import PatchDiscriminator
 from train.loop import Phase
-from train.losses import bce_gan, hole_mean
+from train.losses import bce_gan, feature_matching, hole_mean
 from unmask.nets.layers import murf
 from unmask.nets.pix2pix import Pix2Pix
 
@@ -35,9 +35,12 @@ class Pix2PixRecipe:
         l1, hole = difference.mean(), hole_mean(difference, batch["mask"])
         total, parts = 50 * l1 + 50 * hole, {"l1": l1, "hole_l1": hole}
         if phase.discriminator:
-            logits, _ = self.discriminator(torch.cat([batch["masked"], fake], dim=1))
-            parts["adv"] = bce_gan(logits, 1.0)
-            total = total + parts["adv"]
+            logits, features = self.discriminator(torch.cat([batch["masked"], fake], dim=1))
+            with torch.no_grad():
+                _, truth = self.discriminator(torch.cat([batch["masked"], batch["photo"]], dim=1))
+            parts["adv"], parts["match"] = bce_gan(logits, 1.0), feature_matching(features, truth)
+            # Feature matching is pix2pixHD's, with its weight: it settles what L1 leaves blurred.
+            total = total + parts["adv"] + 10 * parts["match"]
         return total, parts
 
     def d_loss(self, batch, fake):
