@@ -94,10 +94,13 @@ class Unmasker:
         filled = model(x, mask_to_tensor(np.where(hole, 255, 0).astype(np.uint8)).to(self.device))
         return resize(to_image(filled), (side, side))
 
-    def segment(self, photo: np.ndarray, aligned: bool = False) -> np.ndarray:
-        """The masks of all faces together: (H, W) uint8, 255 = covered, grown by a small margin. All 0: none found."""
+    def segment(self, photo: np.ndarray, aligned: bool = False, faces: list[Face] | None = None) -> np.ndarray:
+        """The masks of all faces together: (H, W) uint8, 255 = covered, grown by a small margin. All 0: none found.
+
+        faces: what `find` gave for this photo, where it is known already.
+        """
         found = np.zeros(photo.shape[:2], np.uint8)
-        for face in self.find(photo, aligned):
+        for face in self.find(photo, aligned) if faces is None else faces:
             crop_mask = self.find_mask(align(photo, face, CROP))
             if not is_empty(crop_mask):
                 crop_mask = grow(crop_mask, round(MARGIN * CROP))
@@ -110,18 +113,22 @@ class Unmasker:
         mask: np.ndarray | None = None,
         models: Iterable[str] = DEFAULT_MODELS,
         aligned: bool = False,
+        faces: list[Face] | None = None,
     ) -> dict[str, np.ndarray]:
         """Take the mask off: model name -> (H, W, 3) uint8, the photo's size.
 
         photo: (H, W, 3) uint8; mask: (H, W) uint8, above 127 = covered, or None to find it. Outside the mask no
-        pixel changes. Raises PhotoError when there is no mask or it does not fit, WeightsError for broken weights.
+        pixel changes. faces: what `find` gave for this photo, where it is known already.
+
+        Raises PhotoError when there is no mask or it does not fit, WeightsError for broken weights.
         """
         models = list(models)
         for name in models:
             if name not in list_removers():
                 raise PhotoError(f"There is no remover named {name!r}; there are {', '.join(list_removers())}.")
+        faces = self.find(photo, aligned) if faces is None else faces
         if mask is None:
-            mask = self.segment(photo, aligned)
+            mask = self.segment(photo, faces=faces)
             if is_empty(mask):
                 raise PhotoError("No mask was found in this photo: mark it by hand.")
         else:
@@ -130,7 +137,7 @@ class Unmasker:
         results = {name: photo for name in models}
         left = mask
         # What was painted outside of every face is filled last, from the photo as a whole.
-        for face in [*self.find(photo, aligned), whole_photo(photo)]:
+        for face in [*faces, whole_photo(photo)]:
             own = np.where(crop_region(face, mask.shape), left, 0).astype(np.uint8)
             if is_empty(own):
                 continue

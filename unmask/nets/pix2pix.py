@@ -24,7 +24,8 @@ def up(cin: int, cout: int, *, dropout: bool = False) -> nn.Sequential:
 class Pix2Pix(nn.Module):
     """U-Net-256: eight halvings to 1x1, eight doublings, every encoder output joined to its mirror image.
 
-    `levels` is the number of halvings: 8 for the paper's 256 px, 7 for 128 px (Isola's own U-Net-128). `width` is the first convolution's channels; the paper's is 64 (54.4 M parameters). Dropout is the paper's only
+    `levels` is the number of halvings: 8 for the paper's 256 px, 7 for 128 px (Isola's own U-Net-128). `width` is the
+    first convolution's channels; the paper's is 64 (54.4 M parameters at 8 levels). Dropout is the paper's only
     noise; here it acts in training alone, so that a photo always gives the same face.
     """
 

@@ -78,10 +78,10 @@ def example_files(masked: bool) -> list[str]:
     return [str(path) for path in crops if ("-" in path.stem) == masked]
 
 
-def timed(work: Callable, *args):
-    """(what `work(*args)` returns, how long it took in ms)."""
+def timed(work: Callable, *args, **options):
+    """(what `work(*args, **options)` returns, how long it took in ms)."""
     start = time.perf_counter()
-    result = work(*args)
+    result = work(*args, **options)
     return result, round(1000 * (time.perf_counter() - start))
 
 

@@ -83,6 +83,7 @@ class Visit:
     photo: np.ndarray  # (H, W, 3) uint8, as it was read: every model works on this one
     found: np.ndarray  # (H, W) uint8: the mask that was found
     mask: np.ndarray  # (H, W) uint8: the mask as the visitor has it now
+    faces: list[Face]  # largest first
     shown: np.ndarray  # (EDITOR_SIZE, EDITOR_SIZE) uint8: the same on the editor's working copy
     step: int  # photo px by which "Grow" and "Shrink" move the mask's edge
     earlier: tuple[
@@ -92,10 +93,10 @@ class Visit:
     ran: np.ndarray | None = None  # (H, W) uint8: the mask that the results were made with
 
     @classmethod
-    def begin(cls, photo: np.ndarray, found: np.ndarray, face: Face) -> "Visit":
-        """A visit with a new photo (H, W, 3), the mask found in it (H, W), and its largest face."""
+    def begin(cls, photo: np.ndarray, found: np.ndarray, faces: list[Face]) -> "Visit":
+        """A visit with a new photo (H, W, 3), the mask found in it (H, W), and its faces, largest first."""
         shown = align_mask(found, whole_photo(photo), EDITOR_SIZE)
-        return cls(photo, found, found, shown, step=max(round(STEP * face.side), 1))
+        return cls(photo, found, found, faces, shown, step=max(round(STEP * faces[0].side), 1))
 
     @property
     def frame(self) -> Face:
@@ -209,13 +210,14 @@ def build(unmasker: Unmasker) -> None:
             return  # the camera was opened, or the photo cleared
         try:
             picture = read_photo(path)
-            found = unmasker.segment(picture)
+            faces = unmasker.find(picture)
+            found = unmasker.segment(picture, faces=faces)
         except VISIBLE_ERRORS as error:
             gr.Warning(str(error))
             before = None if old is None else cached_png(photo, to_show(old.photo), "photo.png")
             yield {photo: before, mask_status: status(str(error), "warn")}
             return
-        new = Visit.begin(picture, found, unmasker.find(picture)[0])
+        new = Visit.begin(picture, found, faces)
         yield {empty_bench: ""} | waiting(cards, [])
         if is_empty(found):
             text = 'No mask was found. Paint over what covers the face, then press "Remove the mask".'
@@ -241,7 +243,7 @@ def build(unmasker: Unmasker) -> None:
             tone = "busy first" if count == 1 else "busy"
             yield {run_status: status(f"{MODELS[name].title} is painting: {count} of {len(names)} …", tone)}
             try:
-                results, milliseconds = timed(unmasker.remove, now.photo, now.mask, [name])
+                results, milliseconds = timed(unmasker.remove, now.photo, now.mask, [name], faces=now.faces)
             except VISIBLE_ERRORS as error:
                 yield failed(cards[name], error)
             else:
@@ -284,7 +286,7 @@ def build(unmasker: Unmasker) -> None:
             gr.Warning(NO_PHOTO)
             return None
         with plain_errors():
-            result = unmasker.remove(old.photo, old.ran, [name])[name]
+            result = unmasker.remove(old.photo, old.ran, [name], faces=old.faces)[name]
         return cached_png(result_file, result, f"unmask-{name}.png", NOTICE)
 
     def start_over() -> dict:
