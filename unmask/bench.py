@@ -24,7 +24,7 @@ def milliseconds(function, repeats: int) -> float:
 
 
 def bench(device: str = "auto", repeats: int = 15) -> str:
-    """Time every model with weights on one 256 px face; returns the table as Markdown.
+    """Time every model with weights on one aligned 256 px face; returns the table as Markdown.
 
     The last row is the demo's way: find the mask, then the three default models, from array to array.
     """
@@ -48,16 +48,16 @@ def bench(device: str = "auto", repeats: int = 15) -> str:
             continue
         usable.append(name)
         if info.kind == "segmenter":
-            took = milliseconds(lambda: unmasker.segment(photo), repeats)
+            took = milliseconds(lambda: unmasker.segment(photo, aligned=True), repeats)
         else:
-            took = milliseconds(lambda name=name: unmasker.remove(photo, mask, [name]), repeats)
+            took = milliseconds(lambda name=name: unmasker.remove(photo, mask, [name], aligned=True), repeats)
         lines.append(f"| {info.title} | {describe(name)['parameters'] / 1e6:.2f} | {took:.0f} |")
     defaults = [name for name in DEFAULT_MODELS if name in usable]
     if "mseg" in usable and defaults:
 
         def visit() -> None:
-            unmasker.segment(photo)
-            unmasker.remove(photo, mask, defaults)
+            unmasker.segment(photo, aligned=True)
+            unmasker.remove(photo, mask, defaults, aligned=True)
 
         titles = ", ".join(MODELS[name].title for name in defaults)
         lines.append(f"| mask, then {titles} | | {milliseconds(visit, repeats):.0f} |")
