@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable
 
+import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -20,12 +21,13 @@ from unmask.faces import (
     whole_photo,
 )
 from unmask.image import PhotoError, mask_to_tensor, resize, to_image, to_tensor
-from unmask.masks import check_mask, clean, grow, is_empty
+from unmask.masks import check_mask, clean, grow, is_empty, share
 from unmask.models import DEFAULT_MODELS, DEFAULT_SEGMENTER, MODELS, list_removers
 
 CROP = 256  # px, the side of a face's crop
 # M-Seg's edge is right to about a pixel; a rim of fabric left beside the hole would be carried into the face.
 MARGIN = 3 / 256  # of the crop's side, by which a found mask is grown
+SMALLEST = 0.03  # share of a face's crop; what is smaller than any mask is none
 FEATHER = 2.5 / 256  # of the crop's side: the soft edge inside the mask
 
 
@@ -68,7 +70,17 @@ class Unmasker:
         if aligned:
             return [whole]
         coarse = mask_to_photo(self.find_mask(align(photo, whole, CROP)), whole, photo.shape[:2])
-        return faces_from_mask(coarse) or [whole]
+        faces = [face for face in faces_from_mask(coarse) if face == whole or self._is_face(photo, face)]
+        return faces or [whole]
+
+    def _is_face(self, photo: np.ndarray, face: Face) -> bool:
+        """Whether a mask is where a face's would be, seen closely: clothes and badges look like one from afar."""
+        mask = self.find_mask(align(photo, face, CROP))
+        if not 0.06 < share(mask) < 0.35:
+            return False
+        moments = cv2.moments(mask, binaryImage=True)
+        x, y = moments["m10"] / moments["m00"] / CROP, moments["m01"] / moments["m00"] / CROP
+        return 0.35 < x < 0.65 and 0.6 < y < 0.85
 
     @torch.inference_mode()
     def find_mask(self, crop: np.ndarray) -> np.ndarray:
@@ -102,7 +114,7 @@ class Unmasker:
         found = np.zeros(photo.shape[:2], np.uint8)
         for face in self.find(photo, aligned) if faces is None else faces:
             crop_mask = self.find_mask(align(photo, face, CROP))
-            if not is_empty(crop_mask):
+            if share(crop_mask) > SMALLEST:
                 crop_mask = grow(crop_mask, round(MARGIN * CROP))
                 found |= mask_to_photo(crop_mask, face, photo.shape[:2])
         return found
