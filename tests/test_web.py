@@ -128,6 +128,8 @@ def wait_until_done(page):
 
 
 def mask_status(page) -> str:
+    """What the page says about the mask; for a moment, while the text is exchanged, it says nothing."""
+    page.wait_for_function("document.querySelector('#mask-status')?.innerText.trim()")
     return page.inner_text("#mask-status")
 
 
@@ -403,7 +405,9 @@ def test_the_camera(page):
     page.wait_for_timeout(500)
     page.locator("#photo [aria-label='capture photo']").click()
     page.wait_for_selector("#editor canvas")
-    assert re.search(r"No mask was found|The mask covers", mask_status(page))
+    page.wait_for_function(
+        "/No mask was found|The mask covers/.test(document.querySelector('#mask-status').innerText)"
+    )
     assert page.evaluate("document.querySelector('#photo img').naturalWidth") > 100
 
 
