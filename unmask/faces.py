@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from unmask.image import composite
+from unmask.masks import binarise
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def align_mask(mask: np.ndarray, face: Face, size: int, threshold: int = 127) ->
     """
     image, matrix = _shrink_first(mask, face.to_crop(size))
     crop = _warp(image, matrix, (size, size), flags=cv2.INTER_LINEAR)
-    return np.where(crop > threshold, 255, 0).astype(np.uint8)
+    return binarise(crop, threshold)
 
 
 def mask_to_photo(mask_crop: np.ndarray, face: Face, shape: tuple[int, int]) -> np.ndarray:
@@ -110,7 +111,7 @@ def mask_to_photo(mask_crop: np.ndarray, face: Face, shape: tuple[int, int]) -> 
     matrix = cv2.invertAffineTransform(face.to_crop(len(mask_crop)))
     image, matrix = _shrink_first(mask_crop, matrix)
     photo_mask = _warp(image, matrix, shape[::-1], flags=cv2.INTER_LINEAR)
-    return np.where(photo_mask > 127, 255, 0).astype(np.uint8)
+    return binarise(photo_mask)
 
 
 def crop_region(face: Face, shape: tuple[int, int]) -> np.ndarray:

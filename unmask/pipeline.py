@@ -21,7 +21,7 @@ from unmask.faces import (
     whole_photo,
 )
 from unmask.image import PhotoError, mask_to_tensor, resize, to_image, to_tensor
-from unmask.masks import check_mask, clean, grow, is_empty, share
+from unmask.masks import binarise, check_mask, clean, grow, is_empty, share
 from unmask.models import DEFAULT_MODELS, DEFAULT_SEGMENTER, MODELS, list_removers
 
 CROP = 256  # px, the side of a face's crop
@@ -90,7 +90,7 @@ class Unmasker:
         probability = model(x)
         # Enlarged before it is cut at one half: the edge is then smooth at the crop's own size.
         probability = F.interpolate(probability, size=crop.shape[:2], mode="bilinear", align_corners=False)
-        return clean(np.where(probability[0, 0].float().cpu().numpy() > 0.5, 255, 0).astype(np.uint8))
+        return clean(probability[0, 0].float().cpu().numpy() > 0.5)
 
     @torch.inference_mode()
     def fill(self, name: str, crop: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -101,9 +101,9 @@ class Unmasker:
         model = self.model(name)
         side = len(crop)
         # Every pixel of the model's crop that the mask touches is hole, or fabric would show at its edge.
-        hole = resize(mask, (model.size, model.size)) > 0
+        hole = binarise(resize(mask, (model.size, model.size)), 0)
         x = to_tensor(resize(crop, (model.size, model.size))).to(self.device)
-        filled = model(x, mask_to_tensor(np.where(hole, 255, 0).astype(np.uint8)).to(self.device))
+        filled = model(x, mask_to_tensor(hole).to(self.device))
         return resize(to_image(filled), (side, side))
 
     def segment(self, photo: np.ndarray, aligned: bool = False, faces: list[Face] | None = None) -> np.ndarray:
@@ -145,7 +145,7 @@ class Unmasker:
                 raise PhotoError("No mask was found in this photo: mark it by hand.")
         else:
             check_mask(mask, photo.shape)
-            mask = np.where(mask > 127, 255, 0).astype(np.uint8)
+            mask = binarise(mask)
         results = {name: photo for name in models}
         left = mask
         # What was painted outside of every face is filled last, from the photo as a whole.

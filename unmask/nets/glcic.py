@@ -15,11 +15,11 @@ def deconv_block(cin: int, cout: int) -> nn.Sequential:
 class GLCIC(nn.Module):
     """Seventeen layers, halved twice, four dilated convolutions (2, 4, 8, 16), sigmoid.
 
-    Input is four channels: the crop with the data's mean colour in the hole, and the mask. `width` is the first
-    layer's channels; the paper's is 64 (6.1 M parameters).
+    Input is four channels: the crop with one fixed colour in the hole (the paper's is the data's mean), and the mask.
+    `width` is the first layer's channels; the paper's is 64 (6.1 M parameters).
     """
 
-    # Mean RGB of the aligned training faces, in [-1, 1]; `python -m train` measures it for other data.
+    # RGB in [-1, 1], a skin-like guess at the mean colour. The released weights were trained with it: it stays.
     MEAN = (0.10, -0.12, -0.22)
 
     def __init__(self, width: int = 64):
