@@ -15,6 +15,7 @@ from train.evaluate import evaluate, masked_faces
 from train.export import export
 from train.loop import train
 from train.recipes import RECIPES
+from train.scenes import Scenes
 from train.sheets import label
 from unmask import weights
 from unmask.image import write_png
@@ -46,7 +47,7 @@ def parse() -> argparse.Namespace:
         command.add_argument("--out", type=Path, required=True, help="the run's folder")
         command.add_argument("--kimg", type=float, default=400, help="length in thousands of images")
         command.add_argument("--batch", type=int, default=16)
-        command.add_argument("--size", type=int, default=256, choices=(64, 128, 256), help="px of the pictures")
+        command.add_argument("--size", type=int, default=256, choices=(64, 128, 192, 256), help="px of the pictures")
         command.add_argument("--width", type=int, help="channels of the first layer")
         command.add_argument("--lr", type=float, nargs=2, metavar=("G", "D"), help="learning rates")
         command.add_argument("--variants", type=int, default=2, help="synthetic masks drawn for every face")
@@ -119,11 +120,16 @@ def run(args: argparse.Namespace) -> None:
 
     faces = load_faces(args.data, "train", args.cache, args.limit)
     pairs = draw_pairs(faces, args.cache, args.variants, args.seed)
-    others = load_backgrounds(args.data, args.cache) if args.command == "mseg" else None
-    batches = Batches(faces, pairs, others, size=args.size, seed=args.seed, device=device)
     held_back = load_faces(args.data, "val", args.cache, 8)
-    pairs = draw_pairs(held_back, args.cache, 1, args.seed)
-    samples = Batches(held_back, pairs, size=args.size, seed=0, device=device).first(len(held_back.names))
+    few = draw_pairs(held_back, args.cache, 1, args.seed)
+    if args.command == "face-finder":
+        batches = Scenes(args.data, faces, pairs, size=args.size, seed=args.seed, device=device, limit=args.limit)
+        held_back = Scenes(args.data, held_back, few, size=args.size, seed=0, device=device, limit=16, held_out=True)
+    else:
+        others = load_backgrounds(args.data, args.cache) if args.command == "mseg" else None
+        batches = Batches(faces, pairs, others, size=args.size, seed=args.seed, device=device)
+        held_back = Batches(held_back, few, size=args.size, seed=0, device=device)
+    samples = held_back.first(8)
     checkpoint = train(
         recipe, batches, samples, args.out, kimg=args.kimg, batch=args.batch, resume=args.resume,
         time_limit=args.time_limit, save_every=args.save_every, compile=args.compile, before=before, hardware=hardware,

@@ -25,6 +25,9 @@ from unmask import synth
 
 IMAGES = {".webp", ".png", ".jpg", ".jpeg"}
 SIDE = 256  # px of the stored faces
+# Index of each landmark's partner on the other half of the face.
+_MIRRORED = synth.MEAN_LANDMARKS * [-1, 1] + [SIDE - 1, 0]
+MIRROR = np.linalg.norm(_MIRRORED[:, None] - synth.MEAN_LANDMARKS, axis=2).argmin(axis=1)  # (92,)
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Faces:
     rows: list[dict]  # faces.csv: source, gender, group, side, ...
 
 
-def _decode(data: bytes, side: int | None = SIDE) -> np.ndarray:
+def decode(data: bytes, side: int | None = SIDE) -> np.ndarray:
+    """An image file's bytes: (H, W, 3) uint8 RGB, brought to side x side px unless `side` is None."""
     image = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     if side and image.shape[:2] != (side, side):
         image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
@@ -86,7 +90,7 @@ def load_faces(data: Path, split: str, cache: Path, limit: int | None = None) ->
         found = 0
         with ThreadPoolExecutor() as pool:
             wanted = ((place[stem], data_) for stem, data_ in read_images(data, "faces-*.tar", set(place)))
-            for i, image in pool.map(lambda item: (item[0], _decode(item[1])), wanted):
+            for i, image in pool.map(lambda item: (item[0], decode(item[1])), wanted):
                 photos[i] = image
                 found += 1
         if found != len(names):
@@ -190,7 +194,7 @@ def load_backgrounds(data: Path, cache: Path, each: int = 20, seed: int = 0) -> 
         for stem, content in read_images(data, "photos.tar"):
             if any("label" in face for face in boxes[stem]):  # with_mask and the like
                 continue
-            image = _decode(content, side=None)
+            image = decode(content, side=None)
             height, width = image.shape[:2]
             for _ in range(each):
                 side = int(rng.uniform(0.2, 0.6) * min(height, width))
@@ -247,12 +251,14 @@ class Batches:
         arrays = (faces.photos, pairs, free_form_holes(1024, seed)[..., None])
         self.photos, self.pairs, self.holes = (torch.from_numpy(shrink(array, size)).to(device) for array in arrays)
         self.others = None if others is None else torch.from_numpy(shrink(others, size)).to(device)
+        self.points = torch.from_numpy(faces.landmarks / SIDE).to(device)  # (N, 92, 2) in crop sides
 
     def get(self, step: int, batch: int, warp: float = 0.0) -> dict[str, Tensor]:
         """Batch number `step`.
 
         Returns photo, masked: (B, 3, size, size) float32 in [-1, 1], channels_last; mask: (B, 1, size, size) of
         {0, 1}, the synthetic mask; free: (B, 1, size, size) of {0, 1}, free-form holes.
+        points: (B, 92, 2), the landmarks of the bare face, x and y in units of the crop's side.
         other, where there are any: (B, 3, size, size), pictures without a face.
         warp: strength in [0, 1] of random rotation, scale and shift, as an imperfect alignment gives.
         """
@@ -261,11 +267,13 @@ class Batches:
         row = face + self.count * torch.randint(self.variants, (batch,), generator=rng)
         hole = torch.randint(len(self.holes), (batch,), generator=rng)
         x = self._collect(face, row, hole)
-        mirror = torch.rand(batch, generator=rng) < 0.5
-        x = torch.where(mirror.to(self.device)[:, None, None, None], x.flip(3), x)
+        points = self.points[face.to(self.device)]
+        mirror = (torch.rand(batch, generator=rng) < 0.5).to(self.device)
+        x = torch.where(mirror[:, None, None, None], x.flip(3), x)
+        points = torch.where(mirror[:, None, None], self._mirrored(points), points)
         if warp:
-            x = self._warp(x, warp, rng)
-        data = self._split(self._jitter(x, rng))
+            x, points = self._warp(x, points, warp, rng)
+        data = self._split(self._jitter(x, rng)) | {"points": points}
         if self.others is not None:
             other = self.others[torch.randint(len(self.others), (batch,), generator=rng).to(self.device)]
             data["other"] = other.permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -274,7 +282,7 @@ class Batches:
     def first(self, count: int) -> dict[str, Tensor]:
         """The first `count` faces as they are, with their first masks: the same keys as `get`, for sample grids."""
         each = torch.arange(count)
-        return self._split(self._collect(each, each, each))
+        return self._split(self._collect(each, each, each)) | {"points": self.points[:count]}
 
     def _collect(self, face: Tensor, row: Tensor, hole: Tensor) -> Tensor:
         """(B, 8, size, size) float32 in 0-255, channels_last: photo, masked, mask, free-form hole."""
@@ -294,7 +302,11 @@ class Batches:
         parts = {"photo": images[:, :3], "masked": images[:, 3:], "mask": holes[:, :1], "free": holes[:, 1:]}
         return {key: part.contiguous(memory_format=torch.channels_last) for key, part in parts.items()}
 
-    def _warp(self, x: Tensor, warp: float, rng: torch.Generator) -> Tensor:
+    @staticmethod
+    def _mirrored(points: Tensor) -> Tensor:
+        return points[:, MIRROR] * points.new_tensor([-1, 1]) + points.new_tensor([1, 0])
+
+    def _warp(self, x: Tensor, points: Tensor, warp: float, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Rotate up to 30 degrees, scale by 0.6 to 1.5, shift by up to a fifth, all times `warp`, at random."""
         n = len(x)
         draw = lambda: 2 * torch.rand(n, generator=rng) - 1
@@ -305,9 +317,13 @@ class Batches:
                 zoom * angle.sin(), zoom * angle.cos(), warp * 0.4 * draw() * draw().abs(),
             ],
             dim=1,
-        ).view(n, 2, 3)  # fmt: skip
-        grid = F.affine_grid(theta.to(x.device), list(x.shape), align_corners=False)
-        return F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+        ).view(n, 2, 3).to(x.device)  # fmt: skip
+        grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+        x = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+        # theta leads from the warped picture, in [-1, 1], to the plain one; points go the other way.
+        plain = 2 * points - 1 - theta[:, None, :, 2]  # (N, 92, 2)
+        points = torch.linalg.solve(theta[:, :, :2], plain.transpose(1, 2)).transpose(1, 2)
+        return x, (points + 1) / 2
 
     def _jitter(self, x: Tensor, rng: torch.Generator) -> Tensor:
         """Brightness, contrast and white balance of photo and masked photo, changed alike."""

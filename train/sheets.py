@@ -22,6 +22,14 @@ def save_grid(path: Path, rows: list[Tensor]) -> None:
         write_png(file, np.concatenate([np.concatenate(list(to_uint8(row)), axis=1) for row in rows], axis=0))
 
 
+def mark_points(x: Tensor, points: Tensor) -> Tensor:
+    """A copy of N3HW pictures in [-1, 1] with green dots at (N, K, 2) points, x and y in units of the side."""
+    size, x = x.shape[-1], x.clone()
+    place = (points * size).long().clamp(0, size - 1)  # (N, K, 2)
+    x[torch.arange(len(x))[:, None], :, place[..., 1], place[..., 0]] = x.new_tensor([-1, 1, -1])
+    return x
+
+
 def label(image: np.ndarray, text: str) -> np.ndarray:
     """A copy of an RGB picture with a line of text at its top left, white on a dark band."""
     image = image.copy()

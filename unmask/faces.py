@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
+from torch import nn
 
-from unmask.image import composite
+from unmask.image import composite, resize, to_tensor
 from unmask.masks import binarise
 
 
@@ -24,6 +26,7 @@ class Face:
     angle: float = 0.0  # radians, clockwise as seen: how far the crop's x axis is turned from the photo's
     points: tuple[tuple[float, float], ...] | None = None  # left eye, right eye, nose tip, mouth corners; as seen
     score: float = 1.0
+    masked: float | None = None  # probability that it wears a mask, as the finder sees it; None where it did not look
 
     def to_crop(self, size: int) -> np.ndarray:
         """The (2, 3) float64 matrix that takes a point of the photo to the crop of size x size px."""
@@ -38,6 +41,91 @@ def whole_photo(photo: np.ndarray) -> Face:
     """The whole photo (H, W, 3) as one face: the smallest square around it."""
     height, width = photo.shape[:2]
     return Face(box=(0.0, 0.0, width, height), center=(width / 2, height / 2), side=max(height, width))
+
+
+# In the 256 px crop of a face, the box from the forehead to the chin and from cheek to cheek has, on average, an area
+# of (0.592 of the crop's side)^2 and its middle lies 0.091 of the side below the crop's.
+BOX_SIDE, BOX_DROP = 0.592, 0.091
+
+
+def face_from_box(box: tuple[float, float, float, float]) -> Face:
+    """The upright face in a box (x0, y0, x1, y1) of a photo, drawn by hand around forehead, cheeks and chin."""
+    x0, y0, x1, y1 = box
+    side = float(np.sqrt((x1 - x0) * (y1 - y0))) / BOX_SIDE
+    return Face(box, ((x0 + x1) / 2, (y0 + y1) / 2 - BOX_DROP * side), side)
+
+
+def face_from_points(
+    points: np.ndarray, box: tuple[float, float, float, float], score: float = 1.0, masked: float | None = None
+) -> Face:
+    """The face with these five points (5, 2) and its crop in the FFHQ frame (Karras et al. 2019, appendix C)."""
+    eyes, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)
+    across, down = points[1] - points[0], mouth - eyes
+    axis = across + down[::-1] * (1, -1)  # the eyes' direction, and the one at a right angle to the face's length
+    axis *= max(2 * np.hypot(*across), 1.8 * np.hypot(*down)) / max(np.hypot(*axis), 1e-6)
+    center = eyes + 0.1 * down
+    return Face(
+        box=tuple(float(v) for v in box),
+        center=(float(center[0]), float(center[1])),
+        side=2 * float(np.hypot(*axis)),
+        angle=float(np.arctan2(axis[1], axis[0])),
+        points=tuple((float(x), float(y)) for x, y in points),
+        score=float(score),
+        masked=masked,
+    )
+
+
+FULL_LOOK, QUICK_LOOK = 640, 160  # px of the longer side, in which the finder sees the photo
+SAME_FACE = 0.45  # boxes that share more of their union are one face
+
+
+def detect(finder: nn.Module, photo: np.ndarray, threshold: float = 0.5) -> list[Face]:
+    """All faces in a photo (H, W, 3) uint8 with a score of at least `threshold`, largest first.
+
+    The network looks twice: closely, for faces down to 1/40 of the photo's longer side (and 16 px), and at a small
+    copy, for those that fill it.
+    """
+    device = next(finder.parameters()).device
+    boxes, scores, masked, points = [], [], [], []
+    longest = max(photo.shape[:2])
+    for look in (FULL_LOOK, QUICK_LOOK):
+        scale = min(look / longest, 1.0)
+        if look == QUICK_LOOK and scale > 0.7:
+            break  # a photo this small has been seen as a whole
+        small = resize(photo, tuple(max(round(side * scale), 1) for side in photo.shape[:2]))
+        height, width = small.shape[:2]
+        padded = cv2.copyMakeBorder(small, 0, -height % 32, 0, -width % 32, cv2.BORDER_CONSTANT, value=(127,) * 3)
+        with torch.inference_mode():
+            out = finder(to_tensor(padded).to(device, memory_format=torch.channels_last))[0]
+        back = np.array([photo.shape[1] / width, photo.shape[0] / height])
+        for box, score, wears, five in decode(out, threshold):
+            boxes.append(box * np.tile(back, 2))
+            scores.append(score)
+            masked.append(wears)
+            points.append(five * back)
+    kept = _one_box_a_face(boxes, scores)
+    faces = [face_from_points(points[i], boxes[i], scores[i], masked[i]) for i in kept]
+    return sorted(faces, key=lambda face: -face.side)
+
+
+def decode(out: torch.Tensor, threshold: float) -> list[tuple[np.ndarray, float, float, np.ndarray]]:
+    """The face finder's (cells, 16) for one picture as faces, best first: box (4,), score, probability of a mask,
+    points (5, 2)."""
+    scores = out[:, 0].sigmoid()
+    chosen = torch.nonzero(scores >= threshold)[:, 0]
+    chosen = chosen[scores[chosen].argsort(descending=True)][:500]
+    out, scores = out[chosen].cpu().numpy().astype(np.float64), scores[chosen].cpu().numpy()
+    kept = _one_box_a_face(list(out[:, 2:6]), list(scores))
+    masked = 1 / (1 + np.exp(-out[:, 1]))
+    return [(out[i, 2:6], float(scores[i]), float(masked[i]), out[i, 6:].reshape(5, 2)) for i in kept]
+
+
+def _one_box_a_face(boxes: list[np.ndarray], scores: list[float]) -> list[int]:
+    """Non-maximum suppression: indices of the boxes (x0, y0, x1, y1) to keep, best first."""
+    if not boxes:
+        return []
+    sized = [(box[0], box[1], box[2] - box[0], box[3] - box[1]) for box in boxes]
+    return [int(i) for i in cv2.dnn.NMSBoxes(sized, [float(s) for s in scores], 0.0, SAME_FACE)]
 
 
 # On the 256 px crops of 395 training faces a synthetic mask has an area of (0.405 +- 0.031)^2 of the crop's, and its

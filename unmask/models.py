@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from unmask.nets.face_finder import FaceFinder
 from unmask.nets.ganmasker import GANMasker
 from unmask.nets.glcic import GLCIC
+from unmask.nets.landmarks import LandmarkNet
 from unmask.nets.mseg import MSeg
 from unmask.nets.pix2pix import Pix2Pix
 from unmask.nets.telea import Telea
@@ -18,7 +20,9 @@ class ModelInfo:
 
     name: str
     title: str
-    kind: str  # "segmenter": crop -> mask probability; "remover": crop and mask -> crop; "classical": without weights
+    # "segmenter": crop -> mask probability; "remover": crop and mask -> crop; "classical": the same without weights;
+    # "landmarks": crop -> 92 points; "detector": photo -> faces
+    kind: str
     paper: str
     year: int
     idea: str  # one sentence for a visitor
@@ -80,6 +84,28 @@ _ALL = (
         needs_mask=True,
         licence="Apache-2.0 (OpenCV)",
     ),
+    ModelInfo(
+        name="face-finder",
+        title="Face finder",
+        kind="detector",
+        paper="FCOS: Fully Convolutional One-Stage Object Detection",
+        year=2019,
+        idea="A small network looks at the photo twice and boxes every face, masked or bare.",
+        build=FaceFinder,
+        needs_mask=False,
+        size=192,
+    ),
+    ModelInfo(
+        name="landmarks",
+        title="Landmarks",
+        kind="landmarks",
+        paper="A Deep Learning Framework to Reconstruct Face under Mask",
+        year=2022,
+        idea="A small MobileNet says where 92 points of the face are, under the mask too.",
+        build=LandmarkNet,
+        needs_mask=False,
+        size=128,
+    ),
 )
 
 MODELS: dict[str, ModelInfo] = {info.name: info for info in _ALL}
@@ -88,7 +114,7 @@ DEFAULT_MODELS = ("ganmasker", "pix2pix", "glcic")
 
 
 def list_models(kind: str | None = None) -> list[str]:
-    """Names in the registry, all or of one kind ("segmenter", "remover", "classical")."""
+    """Names in the registry, all or of one kind ("segmenter", "remover", "classical", "landmarks", "detector")."""
     return [name for name, info in MODELS.items() if kind in (None, info.kind)]
 
 

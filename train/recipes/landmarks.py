@@ -1,0 +1,40 @@
+"""Landmarks: the distance of every point (LaFIn, section 3.1), on faces with and without a mask."""
+
+import torch
+from torch import Tensor, nn
+
+from train.loop import Phase
+from train.recipes.mseg import degrade
+from train.sheets import mark_points
+from unmask.nets.landmarks import LandmarkNet
+
+EYE_DISTANCE = 62.5 / 256  # of the crop's side, on average
+
+
+class LandmarksRecipe:
+    name = "landmarks"
+    phases = (Phase("landmarks", 1.0),)
+    learning_rates = (1e-3, 0.0)
+    betas = (0.9, 0.999)
+    warp = 1.0  # it has to mend what the finder's five points got wrong
+    bare = 0.25  # share of faces without a mask
+
+    def __init__(self, size: int, width: float = 0.75):
+        self.size, self.config = size, {"width": width}
+        self.generator = LandmarkNet(width)
+        self.discriminator = None
+
+    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+        bare = (torch.rand(len(batch["photo"]), 1, 1, 1) < self.bare).to(batch["photo"].device)
+        return self.generator(degrade(torch.where(bare, batch["photo"], batch["masked"])))
+
+    def g_loss(self, batch, fake, phase):
+        distance = torch.linalg.vector_norm(fake - batch["points"], dim=2)  # (N, 92), crop sides
+        nme = distance.mean() / EYE_DISTANCE
+        return nme, {"nme": nme}
+
+    def d_loss(self, batch, fake):
+        raise TypeError("The landmark network has no discriminator.")
+
+    def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
+        return [mark_points(batch["masked"], model(batch["masked"])), mark_points(batch["photo"], batch["points"])]
