@@ -1,12 +1,13 @@
 # make demo    installs what the demo needs into .venv and starts it on http://127.0.0.1:7860
 # make test    installs everything the tests need (Chromium too, where apt-get can) and runs them
 # make bench   times the networks on this machine
+# make docs    writes the API's pages from the docstrings
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test bench lint docs clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python app.py
@@ -19,6 +20,10 @@ bench: $(VENV)/dev.stamp
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+docs: $(VENV)/dev.stamp
+	$(BIN)/python scripts/api_docs.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -39,4 +44,4 @@ chromium:
 	  || echo "No Chromium: the browser tests will be skipped."
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache

@@ -1,8 +1,25 @@
-"""A small study for the tests, made without weights: noise for faces, and models that paint a shade each."""
+"""A small study for the tests, made without weights: noise for faces, and models that paint a shade each.
+
+And a PostgreSQL to keep its answers in, for a session of tests.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
+import pytest
 
-from unmask.study.plan import Picture, Study, create_study
+from unmask.study.create import Picture, create_study
+from unmask.study.plan import Study
 
 MODELS = ("ganmasker", "pix2pix", "glcic")
 SIZE = 64
@@ -28,3 +45,39 @@ def make_study(folder, pictures: int = 3, **options) -> Study:
     return create_study(
         [make_picture(n) for n in range(pictures)], folder, MODELS, PainterUnmasker(), **options
     )
+
+
+@contextmanager
+def run_postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL of our own, on a socket in a temporary folder; skips where there is none."""
+    driver = next(filter(find_spec, ("psycopg", "pg8000")), None)
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    programs = found[-1] if found else Path(shutil.which("postgres") or "/nowhere").parent
+    if driver is None or not (programs / "initdb").exists():
+        pytest.skip("there is no PostgreSQL, or no driver for it")
+    as_user = []
+    if sys.platform != "win32" and os.getuid() == 0:  # it refuses to run as root
+        if not shutil.which("setpriv"):
+            pytest.skip("PostgreSQL will not run as root")
+        as_user = ["setpriv", "--reuid=nobody", "--clear-groups"]
+    folder = Path(tempfile.mkdtemp(prefix="unmask-pg-", dir="/tmp"))  # a socket's path must be short
+    if as_user:
+        shutil.chown(folder, "nobody")
+    initdb = [programs / "initdb", "-D", folder / "data", "-A", "trust", "-U", "unmask", "--no-sync"]
+    subprocess.run([*as_user, *initdb], check=True, cwd=folder, capture_output=True)
+    server = subprocess.Popen(
+        [*as_user, programs / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses="],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while subprocess.run([programs / "pg_isready", "-q", "-h", folder]).returncode:
+            assert server.poll() is None, "PostgreSQL did not start"
+            threading.Event().wait(0.1)
+        socket = f"host={folder}" if driver == "psycopg" else f"unix_sock={folder}/.s.PGSQL.5432"
+        yield f"postgresql+{driver}://unmask@/postgres?{socket}"
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait()
+        shutil.rmtree(folder)

@@ -13,8 +13,10 @@ from PIL import Image
 import unmask
 from unmask import PhotoError, WeightsError
 from unmask.cli import main
+from unmask.faces import Face, whole_photo
 from unmask.image import NOTICE
 
+ROOT = Path(unmask.__file__).parent.parent
 MASK = np.zeros((40, 50), np.uint8)
 MASK[20:, 10:40] = 255
 
@@ -28,17 +30,21 @@ class FakeUnmasker:
         self.calls.append(("device", device))
 
     def find(self, photo, aligned=False):
+        self.calls.append(("find", aligned))
         if photo.max() == 0:
-            return []
+            return [whole_photo(photo)]
         points = ((1.0, 2.0),) * 5 if photo.mean() < 100 else None
-        return [SimpleNamespace(box=(np.float32(1.5), 2, 30, 39), points=points, score=np.float32(0.5))]
+        box = (np.float32(1.5), 2, 30, 39)
+        return [Face(box, (16.0, 20.0), 40.0, points=points, score=np.float32(0.5), masked=np.float32(0.25))]
 
-    def segment(self, photo, aligned=False):
-        self.calls.append(("segment", aligned))
+    def segment(self, photo, aligned=False, faces=None):
+        assert faces or self.find(photo, aligned)
+        self.calls.append(("segment",))
         return MASK if photo.max() else np.zeros_like(MASK)
 
-    def remove(self, photo, mask=None, models=(), aligned=False):
-        self.calls.append(("remove", list(models), aligned))
+    def remove(self, photo, mask=None, models=(), aligned=False, faces=None):
+        assert faces or self.find(photo, aligned)
+        self.calls.append(("remove", list(models)))
         if "glcic" in models:
             raise WeightsError("The weights of glcic are missing: train it.")
         if not mask.any():
@@ -112,15 +118,15 @@ def test_remove_names_the_files_that_fail_and_writes_the_others(photos, tmp_path
 
 def test_remove_uses_the_default_models_and_reports_missing_weights(photos, tmp_path, capsys):
     assert status("remove", photos / "c.webp", "--out", tmp_path / "out") == 1
-    assert ("remove", ["ganmasker", "pix2pix", "glcic"], False) in FakeUnmasker.calls
+    assert ("remove", ["ganmasker", "pix2pix", "glcic"]) in FakeUnmasker.calls
     assert "c.webp: The weights of glcic are missing" in capsys.readouterr().err
     assert names(tmp_path / "out") == []
 
 
-def test_remove_hands_on_device_and_aligned(photos, tmp_path):
+def test_remove_hands_on_device_and_aligned_and_finds_faces_once(photos, tmp_path):
     arguments = ["--model", "telea", "--model", "pix2pix", "--device", "cpu", "--aligned"]
     assert status("remove", photos / "c.webp", "--out", tmp_path, *arguments) == 0
-    expected = [("device", "cpu"), ("segment", True), ("remove", ["telea", "pix2pix"], True)]
+    expected = [("device", "cpu"), ("find", True), ("segment",), ("remove", ["telea", "pix2pix"])]
     assert FakeUnmasker.calls == expected
 
 
@@ -208,8 +214,19 @@ def test_other_wrong_calls(photos, tmp_path, capsys):
     assert "picture in" in refused(capsys, "remove", photos / "inner", *out)
     assert "invalid choice" in refused(capsys, "remove", photos, *out, "--device", "tpu")
     assert "no mps device" in refused(capsys, "remove", photos, *out, "--device", "mps")
+    for jobs in ("0", "-1", "two", "1.5"):
+        assert "is not a whole number above 0" in refused(capsys, "mask", photos, *out, f"--jobs={jobs}")
+    assert "--ray-address needs --ray" in refused(capsys, "mask", photos, *out, "--ray-address", "localhost:1")
     assert not (tmp_path / "out").exists()
-    assert "notes.txt" in refused(capsys, "mask", photos / "a.JPG", "--out", photos / "notes.txt")
+    error = refused(capsys, "mask", photos / "a.JPG", "--out", photos / "notes.txt")
+    assert error.endswith(f"error: {photos / 'notes.txt'} is not a folder\n")
+    assert "nothing can be written into" in refused(capsys, "mask", photos, "--out", photos / "notes.txt" / "out")
+
+
+def test_without_ray_the_call_says_what_to_install(photos, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)  # what an import of it then raises is ImportError
+    error = refused(capsys, "remove", photos, "--out", tmp_path / "out", "--ray")
+    assert "pip install -r requirements-ray.txt" in error and not (tmp_path / "out").exists()
 
 
 # mask, faces, models, serve
@@ -226,14 +243,30 @@ def test_faces_prints_one_json_line_per_photo(photos, capsys):
     assert status("faces", photos, "--json") == 1
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [Path(line["path"]).name for line in lines] == ["a.JPG", "c.webp", "d.png"]
-    assert lines[0]["faces"] == [{"box": [1.5, 2.0, 30.0, 39.0], "points": None, "score": 0.5}]
+    assert lines[0]["faces"] == [{"box": [1.5, 2.0, 30.0, 39.0], "points": None, "score": 0.5, "masked": 0.25}]
     assert lines[1]["faces"][0]["points"] == [[1.0, 2.0]] * 5
-    assert lines[2]["faces"] == []
+    assert lines[2]["faces"] == []  # the whole photo stands in where no face was found
 
 
 def test_faces_for_people(photos, capsys):
-    assert status("faces", photos / "c.webp") == 0
-    assert capsys.readouterr().out == f"{photos / 'c.webp'}: (2, 2, 30, 39)\n"
+    Image.new("RGB", (50, 40)).save(photos / "d.png")
+    assert status("faces", photos / "c.webp", photos / "d.png") == 0
+    expected = f"{photos / 'c.webp'}: (2, 2, 30, 39) 50%\n{photos / 'd.png'}: no face\n"
+    assert capsys.readouterr().out == expected
+
+
+def test_faces_stops_quietly_when_nobody_reads_on(photos):
+    command = "import sys; from unmask.cli import main; from unmask import batch\n"
+    command += "batch.find_faces = lambda unmasker, path: []\n"
+    command += "sys.exit(main(['faces', '--jobs', '1', *sys.argv[1:]]))"
+    many = [photos / f"{i}.png" for i in range(3000)]
+    program = subprocess.Popen(
+        [sys.executable, "-c", command, *many], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    program.stdout.readline()
+    program.stdout.close()
+    errors = program.stderr.read().decode()
+    assert program.wait() == 1 and "Error" not in errors and "usage" not in errors, errors
 
 
 def test_models_lists_the_registry(capsys):
@@ -255,7 +288,7 @@ def test_serve_starts_the_demo(monkeypatch):
     assert calls == [("127.0.0.1", 7860), ("0.0.0.0", 80)]
 
 
-@pytest.mark.parametrize("command", [[], ["remove"], ["mask"], ["faces"], ["models"], ["serve"]])
+@pytest.mark.parametrize("command", [[], ["remove"], ["mask"], ["faces"], ["models"], ["push"], ["serve"]])
 def test_help(command, capsys):
     assert status(*command, "--help") == 0
     assert "usage: python -m unmask" in capsys.readouterr().out
@@ -267,8 +300,7 @@ def test_as_a_program(photos, tmp_path):
     arguments = ["remove", photos / "c.webp", photos / "b.png", "--mask", tmp_path / "given.png"]
     arguments += ["--aligned", "--model", "telea", "--out", tmp_path / "out", "--device", "cpu"]
     command = [sys.executable, "-m", "unmask", *map(str, arguments)]
-    root = Path(unmask.__file__).parent.parent
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1, done.stderr
     assert "b.png: The file is not a readable" in done.stderr and "Traceback" not in done.stderr
     assert names(tmp_path / "out") == ["c.mask.png", "c.telea.png"]

@@ -5,6 +5,9 @@ import torch
 
 from train.discriminators import GlobalLocalDiscriminator, PatchDiscriminator
 from unmask.models import DEFAULT_MODELS, DEFAULT_SEGMENTER, MODELS, list_models, list_removers
+from unmask.nets.face_finder import STRIDES, FaceFinder, grid
+from unmask.nets.landmarks import LandmarkNet
+from unmask.synth import MEAN_LANDMARKS
 
 SMALL = {"mseg": 8, "ganmasker": 8, "pix2pix": 8, "glcic": 8}  # widths, for speed
 
@@ -23,11 +26,14 @@ def picture(size: int = 256, count: int = 2) -> tuple[torch.Tensor, torch.Tensor
     return crop, mask
 
 
+PIXELS = list_models("segmenter") + list_removers()  # networks that give a picture of the crop's size
+
+
 def output(name: str, model, crop, mask):
     return model(crop) if MODELS[name].kind == "segmenter" else model(crop, mask)
 
 
-@pytest.mark.parametrize("name", list_models())
+@pytest.mark.parametrize("name", PIXELS)
 def test_output_has_the_crops_size_and_is_finite_and_in_range(name):
     crop, mask = picture()
     out = output(name, build(name).eval(), crop, mask)
@@ -37,9 +43,21 @@ def test_output_has_the_crops_size_and_is_finite_and_in_range(name):
 
 
 @pytest.mark.parametrize("name", list_models("segmenter") + list_models("remover"))
-def test_every_parameter_gets_a_gradient(name):
+def test_every_parameter_of_a_pixel_network_gets_a_gradient(name):
     model, (crop, mask) = build(name).train(), picture()
     (output(name, model, crop, mask) * torch.randn(1, 1, 256, 256)).sum().backward()
+    assert_all_move(model)
+
+
+@pytest.mark.parametrize("name", ["face-finder", "landmarks"])
+def test_every_parameter_of_a_point_network_gets_a_gradient(name):
+    model, (crop, _) = MODELS[name].build().train(), picture(128)
+    out = model(crop)
+    (out * torch.randn_like(out)).sum().backward()
+    assert_all_move(model)
+
+
+def assert_all_move(model):
     without = [key for key, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert without == []
 
@@ -104,6 +122,45 @@ def test_local_discriminator_looks_around_the_hole():
     assert torch.equal(patches[0], x[0, :, 64:128, 32:96])
     assert torch.equal(patches[1], x[1, :, 18:82, 38:102])
     assert net(x, mask).shape == (2, 1)
+
+
+@pytest.mark.parametrize("shape", [(32, 64), (96, 160)])
+def test_the_face_finder_answers_for_every_cell_in_pixels(shape):
+    torch.manual_seed(0)
+    net = FaceFinder(8).eval()
+    out = net(torch.rand(2, 3, *shape) * 2 - 1)
+    centers, strides = grid(*shape)
+    assert out.shape == (2, len(centers), 16) and out.dtype == torch.float32 and out.isfinite().all()
+    assert len(centers) == sum(shape[0] * shape[1] // stride**2 for stride in STRIDES)
+    assert centers[0].tolist() == [4, 4] and centers[-1].tolist() == [shape[1] - 16, shape[0] - 16]
+    # Untrained, a box lies around its own cell, a few strides wide, and nothing is called a face.
+    assert (out[..., 2:4] < centers).all() and (out[..., 4:6] > centers).all()
+    wide = (out[..., 4] - out[..., 2]) / strides
+    assert 2 < wide.min() and wide.max() < 8 and out[..., 0].sigmoid().max() < 0.1
+
+
+def test_untrained_landmarks_are_the_mean_face():
+    torch.manual_seed(0)
+    net = LandmarkNet().eval()
+    points = net(torch.zeros(2, 3, 128, 128))
+    assert points.shape == (2, 92, 2) and points.dtype == torch.float32
+    assert torch.allclose(points, torch.tensor(MEAN_LANDMARKS / 256).expand(2, -1, -1), atol=0.06)
+
+
+def test_a_peak_in_its_map_moves_a_landmark_there():
+    net = LandmarkNet().eval()
+    torch.nn.init.zeros_(net.correction.bias)
+    peak = torch.full((1, 92, 16, 16), -50.0)
+    peak[0, 5, 3, 12] = 50.0
+    net.maps = torch.nn.Module()
+    net.maps.forward = lambda x: peak
+    x, y = net(torch.zeros(1, 3, 128, 128))[0, 5].tolist()
+    assert (x, y) == pytest.approx((12.5 / 16, 3.5 / 16))
+
+
+def test_small_networks_are_small():
+    size = lambda name: 2 * sum(p.numel() for p in MODELS[name].build().parameters())  # bytes in fp16
+    assert size("face-finder") <= 3e6 and size("landmarks") <= 4e6
 
 
 def test_defaults_are_in_the_registry():

@@ -7,7 +7,19 @@ import torch
 from torch import nn
 
 from unmask import PhotoError, Unmasker
-from unmask.faces import Face, align, align_mask, mask_to_photo, paste_back, whole_photo
+from unmask.faces import (
+    Face,
+    align,
+    align_mask,
+    face_from_box,
+    face_from_points,
+    five_points,
+    mask_to_photo,
+    paste_back,
+    upright_crop,
+    whole_photo,
+)
+from unmask.synth import MEAN_LANDMARKS
 
 
 class Paint(nn.Module):
@@ -25,10 +37,40 @@ class FindGreen(nn.Module):
         return ((crop[:, 1:2] > 0.5) & (crop[:, :1] < 0)).float()
 
 
+class FindGreenFaces(nn.Module):
+    """A face finder for faces whose mask is a green rectangle, twice as wide and a third as high again as it."""
+
+    def __init__(self):
+        super().__init__()
+        self.device = nn.Parameter(torch.zeros(1))  # whose device the pipeline asks for
+
+    def forward(self, x):
+        green = ((x[0, 1] > 0.5) & (x[0, 0] < 0)).numpy().astype(np.uint8)
+        rows = []
+        for left, top, width, height, area in cv2.connectedComponentsWithStats(green)[2][1:]:
+            if area < 20:
+                continue
+            x0, y0, x1, y1 = left - width / 2, top - 2 * height, left + 1.5 * width, top + height
+            across = [[x0 + f * (x1 - x0), y0 + g * (y1 - y0)] for f, g in FIVE]
+            rows.append([4.0, 3.0, x0, y0, x1, y1, *np.ravel(across)])
+        return torch.tensor(rows or np.full((1, 16), -9.0), dtype=torch.float32)[None]
+
+
+FIVE = ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8))  # in a face's box
+
+
+class MeanFace(nn.Module):
+    """Landmarks that agree with any crop."""
+
+    def forward(self, crop):
+        return torch.tensor(MEAN_LANDMARKS / 256)[None]
+
+
 @pytest.fixture
 def unmasker():
     unmasker = Unmasker("cpu")
     unmasker._models = {"mseg": FindGreen(), "ganmasker": Paint(), "pix2pix": Paint(), "glcic": Paint()}
+    unmasker._models |= {"face-finder": FindGreenFaces(), "landmarks": MeanFace()}
     for name, model in unmasker._models.items():
         model.size = 128 if name == "glcic" else 256
     return unmasker
@@ -122,20 +164,72 @@ def two_masks() -> np.ndarray:
     return photo
 
 
-def test_faces_are_found_by_their_masks(unmasker):
+def test_all_faces_are_found_largest_first(unmasker):
     large, small = unmasker.find(two_masks())
-    # A mask of 120 x 100 px: the crop's side is its root area / 0.405, its middle 0.222 sides above the mask's.
-    assert large.side == pytest.approx(np.sqrt(120 * 100) / 0.405, rel=0.05)
-    assert large.center == pytest.approx((210, 250 - 0.222 * large.side), abs=4)
-    assert small.side == pytest.approx(np.sqrt(60 * 50) / 0.405, rel=0.1)
+    assert large.box == pytest.approx((90, 0, 330, 300), abs=10)
+    assert small.box == pytest.approx((570, 20, 690, 170), abs=8)
+    assert large.score == pytest.approx(1 / (1 + np.exp(-4)), abs=1e-3) and large.masked > 0.9
+    # The mean face's landmarks leave a crop nearly where the finder's points have put it.
+    rough = face_from_points(np.array([[90 + 240 * f, 300 * g] for f, g in FIVE]), large.box)
+    assert large.side == pytest.approx(rough.side, rel=0.1) and large.center == pytest.approx(rough.center, abs=15)
     assert unmasker.find(photo_of(300, 400)) == [whole_photo(photo_of(300, 400))]
 
 
+def test_a_face_is_found_in_a_photo_of_any_size(unmasker):
+    for zoom in (1, 3, 6):
+        photo = cv2.resize(two_masks(), None, fx=zoom, fy=zoom, interpolation=cv2.INTER_NEAREST)
+        large, small = unmasker.find(photo)
+        assert np.array(large.box) / zoom == pytest.approx((90, 0, 330, 300), abs=10)
+        assert np.array(small.box) / zoom == pytest.approx((570, 20, 690, 170), abs=10)
+
+
+def test_a_face_seen_twice_counts_once(unmasker):
+    photo = np.full((1200, 1600, 3), 90, np.uint8)
+    photo[600:900, 500:900] = (0, 255, 0)  # so large that both looks see it
+    assert len(unmasker.find(photo)) == 1
+
+
+def test_landmarks_that_want_another_face_are_not_believed(unmasker):
+    class Elsewhere(nn.Module):
+        size = 256
+
+        def forward(self, crop):
+            return torch.tensor(MEAN_LANDMARKS / 256)[None] + 0.4
+
+    believed = unmasker.find(two_masks())
+    unmasker._models["landmarks"] = Elsewhere()
+    kept = unmasker.find(two_masks())
+    rough = face_from_points(np.array(kept[0].points), kept[0].box)
+    assert kept[0].center == pytest.approx(rough.center) and kept[0].side == pytest.approx(rough.side)
+    assert kept[0].center == pytest.approx(believed[0].center, abs=15)
+
+
 def test_a_crop_stays_a_crop(unmasker):
-    crop = np.full((256, 256, 3), 90, np.uint8)
-    crop[140:235, 76:180] = (0, 255, 0)
-    assert unmasker.find(crop) == [whole_photo(crop)]
+    face = Face(box=(50, 60, 200, 240), center=(126, 130), side=262, angle=0.02)
+    crop = photo_of(256, 256)
+    assert upright_crop(face, crop) == Face(face.box, (128, 128), 256)
+    assert upright_crop(face, photo_of(256, 400)) == face
+    assert upright_crop(Face(face.box, face.center, 200), crop) == Face(face.box, face.center, 200)
     assert unmasker.find(two_masks(), aligned=True) == [whole_photo(two_masks())]
+
+
+def test_five_points_give_the_ffhq_frame():
+    """The mean face, put into a photo, gives back its own crop."""
+    for angle in (0.0, 0.5, -0.7):
+        true = Face((0, 0, 1, 1), center=(300.0, 200.0), side=180.0, angle=angle)
+        back = cv2.invertAffineTransform(true.to_crop(256))
+        points = five_points(cv2.transform(MEAN_LANDMARKS[None].astype(float), back)[0])
+        face = face_from_points(points, true.box)
+        assert face.center == pytest.approx(true.center, abs=1.5)
+        assert face.side == pytest.approx(true.side, rel=0.02) and face.angle == pytest.approx(angle, abs=0.02)
+
+
+def test_a_box_by_hand_gives_the_crop_around_it():
+    face = face_from_box((100, 100, 200, 220))
+    assert face.box == (100, 100, 200, 220) and face.angle == 0 and face.points is None
+    # Forehead to chin and cheek to cheek are 0.64 and 0.54 of the FFHQ crop's side, on average.
+    assert face.side == pytest.approx(120 / 0.64, rel=0.1)
+    assert face.center[0] == 150 and face.center[1] < 160
 
 
 def test_every_face_is_unmasked_and_strokes_elsewhere_are_filled_too(unmasker):

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -11,20 +11,24 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from PIL import Image
-from study_maker import MODELS, SIZE, PainterUnmasker, make_picture, make_study
+from study_maker import MODELS, SIZE, PainterUnmasker, make_picture, make_study, run_postgres
 
 from unmask.cli import main
 from unmask.image import write_png
 from unmask.study import backup as backup_module
+from unmask.study import database
 from unmask.study.backup import Backup, backup_from_environment, read_rows
+from unmask.study.create import create_study
 from unmask.study.order import count_questions, find_position, order_pairs, order_screens, williams
-from unmask.study.plan import Plan, StudyError, create_study, find_studies, open_study
-from unmask.study.store import Store, _open_engine
+from unmask.study.plan import Plan, StudyError, find_studies, open_study
+from unmask.study.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -44,38 +48,8 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def postgres():
-    """The URL of a PostgreSQL of our own, on a socket in a temporary folder."""
-    pytest.importorskip("psycopg")
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    programs = found[-1] if found else Path(shutil.which("postgres") or "/nowhere").parent
-    if not (programs / "initdb").exists():
-        pytest.skip("PostgreSQL is not installed")
-    if sys.platform == "win32" or (os.getuid() == 0 and not shutil.which("setpriv")):
-        pytest.skip("PostgreSQL will not run as root")
-    folder = Path(subprocess.check_output(["mktemp", "-d", "/tmp/unmask-pg-XXXXXX"], text=True).strip())
-    as_user = []
-    if os.getuid() == 0:  # it refuses to run as root
-        shutil.chown(folder, "nobody")
-        as_user = ["setpriv", "--reuid=nobody", "--clear-groups"]
-    run = lambda *command: subprocess.run([*as_user, *command], check=True, cwd=folder, capture_output=True)
-    run(programs / "initdb", "-D", folder / "data", "-A", "trust", "-U", "unmask", "--no-sync")
-    server = subprocess.Popen(
-        [*as_user, programs / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses="],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(100):
-            ready = subprocess.run([programs / "pg_isready", "-h", folder], capture_output=True)
-            if ready.returncode == 0:
-                break
-            threading.Event().wait(0.1)
-        yield f"postgresql://unmask@/postgres?host={folder}"
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait()
-        shutil.rmtree(folder)
+    with run_postgres() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -125,6 +99,14 @@ def chunks(png: bytes) -> set[str]:
         names.add(png[place + 4 : place + 8].decode())
         place += 12 + length
     return names
+
+
+def test_every_picture_has_a_reference_of_its_own(made):
+    # Also where two masked pictures were made of one bare photo: DMOS compares within a picture.
+    for study in made.values():
+        tested = Counter(item.picture for item in study.plan.stimuli if item.role == "test")
+        references = Counter(item.picture for item in study.plan.stimuli if item.role == "reference")
+        assert references == dict.fromkeys(tested, 1)
 
 
 def test_stimuli_show_what_the_plan_says(made):
@@ -355,6 +337,13 @@ def test_tokens_are_good_for_one_rater_and_one_item(store, tmp_path):
     assert store.read_rater_token(store.rater_token(rater_id)) == rater_id
 
 
+@pytest.mark.parametrize(("said", "kept"), [(float("nan"), 0), (-1, 0), (float("inf"), 3600), (None, None)])
+def test_seconds_that_cannot_be_are_cut(store, said, kept):
+    rater = store.join(consent=True)
+    store.answer(token(store, rater), 5, said)
+    assert store.answers()[0]["seconds"] == kept
+
+
 @pytest.mark.parametrize("score", [0, 11, -1, 7.5, "7.0", "left", "", "٣", True])
 def test_a_score_off_the_scale_is_refused(store, score):
     rater = store.join(consent=True)
@@ -393,6 +382,36 @@ def test_nobody_is_let_in_without_consent_or_beyond_the_plan(store):
         "withdrawn": 0,
         "answers": 2 * count_questions(full.study.plan),
     }
+
+
+def test_an_invitation_lets_in_one_person_once(store):
+    by_link = Store(replace(store.study, plan=replace(store.study.plan, by_invitation=True, raters=1)))
+    first, second = by_link.invitations(2)
+    assert by_link.invitations(1, first=1) == [second] != [first]
+    with pytest.raises(StudyError, match="by invitation"):
+        by_link.join(consent=True)
+    for forged in ("0", f"1.{first.split('.')[1]}", first + "0", "é.é", second.replace("1.", "01.")):
+        with pytest.raises(StudyError, match="This invitation is not valid here") as refusal:
+            by_link.join(consent=True, invitation=forged)
+        assert refusal.value.status == 403
+    rater = by_link.join(consent=True, invitation=first)
+    answer_all(by_link, rater)
+    again = by_link.join(consent=True, invitation=first)  # full by now, but not for who is in already
+    assert again == by_link.rater(rater.rater_id) and len(again.answers) == count_questions(store.study.plan)
+    with pytest.raises(StudyError, match="all the raters that it needs"):
+        by_link.join(consent=True, invitation=second)
+    assert first.split(".")[1] not in rater.rater_id
+    by_link.withdraw(rater.rater_id)
+    with pytest.raises(StudyError, match="You have withdrawn"):
+        by_link.join(consent=True, invitation=first)
+    assert by_link.progress()["joined"] == 1
+
+
+def test_one_invitation_opened_twice_at_once_is_one_rater(store):
+    [invitation] = store.invitations(1)
+    with ThreadPoolExecutor(8) as pool:
+        raters = list(pool.map(lambda _: store.join(consent=True, invitation=invitation), range(8)))
+    assert len({rater.rater_id for rater in raters}) == 1 and store.progress()["joined"] == 1
 
 
 def answer_all(store, rater, score=6):
@@ -506,11 +525,30 @@ def test_sqlite_commits_to_the_disk(tmp_path):
 
 def test_a_database_that_is_not_there_is_said(tmp_path, monkeypatch):
     study = make_study(tmp_path / "study")
-    pytest.importorskip("psycopg")
-    monkeypatch.setenv("UNMASK_DATABASE_URL", f"postgres://nobody@/nothing?host={tmp_path}")
-    with pytest.raises(StudyError, match="the database does not answer"):
-        Store(study)
-    _open_engine.cache_clear()
+    for url, sentence in (
+        ("postgres://nobody@127.0.0.1:1/nothing", "the database does not answer"),  # nothing listens there
+        ("postgresql://nobody@127.0.0.1:1/nothing?sslmode=require", "the database does not answer"),
+        ("nonsense", "UNMASK_DATABASE_URL cannot be used"),
+        ("oracle+nonsense://x", "UNMASK_DATABASE_URL cannot be used"),
+    ):
+        if url.startswith("postgres") and not (find_spec("psycopg") or find_spec("pg8000")):
+            continue
+        monkeypatch.setenv("UNMASK_DATABASE_URL", url)
+        with pytest.raises(StudyError, match=sentence) as refusal:
+            Store(study)
+        assert refusal.value.status == 503
+
+
+def test_a_host_s_url_gets_the_driver_that_is_there(monkeypatch):
+    installed = set()
+    monkeypatch.setattr(database, "find_spec", lambda name: name in installed or None)
+    choose = lambda url: database._choose_driver(url)
+    assert choose("postgres://a:b@c/d")[0].render_as_string(False) == "postgresql+pg8000://a:b@c/d"
+    assert choose("postgresql://c/d?sslmode=require") == (sa.make_url("postgresql+pg8000://c/d"), {"ssl_context": True})
+    checked = choose("postgresql+pg8000://c/d?sslmode=verify-full")[1]["ssl_context"]
+    assert checked.check_hostname and checked.verify_mode == ssl.CERT_REQUIRED
+    installed.add("psycopg")
+    assert choose("postgresql://c/d?sslmode=require") == (sa.make_url("postgresql+psycopg://c/d?sslmode=require"), {})
 
 
 def test_nothing_about_a_person_is_stored(tmp_path):
@@ -659,6 +697,13 @@ def test_withdraw_close_and_restore(tmp_path, backup, capsys):
     assert status("withdraw", study.folder, "nobody") == 1
     assert "There is no such rater" in capsys.readouterr().err
     assert status("close", study.folder) == 0 and open_study(study.folder).plan.ended
+    capsys.readouterr()
+    assert status("invite", study.folder, "--count", 2, "--first", 5, "--url", "https://a.b/") == 0
+    links = capsys.readouterr().out.split()
+    page = f"https://a.b/study/{study.plan.study_id}"
+    assert [link.split("#") for link in links] == [[page, code] for code in store.invitations(2, 5)]
+    assert status("invite", study.folder, "--count", 0) == 1
+    assert "Invite one person or more" in capsys.readouterr().err
     assert status("restore", study.folder, backup.file) == 0
     assert len(store.answers()) == 1, "who withdrew here stays away"
     assert status("withdraw", tmp_path, rater.rater_id) == 1
@@ -666,7 +711,7 @@ def test_withdraw_close_and_restore(tmp_path, backup, capsys):
 
 
 def test_load_gives_what_the_statistics_take(tmp_path, analysis):
-    from unmask.study.store import load
+    from unmask.study.export import load
 
     study = make_study(tmp_path / "study", pairs=True)
     store = Store(study)
@@ -706,6 +751,16 @@ def test_report_export_and_a_dry_run_that_leaves_no_trace(tmp_path, analysis, ca
     assert study.secret.decode() not in "".join(
         path.read_text(errors="replace") for path in (tmp_path / "out").iterdir()
     )
+
+
+def test_careless_raters_guess_in_the_pairs_too(tmp_path, analysis):
+    from unmask.study.export import simulated
+
+    study = make_study(tmp_path / "study", pairs=True)
+    data = simulated(study, 4, careless=0.5)
+    careless = {rater for rater in data.ratings["rater_id"] if rater.endswith("-careless")}
+    assert len(careless) == 2
+    assert careless == {rater for rater in data.pairs["rater_id"] if rater.endswith("-careless")}
 
 
 def test_size_says_how_many_are_enough(analysis, capsys, monkeypatch):

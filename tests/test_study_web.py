@@ -17,9 +17,10 @@ from study_maker import make_study
 from unmask import Unmasker
 from unmask.models import MODELS
 from unmask.study.backup import Backup, read_rows
+from unmask.study.database import _open_engine
 from unmask.study.order import count_questions
 from unmask.study.plan import find_studies
-from unmask.study.store import Store, _open_engine
+from unmask.study.store import Store
 from unmask.web import build_demo, casual, launch, researcher_tab, study_page
 from unmask.web.study_page import Studies, build_app
 
@@ -201,6 +202,38 @@ def test_an_interrupted_rating_goes_on_where_it_stopped(browser, demo, single):
     assert scores(rater)[:7] == ["7", "7", "7", "7", "2", "9", None]
     versions = [row["version"] for row in single.answers() if row["rater_id"] == rater.rater_id]
     assert versions == [1, 1, 1, 1, 2, 1]
+
+
+@needs_browser
+def test_an_invitation_goes_on_in_another_browser(browser, demo, folder):
+    store = Store(make_study(folder / "invited", pictures=1, title="By link", by_invitation=True))
+    one, other = (f"{url(demo, store)}#{code}" for code in store.invitations(2))
+    with visitor(browser) as context:
+        page = context.new_page()
+        page.goto(url(demo, store))
+        page.get_by_text("by invitation").wait_for()
+        page.goto(one)
+        page.reload()  # a change behind the # alone loads nothing
+        page.check("#agree")
+        page.get_by_role("button", name="Begin").click()
+        for _ in range(3):
+            press(page, "5")
+            page.wait_for_timeout(100)
+        page.get_by_role("button", name="Start").click()
+        press(page, "7")
+        progress(page, 1)
+        page.goto("about:blank")
+        page.goto(other)  # somebody else at the same computer
+        page.get_by_role("button", name="Begin").wait_for()
+    with visitor(browser) as context:
+        page = context.new_page()
+        page.goto(one)
+        page.check("#agree")
+        page.get_by_role("button", name="Begin").click()
+        page.get_by_text("Welcome back").wait_for()
+        page.keyboard.press("Enter")
+        progress(page, 1)
+    assert store.progress()["joined"] == 1 and len(store.answers()) == 1
 
 
 @needs_browser
@@ -399,6 +432,9 @@ def test_bad_answers_get_one_sentence(demo, single, rater):
         (403, "This token is not valid here: open the study's page anew.", {"token": "x", "answer": 5}),
         (422, "The request is not one that this page makes.", {"token": "x" * 300, "answer": 5}),
         (422, "The request is not one that this page makes.", {"answer": 5}),
+        (422, "The request is not one that this page makes.", {"token": mine, "answer": None}),
+        (422, "The request is not one that this page makes.", {"token": mine, "answer": True}),
+        (422, f"A score is a whole number from 1 to 10, not '{'x' * 20}'.", {"token": mine, "answer": "x" * 999}),
     ):
         answer = send(demo, single, rater, **body)
         assert (answer.status_code, answer.json()) == (status, {"error": sentence})
@@ -411,6 +447,84 @@ def test_bad_answers_get_one_sentence(demo, single, rater):
         "Please read the text and agree to it first.",
     )
     assert not single.rater(rater["code"]).answers
+
+
+def test_an_item_rated_twice_is_one_rating(demo, single, rater):
+    token, item = (rater["screens"][0][0][name] for name in ("token", "image"))
+    assert [send(demo, single, rater, token=token, answer=score).json()["version"] for score in (4, 4, 6)] == [1, 1, 2]
+    mine = [[row for row in single.answers(history) if row["rater_id"] == rater["code"]] for history in (False, True)]
+    assert [[(row["question"], row["answer"]) for row in rows] for rows in mine] == [
+        [(item, "6")],
+        [(item, "4"), (item, "6")],
+    ]
+
+
+def test_rate_says_that_a_study_has_ended(demo, folder):
+    study = make_study(folder / "ended", pictures=1, title="Ended")
+    store = Store(study)
+    rater = store.join(consent=True)
+    token = store.question_token(rater.rater_id, rater.screens[0][0])
+    client = Client(demo.local_url, verbose=False)
+    client.predict(token, 4, api_name="/rate")
+    study.close()
+    with pytest.raises(Exception, match="This study has ended and takes no more answers. Thank you!"):
+        client.predict(token, 5, api_name="/rate")
+    assert [row["answer"] for row in store.answers()] == ["4"]
+
+
+@pytest.fixture
+def alone(tmp_path, monkeypatch):
+    """A study and its page, without a server: (study, what posts and gets, the study's part of the address)."""
+    monkeypatch.setenv("UNMASK_STUDIES", str(tmp_path))
+    study = make_study(tmp_path / "study")
+    return study, TestClient(build_app(Studies(Unmasker("cpu")))), f"/api/{study.plan.study_id}"
+
+
+def test_a_full_disk_is_said_and_costs_nothing(alone):
+    study, client, api = alone
+    rater = client.post(f"{api}/raters", json={"consent": True}).json()
+    headers = {"Authorization": f"Bearer {rater['token']}"}
+    tokens = [question["token"] for screen in rater["screens"] for question in screen]
+    answer = lambda token, score: client.post(f"{api}/answers", json={"token": token, "answer": score}, headers=headers)
+
+    def kept():
+        screens = client.get(f"{api}/rater", headers=headers).json()["screens"]
+        return [question["answer"] for screen in screens for question in screen]
+
+    assert answer(tokens[0], 9).json()["saved"]
+    with Store(study).engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    full = [answer(token, score) for score in range(1, 9) for token in tokens[1:]]
+    refused = [each for each in full if each.status_code != 200]
+    sentence = "This could not be done, because the disk is full: please try again later."
+    assert refused and {(each.status_code, each.json()["error"]) for each in refused} == {(503, sentence)}
+    saved = {}
+    for place, each in enumerate(full):
+        if each.status_code == 200:
+            saved[1 + place % (len(tokens) - 1)] = str(1 + place // (len(tokens) - 1))
+    assert kept() == ["9"] + [saved.get(place) for place in range(1, len(tokens))]
+    with Store(study).engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+    assert all(answer(token, 8).json()["saved"] for token in tokens) and set(kept()) == {"8"}
+
+
+def test_an_invitation_is_one_rater_on_every_device(tmp_path, monkeypatch):
+    monkeypatch.setenv("UNMASK_STUDIES", str(tmp_path))
+    study = make_study(tmp_path / "study", by_invitation=True)
+    client, api = TestClient(build_app(Studies(Unmasker("cpu")))), f"/api/{study.plan.study_id}"
+    assert client.get(api).json()["by_invitation"]
+    one, other = Store(study).invitations(2)
+    join = lambda code: client.post(f"{api}/raters", json={"consent": True, "invitation": code})
+    joined = [join(code).json() for code in (one, one, other)]
+    assert joined[0] == joined[1] and joined[0]["code"] != joined[2]["code"]
+    for code, sentence in (
+        (None, "This study is by invitation: open it by the link that you were sent."),
+        (one[:-1], "This invitation is not valid here: open the link exactly as you were sent it."),
+    ):
+        refused = join(code)
+        assert (refused.status_code, refused.json()["error"]) == (403, sentence)
+    assert Store(study).progress()["joined"] == 2
 
 
 def test_a_closed_study_says_so(tmp_path, monkeypatch):
@@ -490,12 +604,12 @@ def test_the_researchers_tab_is_absent_without_a_token(monkeypatch, tmp_path):
     monkeypatch.delenv("UNMASK_RESEARCHER_TOKEN", raising=False)
     monkeypatch.delenv("UNMASK_CASUAL_RATINGS", raising=False)
     plain = labels(build_demo(Unmasker("cpu")))
-    assert not plain & {"Researcher's token", "Rating studies", "Stars"}
+    assert not plain & {"Researcher's token", "Rating studies", "How real does this look?"}
     with pytest.raises(Exception, match="not the researcher's token"):
         researcher_tab.check("")
     monkeypatch.setenv("UNMASK_RESEARCHER_TOKEN", TOKEN)
     monkeypatch.setenv("UNMASK_CASUAL_RATINGS", "1")
-    assert labels(build_demo(Unmasker("cpu"))) >= {"Researcher's token", "Rating studies", "Stars"}
+    assert labels(build_demo(Unmasker("cpu"))) >= {"Researcher's token", "Rating studies", "How real does this look?"}
 
 
 @needs_browser
@@ -525,6 +639,8 @@ def test_a_researcher_sees_progress_and_downloads(browser, demo, single):
     page.get_by_role("button", name="Report and tables").click()
     page.locator(".file-preview tr", has_text="tables").wait_for()
     assert page.locator(".file-preview tr", has_text="report").count() == 1
+    page.get_by_role("button", name="Invitations").click()
+    page.locator(".file-preview tr", has_text="invitations").wait_for()
     context.close()
 
 
@@ -534,6 +650,8 @@ def test_stars_are_kept_apart(monkeypatch, tmp_path):
     casual.save("telea", 4)
     with pytest.raises(ValueError, match="1 to 5 stars"):
         casual.save("telea", 6)
+    with pytest.raises(ValueError, match="Choose a model"):
+        casual.save("nobody", 3)
     with casual.open_database(tmp_path / "casual.db", casual.TABLES).connect() as connection:
         rows = connection.exec_driver_sql("SELECT model, stars FROM casual_ratings").all()
     assert [tuple(row) for row in rows] == [("telea", 4)]

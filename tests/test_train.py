@@ -13,9 +13,13 @@ import torch
 
 from train import __main__ as command_line
 from train import data, losses
+from train.evaluate_faces import held_back
 from train.loop import Phase, current_phase, update_ema
 from train.recipes import RECIPES
+from train.recipes.face_finder import assign, overlaps
+from train.scenes import Boxes, Scenes
 from unmask import weights
+from unmask.nets.face_finder import grid
 from unmask.synth import MEAN_LANDMARKS
 
 
@@ -45,8 +49,29 @@ def folder(tmp_path_factory):
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+    add_photos(root, rng)
     np.savez(root / "landmarks.npz", names=np.array(names), points=np.array(points, np.float16))
     return root
+
+
+def add_photos(root, rng):
+    """Nine whole photos with a drawn face each: boxes and labels as people draw them, or five points."""
+    rows = []
+    with tarfile.open(root / "photos.tar", "w") as tar:
+        for i in range(9):
+            image = np.full((200, 300, 3), rng.integers(60, 200, 3), np.uint8)
+            x, y = (int(v) for v in rng.integers(60, 140, 2))
+            cv2.ellipse(image, (x, y), (30, 40), 0, 0, 360, (120, 160, 220), -1)
+            coded = cv2.imencode(".png", image)[1].tobytes()
+            name = f"{'jl' if i < 5 else 'me'}_{i}"
+            info = tarfile.TarInfo(f"{name}.png")
+            info.size = len(coded)
+            tar.addfile(info, io.BytesIO(coded))
+            face = {"box": [x - 30, y - 40, x + 30, y + 40]}
+            five = [[x - 12, y - 10], [x + 12, y - 10], [x, y], [x - 10, y + 20], [x + 10, y + 20]]
+            face |= {"label": "with_mask"} if i < 5 else {"points": five}
+            rows.append({"name": name, "width": 300, "height": 200, "faces": [face]})
+    (root / "photos.json").write_text(json.dumps(rows))
 
 
 def run(monkeypatch, capsys, *words) -> str:
@@ -161,6 +186,113 @@ def test_batches_depend_on_seed_and_step_alone(folder):
     plain = data.Batches(faces, pairs, size=256, seed=3, device=torch.device("cpu")).get(5, 4)
     outside = (plain["mask"] == 0).expand_as(plain["photo"])
     assert torch.equal(plain["photo"][outside], plain["masked"][outside])
+
+
+def test_landmarks_follow_every_warp_and_flip(folder):
+    """Points painted as single colours are found where the batch says they are."""
+    faces = data.load_faces(folder, "train", folder / "cache")
+    pairs = data.draw_pairs(faces, folder / "cache", 1, 0, workers=1)
+    batches = data.Batches(faces, pairs, size=256, seed=3, device=torch.device("cpu"))
+    marks = (42, 50, 72)  # the nose's tip and, to tell left from right, an eye's and the mouth's outer corner
+    batches.photos = torch.zeros_like(batches.photos)
+    for i in range(len(faces.names)):
+        for channel, mark in enumerate(marks):
+            x, y = (int(v) for v in faces.landmarks[i, mark])
+            batches.photos[i, y - 3 : y + 4, x - 3 : x + 4, channel] = 255
+    batches._jitter = lambda x, rng: x
+    mirrored = data.MIRROR[list(marks)]
+    flips = set()
+    for step in range(6):
+        batch = batches.get(step, 4, 0.5)
+        for photo, points in zip(batch["photo"], batch["points"]):
+            seen = []
+            for channel in range(3):
+                y, x = (photo[channel] > 0).nonzero().float().mean(dim=0)
+                seen.append(torch.stack([x, y]) + 0.5)
+            kept, flipped = (
+                max(float((a - 256 * points[b]).norm()) for a, b in zip(seen, order)) for order in (marks, mirrored)
+            )
+            assert min(kept, flipped) < 3
+            flips.add(kept > flipped)
+    assert flips == {True, False}
+
+
+def scenes_of(folder, **options):
+    faces = data.load_faces(folder, "train", folder / "cache")
+    pairs = data.draw_pairs(faces, folder / "cache", 1, 0, workers=1)
+    return Scenes(folder, faces, pairs, size=192, seed=1, device=torch.device("cpu"), **options)
+
+
+def test_scenes_depend_on_seed_and_step_alone(folder):
+    scenes = scenes_of(folder)
+    one, again, other = scenes.get(5, 3), scenes.get(5, 3), scenes.get(6, 3)
+    assert all(torch.equal(one[key].nan_to_num(), again[key].nan_to_num()) for key in one)
+    assert not torch.equal(one["photo"], other["photo"])
+    assert one["photo"].shape == (3, 3, 192, 192) and one["boxes"].shape == (3, 48, 4)
+    assert one["points"].shape == (3, 48, 5, 2) and one["masked"].shape == (3, 48)
+
+
+def test_scenes_never_show_a_photo_that_is_held_back(folder):
+    rows = json.loads((folder / "photos.json").read_text())
+    back = {row["name"] for row in held_back(rows)}
+    assert len(scenes_of(folder).photos) == len(rows) - len(back) == 5
+    assert len(scenes_of(folder, held_out=True).photos) == len(back) == 4
+
+
+def test_boxes_and_points_follow_the_face():
+    face = Boxes(
+        box=np.float32([[10, 20, 30, 60]]),
+        points=np.float32([[[14, 30], [26, 30], [20, 40], [15, 50], [25, 50]]]),
+        masked=np.float32([1]),
+    )
+    quarter = np.array([[0, -2, 200], [2, 0, 0]], float)  # a quarter turn clockwise, twice as large
+    moved = face.moved(quarter)
+    assert np.allclose(moved.box, [[100, 0, 140, 80]])  # the sides keep their lengths around the turned middle
+    assert np.allclose(moved.points[0, 0], [140, 28])
+    mirrored = face.moved(np.eye(3)[:2], mirror_width=100)
+    assert np.allclose(mirrored.box, [[70, 20, 90, 60]])
+    assert np.allclose(mirrored.points[0, 0], [74, 30])  # the left eye as seen is the other one now
+
+
+def test_cells_learn_the_face_they_are_in_the_middle_of():
+    centers, strides = grid(192, 192)
+    nan = [float("nan")] * 4
+    boxes = torch.tensor([[[20.0, 20, 60, 60], [30, 30, 190, 190], [100, 4, 108, 12], nan]])
+    masked = torch.tensor([[1.0, 0, 1, -1]])
+    owner, counted = assign(centers, strides, boxes, masked)
+
+    def cell(x: float, y: float, stride: int) -> int:
+        away = (centers - torch.tensor([x, y])).abs().sum(dim=1)
+        return int((away + 999 * (strides != stride)).argmin())
+
+    assert owner[0, cell(40, 40, 8)] == 0 and owner[0, cell(40, 40, 16)] == 0  # 40 px suits two levels
+    assert owner[0, cell(112, 112, 16)] == 1 and owner[0, cell(112, 112, 32)] == 1
+    assert owner[0, cell(112, 112, 8)] == -1 and counted[0, cell(140, 140, 8)] == 1  # too large for the finest
+    assert owner[0, cell(22, 22, 8)] == -1 and counted[0, cell(180, 20, 8)] == 1  # its corner; nothing at all
+    assert counted[0, cell(52, 40, 8)] == 0  # the rim of the middle: neither answer is wrong
+    assert owner[0, cell(104, 8, 8)] == -1 and counted[0, cell(104, 8, 8)] == 0  # a face of 8 px does not count
+    assert (assign(centers, strides, boxes[:, 3:], masked[:, 3:])[1] == 1).all()
+
+
+def test_overlaps_by_hand():
+    a = torch.tensor([[0.0, 0, 2, 2], [0, 0, 1, 1], [0, 0, 2, 2]])
+    b = torch.tensor([[1.0, 1, 3, 3], [3, 0, 4, 1], [0, 0, 2, 2]])
+    iou, giou = overlaps(a, b)
+    assert iou.tolist() == pytest.approx([1 / 7, 0, 1])
+    assert giou.tolist() == pytest.approx([1 / 7 - 2 / 9, -0.5, 1])
+
+
+def test_evaluate_faces_reports(folder, tmp_path, monkeypatch, capsys):
+    for name in ("face-finder", "landmarks"):
+        run(monkeypatch, capsys, *small(name, folder, tmp_path / name, "--kimg", 0.004))
+        run(monkeypatch, capsys, "export", tmp_path / name, "--out", tmp_path / f"{name}.safetensors")
+    own = [f"{name}={tmp_path / name}.safetensors" for name in ("face-finder", "landmarks")]
+    text = run(
+        monkeypatch, capsys, "evaluate-faces", "--data", folder, "--cache", folder / "cache", "--weights", *own,
+        "--out", tmp_path / "report", "--device", "cpu",
+    )  # fmt: skip
+    assert "| masked | 4 |" in text and "| bare | 4 |" in text
+    assert (tmp_path / "report" / "landmarks.png").exists()
 
 
 def test_free_form_holes_are_of_many_sizes():

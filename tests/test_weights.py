@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from unmask import weights
 from unmask.models import MODELS, describe
@@ -50,50 +51,65 @@ def test_order_of_places(released, tmp_path, monkeypatch):
     assert weights.find("glcic", path) == path
 
 
-def test_missing_weights_say_what_to_do(released):
-    with pytest.raises(weights.WeightsError, match=r"UNMASK_WEIGHTS.*train"):
-        weights.load("mseg")
-    with pytest.raises(weights.WeightsError, match="no weights"):
-        weights.load("mseg", "/nowhere/mseg.safetensors")
+def refused(caplog, *arguments, sentence="The weights of GLCIC on this machine cannot be used.") -> str:
+    """Loading fails with this sentence, which a stranger may read. Returns the log, which says where and why."""
+    caplog.clear()
+    with pytest.raises(weights.WeightsError) as error:
+        weights.load(*arguments)
+    assert str(error.value) == sentence
+    assert error.value.detail in caplog.text
+    return caplog.text
+
+
+def test_missing_weights_say_what_to_do(released, caplog):
+    missing = "The weights of M-Seg are missing on this machine."
+    log = refused(caplog, "mseg", sentence=missing)
+    assert str(weights.CHECKPOINTS) in log and "UNMASK_WEIGHTS" in log and "python -m train" in log
+    assert "/nowhere/mseg.safetensors" in refused(caplog, "mseg", "/nowhere/mseg.safetensors", sentence=missing)
+    caplog.clear()
     assert describe("mseg")["weights"] is None
+    assert not caplog.text  # to be listed without weights is no fault
 
 
-def test_changed_release_is_refused(released):
+def test_changed_release_is_refused(released, caplog):
     _, path = released
     data = bytearray(path.read_bytes())
     data[-10] ^= 1
     path.write_bytes(data)
-    with pytest.raises(weights.WeightsError, match="damaged"):
-        weights.load("glcic")
+    assert f"{path} is damaged" in refused(caplog, "glcic")
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\xff" * 5000])
-def test_file_that_is_no_checkpoint_is_refused(tmp_path, content):
+def test_file_that_is_no_checkpoint_is_refused(tmp_path, content, caplog):
     path = tmp_path / "glcic.safetensors"
     path.write_bytes(content)
-    with pytest.raises(weights.WeightsError):
-        weights.load("glcic", path)
+    assert f"{path} is no checkpoint of Unmask" in refused(caplog, "glcic", path)
 
 
-def test_cut_checkpoint_is_refused(released, tmp_path):
+def test_cut_checkpoint_is_refused(released, tmp_path, caplog):
     _, path = released
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(weights.WeightsError):
-        weights.load("glcic", cut)
+    assert f"{cut} is no checkpoint" in refused(caplog, "glcic", cut)
 
 
-def test_another_models_file_is_refused(released):
+@pytest.mark.parametrize("about", ["[]", "1", "{", '{"name": "glcic"}', '{"name": "glcic", "config": {"width": "x"}}'])
+def test_checkpoint_whose_metadata_is_wrong_is_refused(tmp_path, caplog, about):
+    path = tmp_path / "glcic.safetensors"
+    save_file({"weight": torch.zeros(1)}, path, {"unmask": about})
+    assert str(path) in refused(caplog, "glcic", path)
+
+
+def test_another_models_file_is_refused(released, caplog):
     _, path = released
-    with pytest.raises(weights.WeightsError, match="holds glcic, not mseg"):
-        weights.load("mseg", path)
+    other = "The weights of M-Seg on this machine cannot be used."
+    assert "holds glcic, not mseg" in refused(caplog, "mseg", path, sentence=other)
 
 
-def test_weights_of_another_width_are_refused(tmp_path):
+def test_weights_of_another_width_are_refused(tmp_path, caplog):
     path = tmp_path / "glcic.safetensors"
     weights.save(path, "glcic", GLCIC(width=8), {"width": 16}, 64, {})
-    with pytest.raises(weights.WeightsError, match="does not fit"):
-        weights.load("glcic", path)
+    assert "does not fit glcic" in refused(caplog, "glcic", path)
 
 
 @pytest.mark.parametrize("name", [name for name, info in MODELS.items() if info.kind != "classical"])

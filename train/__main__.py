@@ -7,20 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import numpy as np
 import torch
 
 from train.data import Batches, draw_pairs, load_backgrounds, load_faces
 from train.evaluate import evaluate, masked_faces
+from train.evaluate_faces import evaluate_finder
+from train.evaluate_landmarks import evaluate_landmarks
 from train.export import export
 from train.loop import train
 from train.recipes import RECIPES
 from train.scenes import Scenes
-from train.sheets import label
+from train.sheets import label, save_pictures
 from unmask import weights
-from unmask.image import write_png
-from unmask.models import MODELS
-from unmask.pipeline import pick_device
+from unmask.faces import detect
+from unmask.models import FACE_FINDER, MODELS, list_removers
+from unmask.pipeline import THRESHOLD, Unmasker, pick_device
 
 CACHE = Path.home() / ".cache" / "unmask"
 
@@ -63,10 +64,16 @@ def parse() -> argparse.Namespace:
 
     command = commands.add_parser("evaluate", help="table, per-image CSV and contact sheets on the val split")
     add_data(command)
-    command.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
+    command.add_argument("--models", nargs="+", default=["mseg", *list_removers()], choices=["mseg", *list_removers()])
     command.add_argument("--out", type=Path, required=True)
     command.add_argument("--weights", nargs="*", default=[], metavar="NAME=FILE", help="instead of the released ones")
     command.add_argument("--holes", choices=("true", "found"), default="true")
+    command.add_argument("--device", default="auto")
+
+    command = commands.add_parser("evaluate-faces", help="the face finder on whole photos, and the landmarks")
+    add_data(command)
+    command.add_argument("--out", type=Path, required=True)
+    command.add_argument("--weights", nargs="*", default=[], metavar="NAME=FILE", help="instead of the released ones")
     command.add_argument("--device", default="auto")
 
     command = commands.add_parser("export", help="a run's averaged weights as a release")
@@ -77,12 +84,8 @@ def parse() -> argparse.Namespace:
 
 def preview(args: argparse.Namespace) -> None:
     faces = load_faces(args.data, "val", args.cache, args.limit or args.count)
-    columns = 8
     tiles = [label(face.image, f"{face.kind} {face.wear} {face.pattern}") for face in masked_faces(faces, args.seed)]
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
-    rows = [np.concatenate(tiles[i : i + columns], axis=1) for i in range(0, len(tiles), columns)]
-    with open(args.out, "wb") as file:
-        write_png(file, np.concatenate(rows, axis=0))
+    save_pictures(args.out, tiles, columns=8)
 
 
 def load_init(recipe, path: Path) -> dict:
@@ -149,6 +152,15 @@ def main() -> None:
                 limit=args.limit,
             )
         )  # fmt: skip
+    elif args.command == "evaluate-faces":
+        own = dict(pair.split("=", 1) for pair in args.weights)
+        finder = Unmasker(args.device, weights=own).model(FACE_FINDER)
+        print(evaluate_finder(lambda photo: detect(finder, photo, 0.05), args.data, args.out, threshold=THRESHOLD))
+        print(
+            evaluate_landmarks(
+                args.data, args.out, args.cache, weights=own, device=args.device, limit=args.limit
+            )
+        )
     elif args.command == "export":
         print(json.dumps(export(args.run, args.out), indent=1))
     else:

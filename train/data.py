@@ -280,9 +280,10 @@ class Batches:
         return data
 
     def first(self, count: int) -> dict[str, Tensor]:
-        """The first `count` faces as they are, with their first masks: the same keys as `get`, for sample grids."""
-        each = torch.arange(count)
-        return self._split(self._collect(each, each, each)) | {"points": self.points[:count]}
+        """The first `count` faces, if there are so many, as they are and with their first masks, for sample grids: the
+        same keys as `get`."""
+        each = torch.arange(min(count, self.count))
+        return self._split(self._collect(each, each, each)) | {"points": self.points[: len(each)]}
 
     def _collect(self, face: Tensor, row: Tensor, hole: Tensor) -> Tensor:
         """(B, 8, size, size) float32 in 0-255, channels_last: photo, masked, mask, free-form hole."""

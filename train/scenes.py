@@ -14,6 +14,7 @@ from torch import Tensor
 
 from train.data import SIDE, Faces, decode, read_images, sampling_weights
 from train.evaluate_faces import held_back
+from unmask.faces import five_points
 
 LABELS = {"with_mask": 1.0, "with_incorrect_mask": 1.0, "without_mask": 0.0}
 UNKNOWN, IGNORED = -1.0, -2.0  # ignored: cut or hidden so far that neither answer would be wrong
@@ -50,12 +51,6 @@ class Boxes:
             points = points[:, [1, 0, 2, 4, 3]]  # the left eye as seen is now the right one
         box = np.concatenate([middle - half, middle + half], axis=1)
         return Boxes(box.astype(np.float32), points.astype(np.float32), self.masked)
-
-
-def five_points(landmarks: np.ndarray) -> np.ndarray:
-    """92 landmarks (..., 92, 2) -> left eye, right eye, nose tip, mouth corners, as seen: (..., 5, 2)."""
-    eyes = [landmarks[..., 50:56, :].mean(axis=-2), landmarks[..., 56:62, :].mean(axis=-2)]
-    return np.stack([*eyes, landmarks[..., 42, :], landmarks[..., 72, :], landmarks[..., 78, :]], axis=-2)
 
 
 def photo_boxes(row: dict) -> Boxes:
@@ -136,7 +131,7 @@ class Scenes:
 
     def _view(self, rng: np.random.Generator, side: int) -> tuple[np.ndarray, Boxes]:
         """side x side px of a photo, in which an aligned face may have been put."""
-        kind = rng.choice(("crowd", "portrait", "pasted"), p=(0.5, 0.15, 0.35))
+        kind = rng.choice(("crowd", "portrait", "pasted"), p=(0.6, 0.1, 0.3))
         place = self.crowd if kind == "crowd" or (kind == "pasted" and rng.random() < 0.7) else self.portraits
         if not len(place):
             place = np.arange(len(self.photos))

@@ -22,6 +22,14 @@ def save_grid(path: Path, rows: list[Tensor]) -> None:
         write_png(file, np.concatenate([np.concatenate(list(to_uint8(row)), axis=1) for row in rows], axis=0))
 
 
+def save_pictures(path: Path, pictures: list[np.ndarray], columns: int) -> None:
+    """Pictures of one size, (H, W, 3) uint8, row by row."""
+    pictures = pictures + [np.zeros_like(pictures[0])] * (-len(pictures) % columns)
+    rows = [np.concatenate(pictures[i : i + columns], axis=1) for i in range(0, len(pictures), columns)]
+    with open(path, "wb") as file:
+        write_png(file, np.concatenate(rows, axis=0))
+
+
 def mark_points(x: Tensor, points: Tensor) -> Tensor:
     """A copy of N3HW pictures in [-1, 1] with green dots at (N, K, 2) points, x and y in units of the side."""
     size, x = x.shape[-1], x.clone()

@@ -4,10 +4,37 @@
     result = Unmasker().remove(read_photo("visitor.jpg"))["ganmasker"]
 """
 
-from unmask.image import PhotoError, read_photo
-from unmask.models import MODELS, list_models, list_removers
-from unmask.pipeline import Unmasker
-from unmask.weights import WeightsError
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unmask.image import PhotoError, read_photo
+    from unmask.models import MODELS, list_models, list_removers
+    from unmask.pipeline import Unmasker
+    from unmask.weights import WeightsError
 
 __all__ = ["MODELS", "PhotoError", "Unmasker", "WeightsError", "list_models", "list_removers", "read_photo"]
 __version__ = "0.1.0"
+
+# Each name's module is imported when the name is first asked for: torch takes a second, which `--help` need not wait.
+_HOMES = {
+    "MODELS": "models",
+    "PhotoError": "image",
+    "Unmasker": "pipeline",
+    "WeightsError": "weights",
+    "list_models": "models",
+    "list_removers": "models",
+    "read_photo": "image",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

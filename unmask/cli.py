@@ -1,22 +1,33 @@
-"""The command line: python -m unmask remove | mask | faces | models | bench | study | serve.
+"""The command line: python -m unmask remove | mask | faces | models | bench | study | serve | push.
 
 Exit status: 0 when every file was written, 1 when some could not be (each named with its reason on standard
-error, the others written all the same), 2 for a wrong call.
+error, the others written all the same), 2 for a wrong call, 130 after Ctrl-C.
 """
 
 import argparse
 import json
+import logging
+import os
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from unmask.hub import add_commands as add_push_commands
 from unmask.study.cli import add_commands as add_study_commands
 
-# unmask itself is imported inside the commands: it loads torch, which `--help` need not wait for.
+if TYPE_CHECKING:
+    from unmask.batch import Outcome, Work
+
+# What loads torch or Ray is imported inside the commands: `--help` need not wait for it.
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 class CallError(Exception):
@@ -29,7 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         return args.command(args)
-    except (CallError, OSError) as error:  # OSError: a folder that cannot be read or made, a port in use
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `... | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain as it ends
+        return 1
+    except (CallError, OSError) as error:  # OSError: a port in use
         parser.error(str(error))  # exits with status 2
 
 
@@ -45,6 +61,12 @@ def build_parser() -> argparse.ArgumentParser:
 
     def add_photos(added: argparse.ArgumentParser) -> None:
         added.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="picture, or folder of them")
+        added.add_argument("--device", default="auto", choices=DEVICES)
+        added.add_argument("--jobs", type=positive, metavar="N", help="photos at a time; default: one for each core")
+        added.add_argument("--ray", action="store_true", help="as a Ray Data pipeline: see requirements-ray.txt")
+        added.add_argument(
+            "--ray-address", metavar="ADDRESS", help="of a running cluster; default: RAY_ADDRESS, else this machine"
+        )
 
     def add_out(added: argparse.ArgumentParser) -> None:
         added.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write into")
@@ -53,9 +75,13 @@ def build_parser() -> argparse.ArgumentParser:
     added = add(remove, "Write each photo without its mask, once per model, and the mask that was used.")
     add_photos(added)
     add_out(added)
-    added.add_argument("--model", nargs="+", action="extend", metavar="NAME", help="see 'models'")
-    added.add_argument("--mask", type=Path, metavar="FILE_OR_DIR", help="brighter than 127 = covered")
-    added.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    added.add_argument("--model", nargs="+", action="extend", metavar="NAME", help="see 'models'; default: three")
+    added.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE_OR_DIR",
+        help="use these masks: brighter than 127 = covered, of the photo's size; in a folder STEM.mask.png or STEM.png",
+    )
 
     added = add(mask, "Write the mask found in each photo.")
     add_photos(added)
@@ -69,10 +95,13 @@ def build_parser() -> argparse.ArgumentParser:
     added.add_argument("--json", action="store_true", help="all that is known of each, as a JSON list")
 
     added = add(bench, "Time every model on this machine.")
-    added.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    added.add_argument("--device", default="auto", choices=DEVICES)
 
     purpose = "Plan a rating study, and analyse what people said."
     add_study_commands(commands.add_parser("study", help=purpose, description=purpose))
+
+    purpose = "Publish the weights or the demo on the Hugging Face Hub."
+    add_push_commands(commands.add_parser("push", help=purpose, description=purpose))
 
     added = add(serve, "Open the web demo.")
     added.add_argument("--host", default="127.0.0.1", help="0.0.0.0 to be seen from other machines")
@@ -81,75 +110,42 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def remove(args: argparse.Namespace) -> int:
-    import torch
-
-    from unmask import PhotoError, Unmasker, list_removers, read_photo
-    from unmask.image import NOTICE, write_png
-    from unmask.masks import is_empty, read_mask
+    from unmask import batch, list_removers
     from unmask.models import DEFAULT_MODELS
 
     names = list(dict.fromkeys(args.model or DEFAULT_MODELS))
     if unknown := [name for name in names if name not in list_removers()]:
         raise CallError(f"there is no remover {', '.join(unknown)}; there are {', '.join(list_removers())}")
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available.get(args.device, True):
-        raise CallError(f"this machine has no {args.device} device")
     if args.mask and not args.mask.exists():
         raise CallError(f"there is no mask {args.mask}")
+    check_device(args)
     photos = plan(args.paths, args.out, ["mask", *names])
-    unmasker = Unmasker(device=args.device)
-
-    def remove_one(path: Path) -> None:
-        photo = read_photo(path)
-        if args.mask:
-            found = read_mask(mask_path(args.mask, path), photo.shape[:2])
-        else:
-            found = unmasker.segment(photo, aligned=args.aligned)
-            if is_empty(found):
-                raise PhotoError("No face mask was found in the picture: give one with --mask.")
-        results = unmasker.remove(photo, mask=found, models=names, aligned=args.aligned)
-        write_png(args.out / f"{path.stem}.mask.png", found)
-        for name, result in results.items():
-            write_png(args.out / f"{path.stem}.{name}.png", result, NOTICE)
-
-    return for_each(photos, remove_one)
+    if args.ray:  # its workers have a current folder of their own
+        args.out, args.mask = args.out.absolute(), args.mask and args.mask.absolute()
+    work = partial(batch.remove_from_photo, out=args.out, models=names, mask=args.mask, aligned=args.aligned)
+    return for_each(photos, work, args)
 
 
 def mask(args: argparse.Namespace) -> int:
-    from unmask import Unmasker, read_photo
-    from unmask.image import write_png
+    from unmask import batch
 
+    check_device(args)
     photos = plan(args.paths, args.out, ["mask"])
-    unmasker = Unmasker()
-
-    def mask_one(path: Path) -> None:
-        found = unmasker.segment(read_photo(path), aligned=args.aligned)
-        write_png(args.out / f"{path.stem}.mask.png", found)
-
-    return for_each(photos, mask_one)
+    args.out = args.out.absolute() if args.ray else args.out
+    return for_each(photos, partial(batch.find_mask, out=args.out, aligned=args.aligned), args)
 
 
 def faces(args: argparse.Namespace) -> int:
-    from unmask import Unmasker, read_photo
+    from unmask import batch
 
-    unmasker = Unmasker()
-
-    def find_in_one(path: Path) -> None:
-        found = [
-            {
-                "box": [float(x) for x in face.box],
-                "points": None if face.points is None else [[float(x), float(y)] for x, y in face.points],
-                "score": float(face.score),
-            }
-            for face in unmasker.find(read_photo(path))
-        ]
+    def show(path: Path, found: list[dict]) -> str:
         if args.json:
-            tqdm.write(json.dumps({"path": str(path), "faces": found}))
-        else:
-            boxes = ", ".join(str(tuple(round(x) for x in face["box"])) for face in found)
-            tqdm.write(f"{path}: {boxes or 'no face'}")
+            return json.dumps({"path": str(path), "faces": found})
+        boxes = [f"({', '.join(str(round(x)) for x in face['box'])}) {face['score']:.0%}" for face in found]
+        return f"{path}: {', '.join(boxes) or 'no face'}"
 
-    return for_each(expand(args.paths), find_in_one)
+    check_device(args)
+    return for_each(expand(args.paths), batch.find_faces, args, show)
 
 
 def models(args: argparse.Namespace) -> int:
@@ -181,13 +177,40 @@ def serve(args: argparse.Namespace) -> int:
     return 0
 
 
+def positive(text: str) -> int:
+    """A whole number above 0."""
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def check_device(args: argparse.Namespace) -> None:
+    """Raises CallError when the call asks for a device or a library that is not there."""
+    import torch
+
+    if args.ray_address and not args.ray:
+        raise CallError("--ray-address needs --ray")
+    if args.ray:
+        try:
+            import ray.data  # noqa: F401
+        except ImportError as error:
+            raise CallError("--ray needs Ray: python -m pip install -r requirements-ray.txt") from error
+        return  # the devices are those of the cluster
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(args.device, True):
+        raise CallError(f"this machine has no {args.device} device")
+
+
 def expand(paths: Sequence[Path]) -> list[Path]:
     """Files as they are, folders as the pictures right in them, sorted; each file once."""
     files = {}
     for path in paths:
         inside = [path]
         if path.is_dir():
-            inside = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+            try:
+                inside = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+            except OSError as error:
+                raise CallError(f"the folder {path} cannot be read: {error.strerror}") from error
             if not inside:
                 raise CallError(f"there is no JPEG, PNG or WebP picture in {path}")
         for file in inside:
@@ -204,36 +227,57 @@ def plan(paths: Sequence[Path], out: Path, kinds: Sequence[str]) -> list[Path]:
         # Lower case, because a.png and A.png are one file on most laptops.
         other = writers.setdefault(photo.stem.lower(), photo)
         if other is not photo:
-            raise CallError(f"{other} and {photo} would both be written as {photo.stem}.*.png: rename one")
+            raise CallError(
+                f"{other} and {photo} would both be written as {photo.stem}.*.png: "
+                "rename one, or give each its own call and --out"
+            )
         for kind in kinds:
             if (target := (out / f"{photo.stem}.{kind}.png").resolve()) in originals:
                 raise CallError(f"a result would overwrite {originals[target]}: choose another --out")
-    out.mkdir(parents=True, exist_ok=True)
+    if out.exists() and not out.is_dir():
+        raise CallError(f"{out} is not a folder")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
+    except OSError as error:
+        raise CallError(f"nothing can be written into {out}: {error.strerror}") from error
     return photos
 
 
-def mask_path(masks: Path, photo: Path) -> Path:
-    """A photo's mask: the file itself, or <stem>.mask.png or <stem>.png in a folder. Raises PhotoError."""
-    from unmask import PhotoError
+def for_each(
+    photos: Sequence[Path],
+    work: "Work",
+    args: argparse.Namespace,
+    show: Callable[[Path, Any], str] | None = None,
+) -> int:
+    """Do the work on every photo, several at a time, naming those that fail; 0, or 1 when some did.
 
-    if not masks.is_dir():
-        return masks
-    for name in (f"{photo.stem}.mask.png", f"{photo.stem}.png"):
-        if (masks / name).is_file():
-            return masks / name
-    raise PhotoError(f"There is no {photo.stem}.mask.png or {photo.stem}.png in {masks}.")
+    show: (photo, what the work gave) -> a line to print. Lines come in the photos' order.
+    """
+    from unmask import batch
 
-
-def for_each(photos: Sequence[Path], work: Callable[[Path], None]) -> int:
-    """Do the work on every photo, naming those that fail; 0, or 1 when some did."""
-    from unmask import PhotoError
-
+    logging.getLogger("unmask").addHandler(logging.NullHandler())  # what goes wrong is said once, here
     failed = False
-    for photo in tqdm(photos, unit="photo", disable=len(photos) < 2):
-        try:
-            work(photo)
-        # RuntimeError: weights that are missing or broken, or a device out of memory; the next photo may fit.
-        except (PhotoError, OSError, RuntimeError) as error:
-            failed = True
-            tqdm.write(f"{photo}: {error}", file=sys.stderr)
+    try:
+        with closing(start(photos, work, args)) as outcomes:
+            for photo in tqdm(photos, unit="photo", disable=len(photos) < 2):
+                outcome = next(outcomes)
+                if outcome.error:
+                    failed = True
+                    tqdm.write(f"{photo}: {outcome.error}", file=sys.stderr)
+                elif show:
+                    tqdm.write(show(photo, outcome.value))
+    except KeyboardInterrupt:
+        batch.stop(getattr(args, "out", None))
     return int(failed)
+
+
+def start(photos: Sequence[Path], work: "Work", args: argparse.Namespace) -> "Iterator[Outcome]":
+    """The outcomes, in order, of the work on every photo: in threads of this process, or on Ray."""
+    if not args.ray:
+        from unmask.batch import run_local
+
+        return run_local(photos, work, args.device, args.jobs)
+    from unmask.ray_batch import run_ray
+
+    return run_ray(photos, work, args.device, args.jobs, args.ray_address)

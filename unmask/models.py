@@ -109,7 +109,7 @@ _ALL = (
 )
 
 MODELS: dict[str, ModelInfo] = {info.name: info for info in _ALL}
-DEFAULT_SEGMENTER = "mseg"
+FACE_FINDER, LANDMARKS, DEFAULT_SEGMENTER = "face-finder", "landmarks", "mseg"
 DEFAULT_MODELS = ("ganmasker", "pix2pix", "glcic")
 
 

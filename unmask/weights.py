@@ -8,9 +8,11 @@ must match it.
 
 import hashlib
 import json
+import logging
 import math
 import os
 import struct
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,72 +25,119 @@ from unmask.models import MODELS
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 
+log = logging.getLogger(__name__)
+
 
 class WeightsError(RuntimeError):
-    """Weights are missing or broken. The message is one sentence that says what to do."""
+    """Weights are missing or broken. str() is one sentence that a stranger may read: it names no path.
+
+    detail: for whoever runs the program, where the fault is and what to do about it. `load` logs it.
+    """
+
+    def __init__(self, sentence: str, detail: str = ""):
+        super().__init__(sentence)
+        self.detail = detail
+
+
+def _missing(name: str, detail: str) -> WeightsError:
+    return WeightsError(f"The weights of {_title(name)} are missing on this machine.", detail)
+
+
+def _broken(name: str, detail: str) -> WeightsError:
+    return WeightsError(f"The weights of {_title(name)} on this machine cannot be used.", detail)
+
+
+def _title(name: str) -> str:
+    return MODELS[name].title if name in MODELS else name
 
 
 def find(name: str, path: str | Path | None = None) -> Path:
     """The file with this model's weights: `path` if given, else the first place that has it.
 
-    The Hub is asked only when UNMASK_HUB_REPO names a repository (UNMASK_HUB_REVISION pins its commit), and what it
+    The Hub is asked only when UNMASK_HUB_REPO names a repository, at the commit in UNMASK_HUB_REVISION, and what it
     gives must have the hash in checkpoints/sha256.json. Raises WeightsError when no place has the file.
     """
     filename = f"{name}.safetensors"
     if path is not None:
         path = Path(path)
         if not path.is_file():
-            raise WeightsError(f"There are no weights for {name} at {path}.")
+            raise _missing(name, f"There are no weights for {name} at {path}.")
         return path
     if folder := os.environ.get("UNMASK_WEIGHTS"):
         if (own := Path(folder) / filename).is_file():
             return own
     released = CHECKPOINTS / filename
     if released.is_file():
-        _check_hash(released, str(released), released.stat().st_mtime_ns)
+        if not _is_released(released, released.stat().st_mtime_ns):
+            raise _broken(name, f"{released} is damaged: its sha256 is not the released one; fetch it again.")
         return released
     if repo := os.environ.get("UNMASK_HUB_REPO"):
-        return _download(repo, filename)
-    raise WeightsError(
-        f"The weights of {name} are missing: put {filename} into {CHECKPOINTS} or into the folder that "
-        "UNMASK_WEIGHTS names, or train it with 'python -m train'."
+        return _download(name, repo, os.environ.get("UNMASK_HUB_REVISION", ""))
+    raise _missing(
+        name,
+        f"There is no {filename} in {CHECKPOINTS}. Put it there or into the folder that UNMASK_WEIGHTS names, name "
+        "the repository that has it in UNMASK_HUB_REPO, or train it with 'python -m train'.",
     )
 
 
-def _download(repo: str, filename: str) -> Path:
+def _download(name: str, repo: str, revision: str) -> Path:
+    """The file in the Hub's cache, fetched if it is not there yet. A damaged one is deleted, to be fetched anew."""
     from huggingface_hub import hf_hub_download
 
+    filename = f"{name}.safetensors"
+    if not revision:
+        raise _missing(name, "UNMASK_HUB_REPO needs UNMASK_HUB_REVISION beside it: the commit to take weights from.")
+    if filename not in _released_hashes():
+        raise _missing(name, f"{filename} has no hash in checkpoints/sha256.json: it is not a released file.")
     try:
-        path = Path(hf_hub_download(repo, filename, revision=os.environ.get("UNMASK_HUB_REVISION")))
+        path = Path(hf_hub_download(repo, filename, revision=revision))
     except Exception as error:  # the library's errors share no base class
-        raise WeightsError(f"{filename} could not be had from {repo}: {type(error).__name__}.") from error
-    _check_hash(path, f"{repo}/{filename}", path.stat().st_mtime_ns)
+        reason = " ".join(str(error).split())[:300]
+        detail = f"{filename} could not be had from {repo} at {revision}: {type(error).__name__}: {reason}"
+        raise _missing(name, detail) from error
+    if not _is_released(path, path.stat().st_mtime_ns):
+        with suppress(OSError):  # the cache may be mounted read-only
+            path.resolve().unlink()  # the cache keeps a link, and the content elsewhere
+            path.unlink(missing_ok=True)
+        raise _broken(
+            name,
+            f"{filename} from {repo} at {revision} does not have the released sha256 and is not kept. If it "
+            "happens again, UNMASK_HUB_REVISION is not the commit that checkpoints/sha256.json belongs to.",
+        )
     return path
 
 
+def _released_hashes() -> dict[str, str]:
+    """File name -> sha256 of everything that was released."""
+    listing = CHECKPOINTS / "sha256.json"
+    try:
+        return json.loads(listing.read_text())
+    except (OSError, ValueError) as error:
+        raise WeightsError("The list of weights on this machine cannot be read.", f"{listing}: {error}") from error
+
+
 @lru_cache(maxsize=64)
-def _check_hash(path: Path, label: str, modified_ns: int) -> None:
-    """Raises WeightsError unless the file has its released hash. Cached until the file changes."""
-    listed = json.loads((CHECKPOINTS / "sha256.json").read_text()).get(path.name)
-    if listed is None:
-        raise WeightsError(f"{label} has no hash in checkpoints/sha256.json: it is not a released file.")
-    if sha256(path) != listed:
-        raise WeightsError(f"{label} is damaged: its sha256 is not the released one; fetch it again.")
+def _is_released(path: Path, modified_ns: int) -> bool:
+    """Whether the file has its released hash. Computed again only when the file has changed."""
+    return sha256(path) == _released_hashes().get(path.name)
 
 
 def sha256(path: Path) -> str:
     """Hex digest of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def read_metadata(path: Path) -> dict:
-    """The JSON object under "unmask": name, config, size, trained. Raises WeightsError for a file that is not ours."""
+def read_metadata(path: Path, name: str = "") -> dict:
+    """The JSON object under "unmask": name, config, size, trained. Raises WeightsError for a file that is not ours.
+
+    name: the model that the file should be of, if it does not say so itself.
+    """
     try:
         with safe_open(path, framework="pt") as file:
-            return json.loads((file.metadata() or {})["unmask"])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise WeightsError(f"{path} is no checkpoint of Unmask, or it is damaged; fetch it again.") from error
+            return dict(json.loads((file.metadata() or {})["unmask"]))
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        detail = f"{path} is no checkpoint of Unmask, or it is damaged; fetch it again."
+        raise _broken(name or path.stem, detail) from error
 
 
 def count_parameters(path: Path) -> int:
@@ -124,15 +173,23 @@ def load(name: str, path: str | Path | None = None, device: str | torch.device =
 
     Raises WeightsError when the file is missing, damaged, another model's, or does not fit: never a partial load.
     """
+    try:
+        return _load(name, path, device)
+    except WeightsError as error:
+        log.error("%s %s", error, error.detail)
+        raise
+
+
+def _load(name: str, path: str | Path | None, device: str | torch.device) -> nn.Module:
     info = MODELS[name]
     if info.kind == "classical":
         model = info.build()
         model.size = info.size
         return model.eval()
     path = find(name, path)
-    metadata = read_metadata(path)
+    metadata = read_metadata(path, name)
     if metadata.get("name") != name:
-        raise WeightsError(f"{path} holds {metadata.get('name')}, not {name}.")
+        raise _broken(name, f"{path} holds {metadata.get('name')}, not {name}.")
     try:
         model = info.build(**metadata["config"])
         with safe_open(path, framework="pt") as file:
@@ -140,6 +197,6 @@ def load(name: str, path: str | Path | None = None, device: str | torch.device =
         state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
         model.load_state_dict(state, strict=True)
         model.size = int(metadata["size"])
-    except (SafetensorError, RuntimeError, TypeError, KeyError) as error:
-        raise WeightsError(f"{path} does not fit {name}; fetch it again or train it anew.") from error
+    except (SafetensorError, RuntimeError, TypeError, KeyError, ValueError) as error:
+        raise _broken(name, f"{path} does not fit {name}; fetch it again or train it anew.") from error
     return model.to(device, memory_format=torch.channels_last).eval()

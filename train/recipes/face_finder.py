@@ -89,7 +89,7 @@ def assign(centers: Tensor, strides: Tensor, boxes: Tensor, masked: Tensor) -> t
     inside = fits & ((away <= 0.4) | near)  # (B, C, M)
     smallest, owner = torch.where(inside, size, torch.inf).min(dim=2)
     owner = torch.where(smallest.isfinite(), owner, -1)
-    either = (nearly & (away <= 0.75)) | (real & ~valid & (away <= 1.1))
+    either = (nearly & (away <= 0.75)) | (real & ~valid & ((away <= 1.1) | near))
     counted = (owner >= 0) | ~either.any(dim=2)
     return owner, counted.float()
 

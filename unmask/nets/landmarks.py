@@ -1,11 +1,14 @@
 """The landmark network: where the 92 points of a face are, under its mask too.
 
 The landmark stage of "A Deep Learning Framework to Reconstruct Face under Mask" (2022), which is LaFIn's (Yang et al.
-2020, section 3.1): a MobileNetV2 whose three last feature maps are pooled, joined and mapped to coordinates.
+2020, section 3.1): a MobileNetV2 whose last feature maps are pooled, joined and mapped to coordinates. Ours adds a map
+for each point whose centre of mass is the point (Sun et al. 2018, Integral Human Pose Regression): the eyes and brows
+are seen, and need no guessing.
 """
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from unmask.nets.layers import conv_block
 from unmask.synth.mean_face import MEAN_LANDMARKS
@@ -37,7 +40,7 @@ class InvertedResidual(nn.Module):
 
 
 class LandmarkNet(nn.Module):
-    """MobileNetV2 at `width` times its channels, and a linear map from three pooled feature maps to 92 points.
+    """MobileNetV2 at `width` times its channels; points = centres of mass of their maps + a linear correction.
 
     LaFIn predicts 68 points at width 1 from the crop with its hole painted white. Ours sees the crop as it is, mask
     and all, for it is asked before the mask is known.
@@ -49,24 +52,37 @@ class LandmarkNet(nn.Module):
         super().__init__()
         scale = lambda channels: max(round(channels * width / 8), 1) * 8
         cin = scale(32)
-        blocks = [conv_block(3, cin, stride=2, activation=nn.ReLU6(inplace=True))]
+        self.stem = conv_block(3, cin, stride=2, activation=nn.ReLU6(inplace=True))
+        self.stages = nn.ModuleList()
         for expansion, channels, count, stride in STAGES:
+            blocks = []
             for i in range(count):
                 blocks.append(InvertedResidual(cin, scale(channels), stride if i == 0 else 1, expansion))
                 cin = scale(channels)
-        self.features = nn.Sequential(*blocks)  # (N, 320 width, H / 32, W / 32)
-        last = scale(1280) if width > 1 else 640
-        self.widen = conv_block(cin, last, kernel=1, activation=nn.ReLU6(inplace=True))
-        # The map's own grid of 4 x 4 cells still tells where something is, which a mean over all cells does not.
-        self.near = nn.Sequential(nn.Conv2d(cin, 48, 1), nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.PReLU())
-        self.coordinates = nn.Linear(cin + last + 48 * 16, 2 * self.points)
-        nn.init.normal_(self.coordinates.weight, std=1e-3)
-        with torch.no_grad():
-            self.coordinates.bias.copy_(torch.tensor(MEAN_LANDMARKS / 256).flatten())  # the mean face, to start from
+            self.stages.append(nn.Sequential(*blocks))
+        self.widen = conv_block(cin, 640, kernel=1, activation=nn.ReLU6(inplace=True))
+        self.correction = nn.Linear(cin + 640, 2 * self.points)
+        # Maps at an eighth of the crop, from the stages at an eighth, a sixteenth and a thirty-second.
+        self.lateral = nn.ModuleList(nn.Conv2d(scale(channels), 64, 1) for channels in (32, 96, 320))
+        self.maps = nn.Sequential(conv_block(64, 64), nn.Conv2d(64, self.points, 1))
+        nn.init.normal_(self.correction.weight, std=1e-4)
+        with torch.no_grad():  # even maps say the middle of the crop; the mean face is a better start
+            self.correction.bias.copy_(torch.tensor(MEAN_LANDMARKS / 256 - 0.5).flatten())
 
     def forward(self, crop: Tensor) -> Tensor:
-        """crop: N3HW in [-1, 1]. Returns (N, 92, 2) float32: x, y in units of the crop's side, from its top left."""
-        x = self.features(crop)
-        wide = self.widen(x)
-        x = torch.cat([x.mean(dim=(2, 3)), wide.mean(dim=(2, 3)), self.near(x)], dim=1)
-        return self.coordinates(x).float().unflatten(1, (self.points, 2))
+        """crop: N3HW in [-1, 1], H = W, a multiple of 32. Returns (N, 92, 2) float32: x, y in units of the crop's
+        side, from its top left."""
+        x, kept = self.stem(crop), []
+        for i, stage in enumerate(self.stages):
+            x = stage(x)
+            if i in (2, 4, 6):
+                kept.append(x)
+        pooled = torch.cat([x.mean(dim=(2, 3)), self.widen(x).mean(dim=(2, 3))], dim=1)
+        correction = self.correction(pooled).float().unflatten(1, (self.points, 2))
+        near, middle, far = (lateral(x) for lateral, x in zip(self.lateral, kept))
+        x = middle + F.interpolate(far, scale_factor=2.0, mode="nearest")
+        x = self.maps(near + F.interpolate(x, scale_factor=2.0, mode="nearest"))  # (N, 92, H / 8, W / 8)
+        weight = x.float().flatten(2).softmax(dim=2).view_as(x)
+        place = (torch.arange(x.shape[-1], device=x.device) + 0.5) / x.shape[-1]
+        center = torch.stack([weight.sum(dim=2) @ place, weight.sum(dim=3) @ place], dim=2)  # (N, 92, 2)
+        return center + correction

@@ -1,8 +1,11 @@
 """The rating study: people rate pictures blind, and the like index comes with its uncertainty.
 
-plan.py        what is decided beforehand, in one readable file, and the pictures, rendered once
+plan.py        what is decided beforehand, in one readable file
+create.py      the pictures, rendered once
 order.py       who sees what when: a balanced order of its own for every rater
 store.py       every answer on disk before it counts as saved
+database.py    SQLite or PostgreSQL
+export.py      the answers as tables and files
 backup.py      the same, as append-only rows in a private dataset repository, for machines whose disk is lost
 statistics.py  what the ratings say
 simulate.py    how many raters are needed, and a dry run

@@ -1,4 +1,4 @@
-"""python -m unmask study create | report | export | size | simulate | withdraw | close | restore."""
+"""python -m unmask study create | invite | report | export | size | simulate | withdraw | close | restore."""
 
 import argparse
 import sys
@@ -44,10 +44,18 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     added.add_argument("--attention", type=int, metavar="N", help="items that ask for a certain score")
     added.add_argument("--size", type=int, metavar="PX", help="side of every picture")
     added.add_argument("--ends", metavar="DATE", help="when it closes, such as 2027-01-31")
+    added.add_argument(
+        "--by-invitation", action="store_true", default=None, help="let in only whom 'study invite' has a link for"
+    )
     added.add_argument("--question", help="what raters are asked")
     added.add_argument("--consent", type=Path, metavar="FILE", help="the text that raters agree to")
     added.add_argument("--seed", type=int, help="of the raters' orders")
     added.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+
+    added = add(invite, "Print links that let one person in each, however often they are opened.")
+    added.add_argument("--count", required=True, type=int, metavar="N", help="how many")
+    added.add_argument("--first", type=int, default=0, metavar="N", help="how many were printed before")
+    added.add_argument("--url", default="http://127.0.0.1:7860", help="where the demo is found")
 
     added = add(report, "Analyse a study: tables, plots and methods in one HTML file.")
     added.add_argument("--out", type=Path, metavar="DIR", help="by default STUDY/report")
@@ -107,9 +115,11 @@ def create(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from unmask import Unmasker, read_photo
-    from unmask.cli import expand, mask_path
+    from unmask.batch import mask_path
+    from unmask.cli import expand
     from unmask.masks import read_mask
-    from unmask.study.plan import Picture, StudyError, create_study
+    from unmask.study.create import Picture, create_study
+    from unmask.study.plan import StudyError
 
     pictures = []
     for path in expand([args.images]):
@@ -123,7 +133,7 @@ def create(args: argparse.Namespace) -> int:
             truth = read_photo(same[0])
         pictures.append(Picture(path.stem, photo, mask, truth))
     options = _given(args, "title", "raters", "scale_max", "presentation", "pairs", "repeats", "attention")
-    options |= _given(args, "size", "ends", "question", "seed")
+    options |= _given(args, "size", "ends", "by_invitation", "question", "seed")
     if args.consent is not None:
         options["consent"] = args.consent.read_text(encoding="utf-8").strip()
     study = create_study(
@@ -139,18 +149,30 @@ def create(args: argparse.Namespace) -> int:
     return 0
 
 
+def invite(args: argparse.Namespace) -> int:
+    from unmask.study.plan import StudyError, open_study
+    from unmask.study.store import Store
+
+    study = open_study(args.study)
+    if args.count < 1 or args.first < 0:
+        raise StudyError("Invite one person or more, and count from 0.")
+    for code in Store(study).invitations(args.count, args.first):
+        print(f"{args.url.rstrip('/')}/study/{study.plan.study_id}#{code}")
+    return 0
+
+
 def report(args: argparse.Namespace) -> int:
+    from unmask.study.export import load
     from unmask.study.plan import open_study
     from unmask.study.report import write_report
-    from unmask.study.store import load
 
     print(write_report(load(open_study(args.study)), args.out or args.study / "report"))
     return 0
 
 
 def export(args: argparse.Namespace) -> int:
+    from unmask.study.export import export_study
     from unmask.study.plan import open_study
-    from unmask.study.store import export_study
 
     for path in export_study(open_study(args.study), args.out):
         print(path)
@@ -172,9 +194,9 @@ def size(args: argparse.Namespace) -> int:
 
 
 def simulate(args: argparse.Namespace) -> int:
+    from unmask.study.export import simulated
     from unmask.study.plan import open_study
     from unmask.study.report import write_report
-    from unmask.study.store import simulated
 
     study = open_study(args.study)
     data = simulated(study, args.raters or study.plan.raters, args.seed, args.careless)

@@ -6,35 +6,22 @@ that UNMASK_DATABASE_URL names (PostgreSQL), which several servers may share.
 
 import hashlib
 import hmac
-import os
 import secrets
-import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 
 import unmask
 from unmask.study.backup import Backup
+from unmask.study.database import insert, open_database, serialise, transaction
 from unmask.study.order import count_questions, find_position, order_pairs, order_screens
 from unmask.study.plan import Study, StudyError
 
-if TYPE_CHECKING:
-    from unmask.study.statistics import StudyData
-
-WAIT_FOR_LOCK = 30  # seconds that a writer waits for another process
 LONGEST = 3600  # seconds: whoever looked longer at a picture was not looking
-_WRITER = threading.Lock()  # of this process' writers of SQLite
 CHOICES = ("left", "right", "tie")
-RATING_COLUMNS = ["rater_id", "item_id", "score", "position", "seconds", "simulated"]
-PAIR_COLUMNS = ["rater_id", "left_item", "right_item", "chosen", "position", "seconds", "simulated"]
 
 META = sa.MetaData()
 RATERS = sa.Table(
@@ -100,20 +87,27 @@ class Store:
     def __init__(self, study: Study, backup: Backup | None = None):
         self.study = study
         self.backup = backup
-        self.engine = open_database(study.folder / "ratings.db")
+        self.engine = open_database(study.folder / "ratings.db", META)
 
     # -------------------------------------------------------------- raters
 
-    def join(self, consent: bool) -> Rater:
-        """Let somebody in who has agreed to the consent text. Raises StudyError."""
+    def join(self, consent: bool, invitation: str | None = None) -> Rater:
+        """Let somebody in who has agreed to the consent text. Raises StudyError.
+
+        invitation: one of `invitations`. Whoever comes back with it is the same rater: it lets in one person.
+        """
         plan = self.study.plan
         if not consent:
             raise StudyError("Please read the text and agree to it first.")
         self._check_open()
-        rater_id = secrets.token_hex(16)
+        if plan.by_invitation and not invitation:
+            raise StudyError("This study is by invitation: open it by the link that you were sent.", 403)
+        rater_id = self._read_invitation(invitation) if invitation else secrets.token_hex(16)
         with self._transaction(writes=True) as connection:
-            _serialise(connection, f"join {plan.study_id}")
+            serialise(connection, f"join {plan.study_id}")
             here = RATERS.c.study_id == plan.study_id
+            if connection.scalar(sa.select(sa.func.count()).where(here, RATERS.c.rater_id == rater_id)):
+                return self._rater(connection, rater_id)
             if self._count_finished(connection) >= plan.raters:
                 raise StudyError("This study has all the raters that it needs. Thank you for coming!", 410)
             highest = connection.scalar(sa.select(sa.func.max(RATERS.c.number)).where(here))
@@ -131,16 +125,15 @@ class Store:
 
     def rater(self, rater_id: str) -> Rater:
         """Raises StudyError for somebody who never joined, or has withdrawn."""
-        study_id = self.study.plan.study_id
         with self._transaction() as connection:
-            number = self._number(connection, rater_id)
-            rows = connection.execute(
-                sa.select(ANSWERS.c.question, ANSWERS.c.answer).where(
-                    ANSWERS.c.study_id == study_id, ANSWERS.c.rater_id == rater_id
-                )
-            )
-            answers = {row.question: row.answer for row in rows}
-        plan = self.study.plan
+            return self._rater(connection, rater_id)
+
+    def _rater(self, connection: sa.Connection, rater_id: str) -> Rater:
+        plan, number = self.study.plan, self._number(connection, rater_id)
+        query = sa.select(ANSWERS.c.question, ANSWERS.c.answer).where(
+            ANSWERS.c.study_id == plan.study_id, ANSWERS.c.rater_id == rater_id
+        )
+        answers = {row.question: row.answer for row in connection.execute(query)}
         return Rater(rater_id, number, order_screens(plan, number), order_pairs(plan, number), answers)
 
     def withdraw(self, rater_id: str) -> None:
@@ -166,7 +159,7 @@ class Store:
         self._check_open()
         value = self._check_answer(question, answer)
         if seconds is not None:
-            seconds = round(min(max(float(seconds), 0.0), LONGEST), 2)  # NaN becomes 0
+            seconds = round(min(max(0.0, float(seconds)), LONGEST), 2)  # in this order NaN becomes 0
         key = {"study_id": self.study.plan.study_id, "rater_id": owner, "question": question}
         with self._transaction(writes=True) as connection:
             number = self._number(connection, owner)
@@ -184,13 +177,25 @@ class Store:
         value = str(answer)
         if "-" in question:
             if value not in CHOICES:
-                raise StudyError(f"The choice is one of {', '.join(CHOICES)}, not {value!r}.", 422)
+                raise StudyError(f"The choice is one of {', '.join(CHOICES)}, not {value[:20]!r}.", 422)
         elif value not in {str(score) for score in range(1, self.study.plan.scale_max + 1)}:
             limit = self.study.plan.scale_max
-            raise StudyError(f"A score is a whole number from 1 to {limit}, not {value!r}.", 422)
+            raise StudyError(f"A score is a whole number from 1 to {limit}, not {value[:20]!r}.", 422)
         return value
 
     # -------------------------------------------------------------- tokens
+
+    def invitations(self, count: int, first: int = 0) -> list[str]:
+        """Codes that let one person in each. The same numbers give the same codes: `first` goes on counting."""
+        numbers = range(first, first + count)
+        return [f"{number}.{self._sign('invitation', str(number))}" for number in numbers]
+
+    def _read_invitation(self, invitation: str) -> str:
+        """The id of the rater whom it lets in, from which nobody without the secret can tell the invitation."""
+        number, _, signature = invitation.partition(".")
+        if not hmac.compare_digest(signature.encode(), self._sign("invitation", number).encode()):
+            raise StudyError("This invitation is not valid here: open the link exactly as you were sent it.", 403)
+        return self._sign("invited", number)
 
     def rater_token(self, rater_id: str) -> str:
         """What a browser keeps to go on later."""
@@ -256,7 +261,7 @@ class Store:
         """
         rows = [row for row in rows if row.get("study_id") == self.study.plan.study_id]
         with self._transaction(writes=True) as connection:
-            _serialise(connection, f"join {self.study.plan.study_id}")
+            serialise(connection, f"join {self.study.plan.study_id}")
             for row in sorted(rows, key=lambda row: ("join", "answer", "withdraw").index(row["event"])):
                 self._replay(connection, dict(row))
         return len(rows)
@@ -264,16 +269,16 @@ class Store:
     def _replay(self, connection: sa.Connection, row: dict) -> None:
         event, rater_id = row.pop("event"), row["rater_id"]
         if event == "join":
-            connection.execute(_insert(connection, RATERS).values(**row).on_conflict_do_nothing())
+            connection.execute(insert(connection, RATERS).values(**row).on_conflict_do_nothing())
         elif event == "withdraw":
             self._bury(connection, rater_id, row["withdrawn_at"])
         elif not self._is_withdrawn(connection, rater_id):
             version = row.pop("version")
             key = {name: row.pop(name) for name in ("study_id", "rater_id", "question")}
             connection.execute(
-                _insert(connection, HISTORY).values(**key, version=version, **row).on_conflict_do_nothing()
+                insert(connection, HISTORY).values(**key, version=version, **row).on_conflict_do_nothing()
             )
-            newer = _insert(connection, ANSWERS).values(**key, version=version, **row)
+            newer = insert(connection, ANSWERS).values(**key, version=version, **row)
             connection.execute(
                 newer.on_conflict_do_update(
                     index_elements=list(key),
@@ -341,140 +346,16 @@ class Store:
             self.backup.append({"event": event, "study_id": self.study.plan.study_id} | row)
 
 
-def load(study: Study) -> "StudyData":
-    """What the study has gathered so far, for the statistics: real ratings only, the newest of each."""
-    import pandas as pd  # here, because a server that only takes answers needs neither it nor scipy
-
-    from unmask.study.statistics import StudyData
-
-    plan = study.plan
-    ratings, pairs = [], []
-    for row in Store(study).answers():
-        common = {"position": row["position"], "seconds": row["seconds"], "simulated": False}
-        if "-" in row["question"]:
-            left, right = row["question"].split("-")
-            choice = {"left_item": left, "right_item": right, "chosen": row["answer"]}
-            pairs.append({"rater_id": row["rater_id"]} | choice | common)
-        else:
-            score = {"item_id": row["question"], "score": int(row["answer"])}
-            ratings.append({"rater_id": row["rater_id"]} | score | common)
-    return StudyData(
-        stimuli=pd.DataFrame([asdict(item) for item in plan.stimuli]),
-        ratings=pd.DataFrame(ratings, columns=RATING_COLUMNS),
-        pairs=pd.DataFrame(pairs, columns=PAIR_COLUMNS),
-        scale_max=plan.scale_max,
-        title=plan.title,
-    )
-
-
-def simulated(study: Study, raters: int, seed: int = 0, careless: float = 0.0) -> "StudyData":
-    """A dry run of the analysis with raters that do not exist, marked so. Nothing of it is ever stored.
-
-    careless: share of them who press keys at random.
-    """
-    from unmask.study.simulate import simulate_pairs, simulate_ratings
-
-    data = load(study)
-    options = {"scale_max": data.scale_max}
-    pairs = simulate_pairs(data.stimuli, raters, seed, **options) if study.plan.pairs else data.pairs[:0]
-    ratings = simulate_ratings(data.stimuli, raters, seed, careless=careless, **options)
-    return replace(data, ratings=ratings, pairs=pairs)
-
-
-def export_study(study: Study, out: Path) -> list[Path]:
-    """Write what was gathered into the folder `out`: tables as CSV and Parquet, every version, the plan."""
-    import pandas as pd
-
-    data = load(study)
-    tables = {"stimuli": data.stimuli, "ratings": data.ratings, "pairs": data.pairs}
-    columns = [column.name for column in HISTORY.columns]
-    tables["history"] = pd.DataFrame(Store(study).answers(history=True), columns=columns)
-    out.mkdir(parents=True, exist_ok=True)
-    written = [out / "plan.json"]
-    study.plan.write(written[0])
-    for name, table in tables.items():
-        written += [out / f"{name}.csv", out / f"{name}.parquet"]
-        table.to_csv(written[-2], index=False)
-        table.to_parquet(written[-1], index=False)
-    return written
-
-
-def open_database(file: Path, tables: sa.MetaData = META) -> sa.Engine:
-    """The database with these tables: UNMASK_DATABASE_URL, or the SQLite `file`. Raises StudyError."""
-    url = os.environ.get("UNMASK_DATABASE_URL") or f"sqlite:///{Path(file).resolve()}"
-    for scheme in ("postgres://", "postgresql://"):  # as hosts hand them out; the driver is psycopg 3
-        if url.startswith(scheme):
-            url = "postgresql+psycopg://" + url.removeprefix(scheme)
-    return _open_engine(url, tables)
-
-
-@lru_cache(maxsize=64)
-def _open_engine(url: str, tables: sa.MetaData) -> sa.Engine:
-    try:
-        engine = sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=30)
-    except (SQLAlchemyError, ImportError) as error:
-        raise StudyError(f"UNMASK_DATABASE_URL cannot be used: {error}.", 503) from error
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _set_up_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
-    with transaction(engine, writes=True) as connection:
-        _serialise(connection, "create tables")
-        tables.create_all(connection)
-    return engine
-
-
-def _set_up_sqlite(connection, _record) -> None:
-    """Safe on disk at every commit, readers beside one writer, and nothing left of what was deleted."""
-    connection.isolation_level = None  # the driver would begin transactions late, and by itself
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "secure_delete=ON",
-        f"busy_timeout={1000 * WAIT_FOR_LOCK}",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    # A transaction that begins by reading and goes on to write would fail when another has written meanwhile.
-    writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-@contextmanager
-def transaction(engine: sa.Engine, writes: bool = False) -> Iterator[sa.Connection]:
-    """When the block is left, what was written is on disk; or StudyError says that it is not."""
-    # SQLite has one writer at a time, for whom others would wait by asking again and again, in no order.
-    turn = _WRITER if writes and engine.dialect.name == "sqlite" else nullcontext()
-    try:
-        with turn, engine.execution_options(writes=writes).begin() as connection:
-            yield connection
-    except SQLAlchemyError as error:
-        reason = "the disk is full" if "full" in str(error).lower() else "the database does not answer"
-        raise StudyError(f"This could not be done, because {reason}: please try again later.", 503) from error
-
-
-def _serialise(connection: sa.Connection, what: str) -> None:
-    """Let nobody else do `what` until this transaction ends. SQLite has one writer at a time anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(what))))
-
-
-def _insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-    """An insert that knows ON CONFLICT, which SQLAlchemy has per dialect."""
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
-
-
 def _save(connection: sa.Connection, key: dict, said: dict) -> tuple[int, bool]:
     """Insert or edit an answer: its version, and whether that is new.
 
     The same answer once more is no edit: it is a browser that lost our confirmation.
     """
-    insert = _insert(connection, ANSWERS).values(**key, version=1, **said)
-    statement = insert.on_conflict_do_update(
+    new = insert(connection, ANSWERS).values(**key, version=1, **said)
+    statement = new.on_conflict_do_update(
         index_elements=list(key),
         set_=said | {"version": ANSWERS.c.version + 1},
-        where=ANSWERS.c.answer != insert.excluded.answer,
+        where=ANSWERS.c.answer != new.excluded.answer,
     ).returning(ANSWERS.c.version)
     version = connection.scalar(statement)
     if version is None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from unmask import Unmasker, WeightsError
 from unmask.models import DEFAULT_MODELS
-from unmask.web import api, casual, remove_tab, researcher_tab, study_page, truth_tab
+from unmask.web import api, remove_tab, researcher_tab, study_page, truth_tab
 from unmask.web.parts import FORGET_AFTER
 from unmask.web.theme import CSS, FOOTER, HEAD, HEADER, build_theme
 
@@ -28,8 +28,6 @@ def build_demo(unmasker: Unmasker | None = None, studies: study_page.Studies | N
         with gr.Tabs():
             with gr.Tab("Take the mask off"):
                 remove_tab.build(unmasker)
-                if casual.wanted():
-                    casual.build()
             with gr.Tab("Try it on a bare face"):
                 truth_tab.build(unmasker)
             if researcher_tab.wanted():
@@ -49,12 +47,14 @@ def build_demo(unmasker: Unmasker | None = None, studies: study_page.Studies | N
     return demo
 
 
-def launch(host: str | None = None, port: int | None = None, wait: bool = True) -> gr.Blocks:
+def launch(
+    host: str | None = None, port: int | None = None, wait: bool = True, unmasker: Unmasker | None = None
+) -> gr.Blocks:
     """Serve the demo. host, port: None takes Gradio's, which a Space sets by environment variables.
 
     wait: keep serving until interrupted; False returns at once, with the server in the background.
     """
-    unmasker = Unmasker(device="auto")
+    unmasker = unmasker or Unmasker(device="auto")
     studies = study_page.Studies(unmasker)
     demo = build_demo(unmasker, studies)
     demo.launch(

@@ -1,4 +1,4 @@
-"""Stars under the results: a visitor's passing opinion. Off until the host sets UNMASK_CASUAL_RATINGS=1.
+"""Stars for the results: a visitor's passing opinion. Off until the host sets UNMASK_CASUAL_RATINGS=1.
 
 Visitors see which model they judge, and choose the photo themselves: this is no study, and its stars are kept
 in a table of their own that no analysis reads.
@@ -10,8 +10,8 @@ from datetime import date
 import gradio as gr
 import sqlalchemy as sa
 
+from unmask.study.database import open_database, transaction
 from unmask.study.plan import StudyError, studies_folder
-from unmask.study.store import open_database, transaction
 from unmask.web.parts import PRIVATE, model_choices, status
 
 STARS = 5
@@ -43,20 +43,17 @@ def save(model: str, stars: int) -> None:
         )
 
 
-def build() -> None:
-    """Add a line of stars, and say when they are saved."""
-    with gr.Row(elem_classes="casual"):
-        model = gr.Radio(model_choices(), label="How real does this result look?", scale=2)
-        stars = gr.Radio([("★" * count, count) for count in range(1, STARS + 1)], label="Stars", scale=2)
-    note = gr.HTML(status("Your stars are kept without your photo, and without your name."))
+def stars(model: str) -> None:
+    """Add five stars to a model's card, to click once its result is there; they are free again when saved."""
+    choices = [(f"{count} ★", count) for count in range(1, STARS + 1)]
+    given = gr.Radio(choices, label="How real does this look?", elem_classes="stars")
+    note = gr.HTML(status())
 
-    def rate(name: str | None, count: int | None) -> tuple:
-        if name is None or count is None:
-            return gr.skip(), gr.skip()  # the other half is still to come
+    def rate(count: int | None) -> tuple:
         try:
-            save(name, count)
+            save(model, count)
         except StudyError as error:
             return status(str(error), "warn"), gr.skip()
-        return status("Saved. Thank you!", "done"), None
+        return status("Saved, without your photo and name. Thank you!", "done"), None
 
-    gr.on([model.input, stars.input], rate, [model, stars], [note, stars], **PRIVATE)
+    given.input(rate, given, [note, given], **PRIVATE)

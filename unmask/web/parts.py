@@ -1,6 +1,8 @@
 """What the tabs share: the photo input, the results' cards, and how an error becomes a sentence."""
 
+import base64
 import html
+import io
 import tempfile
 import time
 from abc import ABCMeta
@@ -8,12 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import gradio as gr
 import numpy as np
 from gradio.component_meta import ComponentMeta
 from gradio.data_classes import ImageData
+from PIL import Image
 
+from unmask.faces import Face, align
 from unmask.image import PhotoError, resize, write_png
 from unmask.models import MODELS, ModelInfo, list_removers
 from unmask.weights import WeightsError
@@ -23,6 +28,7 @@ FORGET_AFTER = 600  # seconds after which a photo is gone: from memory and from 
 COMPUTE = {"concurrency_id": "compute", "concurrency_limit": 1}
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}  # the page's own events are no API
 HEAVY = PRIVATE | COMPUTE
+THUMBNAIL = 112  # px, the side of a face's small picture
 SHOWN = 1024  # px: longest side of what is shown; downloads have the photo's own size
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 INVENTION = "This is an invention, not the person's face."
@@ -49,9 +55,14 @@ PhotoInput = ABCMeta.__new__(
 )
 
 
+# Gradio's own mirror turns the captured photo around as well. People want to see themselves as in a mirror while
+# they aim, and the photo as others see them: the style sheet mirrors the preview alone.
+CAMERA = gr.WebcamOptions(mirror=False, constraints={"video": {"facingMode": "user"}})
+
+
 def photo_input(**options) -> gr.Image:
-    """An image input for an untrusted file, of which a callback gets the path."""
-    return PhotoInput(type="filepath", image_mode=None, format="png", **options)
+    """An image input for an untrusted file or the camera, of which a callback gets the path."""
+    return PhotoInput(type="filepath", image_mode=None, format="png", webcam_options=CAMERA, **options)
 
 
 def model_choices() -> list[tuple[str, str]]:
@@ -70,12 +81,12 @@ def step_title(number: int, title: str) -> str:
 
 
 def example_files(masked: bool) -> list[str]:
-    """The example face crops: `<person>.png` is bare, `<person>-<mask>.png` the same one masked.
+    """The examples: `<person>.png` is a bare face, `<person>-<mask>.png` the same one masked.
 
-    The whole photos, `<person>-photo.png`, are left out: a mask that is small in them is not found reliably.
+    After the masked faces come the whole photos they are from, `<person>-photo.png`.
     """
-    crops = [path for path in sorted(EXAMPLES.glob("*.png")) if not path.stem.endswith("-photo")]
-    return [str(path) for path in crops if ("-" in path.stem) == masked]
+    paths = sorted(EXAMPLES.glob("*.png"), key=lambda path: (path.stem.endswith("-photo"), path.stem))
+    return [str(path) for path in paths if ("-" in path.stem) == masked]
 
 
 def timed(work: Callable, *args, **options):
@@ -99,6 +110,11 @@ def cached_png(
         return component.move_resource_to_block_cache(path)
 
 
+def file_url(path: str) -> str:
+    """Where the page gets a file of a component's cache."""
+    return "gradio_api/file=" + quote(path)
+
+
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Turn what visitors can put right into the one sentence that a client receives."""
@@ -106,6 +122,13 @@ def plain_errors() -> Iterator[None]:
         yield
     except VISIBLE_ERRORS as error:
         raise gr.Error(str(error), print_exception=False) from error
+
+
+def thumbnail(photo: np.ndarray, face: Face) -> str:
+    """A face's crop as the URL of a small JPEG that the page itself carries."""
+    file = io.BytesIO()
+    Image.fromarray(align(photo, face, THUMBNAIL)).save(file, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def to_show(image: np.ndarray) -> np.ndarray:
@@ -132,8 +155,11 @@ class Card:
         return [self.slider, self.note]
 
 
-def build_cards(slider_label: str) -> dict[str, Card]:
-    """A card for every model that takes masks off, by name; all hidden until their model is asked for."""
+def build_cards(slider_label: str, opinion: Callable[[str], None] | None = None) -> dict[str, Card]:
+    """A card for every model that takes masks off, by name; all hidden until their model is asked for.
+
+    opinion: adds to a card, given its model's name, what asks visitors for theirs.
+    """
     cards = {}
     with gr.Row(elem_classes="cards"):
         for name in list_removers():
@@ -151,6 +177,9 @@ def build_cards(slider_label: str) -> dict[str, Card]:
                 )
                 note = gr.HTML()
                 download = gr.Button("Download at full size", size="sm")
+                if opinion is not None:
+                    with gr.Column(elem_classes="opinion"):
+                        opinion(name)
             cards[name] = Card(slider, note, download)
     return cards
 

@@ -1,27 +1,16 @@
 """Tab 1: a photo in; its mask found, shown and editable; what each model puts in the mask's place."""
 
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import gradio as gr
-import numpy as np
 
 from unmask import PhotoError, Unmasker, read_photo
-from unmask.faces import Face, align, align_mask, mask_to_photo, whole_photo
 from unmask.image import NOTICE
-from unmask.masks import (
-    MASK_COLOR,
-    check_mask,
-    editor_value,
-    grow,
-    is_empty,
-    mask_from_editor,
-    read_mask,
-    share,
-)
+from unmask.masks import MASK_COLOR, check_mask, is_empty, read_mask
 from unmask.models import DEFAULT_MODELS, MODELS, list_removers
+from unmask.web import casual, faces_panel
 from unmask.web.parts import (
     FORGET_AFTER,
     HEAVY,
@@ -32,28 +21,28 @@ from unmask.web.parts import (
     download_through,
     example_files,
     failed,
+    file_url,
     finished,
     model_choices,
     photo_input,
     plain_errors,
     status,
     step_title,
+    thumbnail,
     timed,
     to_show,
     waiting,
 )
+from unmask.web.visit import EDITOR_SIZE, Visit
 
-# px. The editor draws a given layer in its place only if all it gets has exactly the canvas' size.
-EDITOR_SIZE = 512
-STEP = 3 / 256  # of the face's side, by which "Grow" and "Shrink" move the mask's edge
-LOADING = 3.0  # seconds in which a browser loads a new mask; a quick second click still sends the old one
-PAD = (125, 138, 148)  # RGB around a photo that is not square: a grey that is quiet on light and dark pages
 BRUSH_COLOR = ("#{:02x}{:02x}{:02x}".format(*MASK_COLOR), 0.6)
 
 MASK_HINT = "The mask is found by itself, and shown here for you to correct."
 RUN_HINT = "The chosen models run as soon as there is a photo."
 RUN_AGAIN_HINT = 'The mask has changed: press "Remove the mask".'
 NO_PHOTO = "There is no photo here (any more): give one, or click an example."
+DONE_HINT = "Done: drag the line in a picture to compare."
+WAITING_HINT = "Waiting for a mask."
 # The first result is below the fold: when it begins to appear, it comes into view by itself.
 SCROLL_TO_RESULTS = """
 () => document.querySelector("#run-status .first")
@@ -76,57 +65,23 @@ HOW_TO = """
 the button again. Other models keep your mask.</p>"""
 
 
-@dataclass(frozen=True)
-class Visit:
-    """What is kept of a visitor, in `gr.State`: never shared, and forgotten after ten minutes."""
+def mask_text(now: Visit) -> str:
+    """What is marked, in a sentence or two."""
+    text = f"The mask covers {now.covers()} of the photo. Correct it with brush and eraser."
+    if is_empty(now.mask):
+        text = "Nothing is marked: paint over what is to be removed."
+    count, chosen = len(now.candidates), len(now.faces)
+    if count < 2:
+        return text
+    return f"{count} faces, {'all' if chosen == count else chosen or 'none'} chosen. {text}"
 
-    photo: np.ndarray  # (H, W, 3) uint8, as it was read: every model works on this one
-    found: np.ndarray  # (H, W) uint8: the mask that was found
-    mask: np.ndarray  # (H, W) uint8: the mask as the visitor has it now
-    faces: list[Face]  # largest first
-    shown: np.ndarray  # (EDITOR_SIZE, EDITOR_SIZE) uint8: the same on the editor's working copy
-    step: int  # photo px by which "Grow" and "Shrink" move the mask's edge
-    earlier: tuple[
-        np.ndarray, ...
-    ] = ()  # what the editor showed before, and may show until it has loaded `shown`
-    put_at: float = 0.0  # time.monotonic() when `shown` was sent
-    ran: np.ndarray | None = None  # (H, W) uint8: the mask that the results were made with
 
-    @classmethod
-    def begin(cls, photo: np.ndarray, found: np.ndarray, faces: list[Face]) -> "Visit":
-        """A visit with a new photo (H, W, 3), the mask found in it (H, W), and its faces, largest first."""
-        shown = align_mask(found, whole_photo(photo), EDITOR_SIZE)
-        return cls(photo, found, found, faces, shown, step=max(round(STEP * faces[0].side), 1))
-
-    @property
-    def frame(self) -> Face:
-        """What the editor shows: the whole photo, letterboxed to a square."""
-        return whole_photo(self.photo)
-
-    def with_mask(self, mask: np.ndarray) -> "Visit":
-        """This visit with another mask (H, W), which is to be put into the editor."""
-        now = time.monotonic()
-        earlier = self.earlier if now - self.put_at < LOADING else ()
-        shown = align_mask(mask, self.frame, EDITOR_SIZE)
-        return replace(self, mask=mask, shown=shown, earlier=(*earlier, self.shown), put_at=now)
-
-    def grown(self, steps: int) -> "Visit":
-        """This visit with the mask's edge moved outwards by so many steps, inwards if negative."""
-        return self.with_mask(grow(self.mask, steps * self.step))
-
-    def editor_value(self, editor: gr.ImageEditor) -> dict:
-        """The editor's value: the working copy, with the mask on a layer of its own."""
-        value = editor_value(align(self.photo, self.frame, EDITOR_SIZE, pad=PAD), self.shown)
-        layers = [cached_png(editor, layer, "mask.png") for layer in value["layers"]]
-        return value | {"background": cached_png(editor, value["background"], "photo.png"), "layers": layers}
-
-    def edited(self, value: dict | None) -> "Visit":
-        """This visit with the mask as the visitor left it in the editor."""
-        drawn = mask_from_editor(value, (EDITOR_SIZE, EDITOR_SIZE))
-        loading = self.earlier if time.monotonic() - self.put_at < LOADING else ()
-        if any(np.array_equal(drawn, known) for known in (self.shown, *loading)):
-            return self  # nothing drawn since: the mask keeps the photo's own resolution
-        return replace(self, mask=mask_to_photo(drawn, self.frame, self.photo.shape[:2]), shown=drawn)
+def nothing_found_text(now: Visit) -> str:
+    """What a visitor can do where no mask was found."""
+    paint = 'paint over what covers the face, then press "Remove the mask"'
+    if not now.candidates:
+        return f"No face was found: the whole picture is used. Box the face by hand, or {paint}."
+    return f"No mask was found{' on these faces' if len(now.candidates) > 1 else ''}. If there is one, {paint}."
 
 
 def build(unmasker: Unmasker) -> None:
@@ -142,7 +97,6 @@ def build(unmasker: Unmasker) -> None:
                 show_label=False,
                 height=300,
                 buttons=[],
-                webcam_options=gr.WebcamOptions(constraints={"video": {"facingMode": "user"}}),
                 elem_id="photo",
             )
             examples = gr.Examples(
@@ -156,6 +110,7 @@ def build(unmasker: Unmasker) -> None:
             gr.HTML(step_title(2, "Check the mask"))
             mask_status = gr.HTML(status(MASK_HINT), elem_id="mask-status")
             empty_bench = gr.HTML(EMPTY_BENCH)
+            panel = faces_panel.build()
             with gr.Column(elem_classes="workbench"):
                 editor = gr.ImageEditor(
                     type="numpy",
@@ -194,18 +149,28 @@ def build(unmasker: Unmasker) -> None:
             run_status = gr.HTML(status(RUN_HINT), elem_id="run-status")
             gr.HTML(HOW_TO)
     with gr.Column(elem_id="results"):
-        cards = build_cards("Drag the line: before and after")
+        stars = casual.stars if casual.wanted() else None
+        cards = build_cards("Drag the line: before and after", stars)
         result_file = gr.DownloadButton(visible="hidden", elem_id="result-file")
 
-    def show(new: Visit, text: str | None = None, tone: str = "done") -> dict:
-        """Updates that put a visit's mask into the editor, and say how much it covers."""
-        text = (
-            text or f"The mask covers {share(new.mask):.0%} of the photo. Correct it with brush and eraser."
-        )
-        return {visit: new, editor: new.editor_value(editor), mask_status: status(text, tone)}
+    def in_editor(new: Visit) -> dict:
+        """The editor's update: the working copy and its mask, as files."""
+        value = new.editor_value()
+        layers = [cached_png(editor, layer, "mask.png") for layer in value["layers"]]
+        return value | {"background": cached_png(editor, value["background"], "photo.png"), "layers": layers}
+
+    def show(new: Visit, text: str | None = None) -> dict:
+        """Updates that put a visit's faces and mask on the page, and say how much the mask covers."""
+        tone = "warn" if text or is_empty(new.mask) else "done"
+        return {
+            visit: new,
+            editor: in_editor(new),
+            panel: faces_panel.render(new),
+            mask_status: status(text or mask_text(new), tone),
+        }
 
     def take_photo(path: str | None, old: Visit | None, names: list[str]) -> Iterator[dict]:
-        """A new photo: find its mask, show it, and run the chosen models at once."""
+        """A new photo: find its faces and their masks, show them, and run the chosen models at once."""
         if path is None:
             return  # the camera was opened, or the photo cleared
         try:
@@ -217,11 +182,11 @@ def build(unmasker: Unmasker) -> None:
             before = None if old is None else cached_png(photo, to_show(old.photo), "photo.png")
             yield {photo: before, mask_status: status(str(error), "warn")}
             return
-        new = Visit.begin(picture, found, faces)
+        new = Visit.begin(picture, found, faces, [thumbnail(picture, face) for face in faces])
+        new = replace(new, overview=file_url(cached_png(panel, to_show(picture), "photo.png")))
         yield {empty_bench: ""} | waiting(cards, [])
         if is_empty(found):
-            text = 'No mask was found. Paint over what covers the face, then press "Remove the mask".'
-            yield show(new, text, "warn") | {run_status: status("Waiting for a mask.", "warn")}
+            yield show(new, nothing_found_text(new)) | {run_status: status(WAITING_HINT, "warn")}
             return
         yield show(new)
         yield from fill(new, names)
@@ -232,13 +197,15 @@ def build(unmasker: Unmasker) -> None:
         try:
             if not names:
                 raise PhotoError("No model is chosen: tick at least one.")
+            if not now.faces and is_empty(now.mask):
+                raise PhotoError("No face is chosen: click one on the photo.")
             check_mask(now.mask, now.photo.shape)
         except PhotoError as error:
             gr.Warning(str(error))
             yield {run_status: status(str(error), "warn")}
             return
         before = cached_png(next(iter(cards.values())).slider, to_show(now.photo), "photo.png")
-        yield {visit: replace(now, ran=now.mask)} | waiting(cards, names, before)
+        yield {visit: replace(now, ran=(now.mask, now.faces))} | waiting(cards, names, before)
         for count, name in enumerate(names, 1):
             tone = "busy first" if count == 1 else "busy"
             yield {run_status: status(f"{MODELS[name].title} is painting: {count} of {len(names)} …", tone)}
@@ -248,7 +215,7 @@ def build(unmasker: Unmasker) -> None:
                 yield failed(cards[name], error)
             else:
                 yield finished(cards[name], before, results[name], milliseconds)
-        yield {run_status: status("Done: drag the line in a picture to compare.", "done")}
+        yield {run_status: status(DONE_HINT, "done")}
 
     def run_again(old: Visit | None, value: dict | None, names: list[str]) -> Iterator[dict]:
         """The button: the chosen models on the mask as it is in the editor now."""
@@ -262,16 +229,57 @@ def build(unmasker: Unmasker) -> None:
         """A button's callback from a function (Visit as edited, ...) -> Visit with another mask."""
 
         def callback(old: Visit | None, value: dict | None, *inputs) -> dict:
-            if old is None:
-                gr.Warning(NO_PHOTO)
-                return {mask_status: status(NO_PHOTO, "warn")}
-            try:
-                return show(change(old.edited(value), *inputs)) | {run_status: status(RUN_AGAIN_HINT)}
-            except PhotoError as error:
-                gr.Warning(str(error))
-                return {mask_status: status(str(error), "warn")}
+            return changed(old, value, lambda now: change(now, *inputs))
 
         return callback
+
+    def change_faces(change):
+        """The panel's callback from a function (Visit as edited, index of a face) -> Visit."""
+
+        def callback(old: Visit | None, value: dict | None, event: gr.EventData) -> dict:
+            return changed(old, value, lambda now: change(now, faces_panel.face_index(now, event)))
+
+        return callback
+
+    def changed(old: Visit | None, value: dict | None, change) -> dict:
+        """Updates after a function (Visit as edited) -> Visit; a sentence where it does not apply."""
+        if old is None:
+            gr.Warning(NO_PHOTO)
+            return {mask_status: status(NO_PHOTO, "warn")}
+        try:
+            new = change(old.edited(value))
+        except PhotoError as error:
+            gr.Warning(str(error))
+            return {mask_status: status(str(error), "warn")}
+        if new.is_outdated():
+            return show(new) | {run_status: status(RUN_AGAIN_HINT)}
+        return show(new) | ({run_status: status(DONE_HINT, "done")} if old.is_outdated() else {})
+
+    def look_at(old: Visit | None, value: dict | None, event: gr.EventData) -> dict:
+        """Another face in the editor, chosen again if it was left out; or the whole photo."""
+        if event._data.get("face") is None:
+            return changed(old, value, lambda now: now.look_at(None))
+        return change_faces(lambda now, index: now.choose(index, True).look_at(index))(old, value, event)
+
+    def box_face(old: Visit | None, value: dict | None, event: gr.EventData) -> Iterator[dict]:
+        """A face that was boxed by hand: find its mask, and show it."""
+        if old is None:
+            gr.Warning(NO_PHOTO)
+            yield {mask_status: status(NO_PHOTO, "warn")}
+            return
+        try:
+            face = old.box_to_face(faces_panel.box_corners(event))
+            yield {mask_status: status("Looking for a mask on the new face …", "busy")}
+            found = unmasker.segment(old.photo, faces=[face])
+        except VISIBLE_ERRORS as error:
+            gr.Warning(str(error))
+            yield {mask_status: status(str(error), "warn")}
+            return
+        new = old.edited(value).with_face(face, found, thumbnail(old.photo, face))
+        if is_empty(found):
+            yield show(new, "No mask was found on the new face: paint over what covers it.")
+        else:
+            yield show(new) | {run_status: status(RUN_AGAIN_HINT)}
 
     def save_mask(old: Visit | None, value: dict | None) -> str | None:
         """The mask in the photo's size, as a PNG file."""
@@ -286,7 +294,8 @@ def build(unmasker: Unmasker) -> None:
             gr.Warning(NO_PHOTO)
             return None
         with plain_errors():
-            result = unmasker.remove(old.photo, old.ran, [name], faces=old.faces)[name]
+            mask, faces = old.ran
+            result = unmasker.remove(old.photo, mask, [name], faces=faces)[name]
         return cached_png(result_file, result, f"unmask-{name}.png", NOTICE)
 
     def start_over() -> dict:
@@ -294,6 +303,7 @@ def build(unmasker: Unmasker) -> None:
         return {
             visit: None,
             editor: None,
+            panel: "",
             empty_bench: EMPTY_BENCH,
             mask_status: status(MASK_HINT),
             run_status: status(RUN_HINT),
@@ -305,24 +315,24 @@ def build(unmasker: Unmasker) -> None:
     new_photo = heavy | {
         "fn": take_photo,
         "inputs": [photo, visit, chosen],
-        "outputs": [photo, visit, editor, empty_bench, mask_status, run_status, *card_parts],
+        "outputs": [photo, visit, editor, panel, empty_bench, mask_status, run_status, *card_parts],
         "trigger_mode": "always_last",
     }
     photo.input(**new_photo)
     examples.load_input_event.then(**new_photo)
     photo.clear(
-        start_over, None, [visit, editor, empty_bench, mask_status, run_status, *card_parts], **private
+        start_over, None, [visit, editor, panel, empty_bench, mask_status, run_status, *card_parts], **private
     )
     run_button.click(run_again, [visit, editor, chosen], [visit, run_status, *card_parts], **heavy)
 
-    mask_outputs = [visit, editor, mask_status, run_status]
+    mask_outputs = [visit, editor, panel, mask_status, run_status]
     # Every click counts, one after the other.
     in_turn = private | {"trigger_mode": "multiple", "concurrency_id": "mask", "concurrency_limit": 1}
     for button, change in (
         (grow_button, lambda now: now.grown(+1)),
         (shrink_button, lambda now: now.grown(-1)),
-        (clear_button, lambda now: now.with_mask(np.zeros_like(now.mask))),
-        (reset_button, lambda now: now.with_mask(now.found)),
+        (clear_button, Visit.cleared),
+        (reset_button, Visit.reset),
     ):
         button.click(change_mask(change), [visit, editor], mask_outputs, **in_turn)
     import_button.upload(
@@ -331,6 +341,16 @@ def build(unmasker: Unmasker) -> None:
         mask_outputs,
         **in_turn,
     )
+    here = [visit, editor]
+    panel.choose(
+        change_faces(lambda now, index: now.choose(index, not now.candidates[index].chosen)),
+        here,
+        mask_outputs,
+        **in_turn,
+    )
+    panel.edit(look_at, here, mask_outputs, **in_turn)
+    panel.drop(change_faces(Visit.without_face), here, mask_outputs, **in_turn)
+    panel.box(box_face, here, mask_outputs, **heavy)
     download_button.click(save_mask, [visit, editor], mask_file, **private).success(
         js=download_through(mask_file), api_visibility="private"
     )

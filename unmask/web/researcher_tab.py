@@ -3,6 +3,7 @@ UNMASK_RESEARCHER_TOKEN, and answers only to those who know it."""
 
 import hmac
 import html
+import math
 import os
 import secrets
 import shutil
@@ -10,13 +11,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urljoin
 
 import gradio as gr
 
 from unmask import PhotoError, Unmasker, WeightsError, read_photo
 from unmask.models import DEFAULT_MODELS
-from unmask.study.plan import PRESENTATIONS, Picture, Study, StudyError, create_study
-from unmask.study.store import Store, export_study, load
+from unmask.study.create import Picture, create_study
+from unmask.study.export import export_study, load
+from unmask.study.plan import PRESENTATIONS, Study, StudyError
+from unmask.study.store import Store
 from unmask.web.parts import COMPUTE, PRIVATE, model_choices, status
 from unmask.web.study_page import Studies
 
@@ -50,6 +54,7 @@ def describe(study: Study, progress: dict[str, int]) -> str:
     """A study's state in a few words, as HTML."""
     plan = study.plan
     state = "ended" if plan.ended else f"open until {plan.ends}" if plan.ends else "open"
+    state += ", by invitation" * plan.by_invitation
     words = (
         f"{state}; {progress['finished']} of {plan.raters} raters have finished, "
         f"{progress['joined']} have begun, {progress['withdrawn']} have withdrawn; "
@@ -69,8 +74,11 @@ def results(study: Study) -> str:
 
     def cell(row: dict, heading: str) -> str:
         column = COLUMNS[heading]
-        numbers = None if isinstance(column, str) else [row[name] for name in column]
-        text = str(row[column]) if numbers is None else "{:.2f} ({:.2f} to {:.2f})".format(*numbers)
+        if isinstance(column, str):
+            text = str(row[column])
+        else:
+            value, low, high = (row[name] for name in column)
+            text = f"{value:.2f}" + ("" if math.isnan(low) else f" ({low:.2f} to {high:.2f})")  # nan: one rater
         return f'<td data-label="{heading}">{html.escape(text)}</td>'
 
     rows = summarise(load(study))["models"].to_dict("records")
@@ -96,6 +104,7 @@ def build(unmasker: Unmasker, studies: Studies) -> None:
         with gr.Row():
             write = gr.Button("Report and tables")
             export = gr.Button("All answers")
+            invite = gr.Button("Invitations")
             end = gr.Button("End the study")
         files = gr.File(label="To download", file_count="multiple", interactive=False, visible=False)
         with gr.Accordion("Create a study", open=False):
@@ -112,6 +121,7 @@ def build(unmasker: Unmasker, studies: Studies) -> None:
                 presentation = gr.Radio(list(PRESENTATIONS), value=PRESENTATIONS[0], label="Presentation")
                 raters = gr.Number(30, label="Raters wanted", precision=0, minimum=1)
                 pairs = gr.Checkbox(label="Ask too which of two looks more real")
+                by_invitation = gr.Checkbox(label="By invitation only: one link, one person")
             create = gr.Button("Create", variant="primary")
 
     def find(study_id: str | None) -> Study:
@@ -147,9 +157,11 @@ def build(unmasker: Unmasker, studies: Studies) -> None:
                 make(study, Path(folder) / "study")
             except (*REFUSED, ImportError) as error:
                 raise gr.Error(str(error), print_exception=False) from error
-            packed = shutil.make_archive(str(Path(folder) / "tables"), "zip", Path(folder) / "study")
-            pages = sorted((Path(folder) / "study").glob("*.html"))
-            kept = [files.move_resource_to_block_cache(path) for path in (*pages, packed)]
+            made = sorted((Path(folder) / "study").iterdir())
+            loose = [path for path in made if path.suffix in (".html", ".txt")]
+            if len(loose) < len(made):
+                loose.append(shutil.make_archive(str(Path(folder) / "tables"), "zip", Path(folder) / "study"))
+            kept = [files.move_resource_to_block_cache(path) for path in loose]
         return gr.update(value=kept, visible=True)
 
     def write_files(given: str, study_id: str | None) -> dict:
@@ -165,7 +177,18 @@ def build(unmasker: Unmasker, studies: Studies) -> None:
         find(study_id).close()
         return look(given, study_id)
 
-    def create_one(given: str, title, photos, truths, names, presentation, raters, pairs) -> dict:
+    def write_invitations(given: str, study_id: str | None, request: gr.Request) -> dict:
+        """A link for each rater that is wanted, to send to one person each."""
+        page = urljoin(request.headers.get("referer", ""), f"study/{study_id}")
+
+        def write(study: Study, folder: Path) -> None:
+            folder.mkdir()
+            links = [f"{page}#{code}\n" for code in Store(study).invitations(study.plan.raters)]
+            (folder / "invitations.txt").write_text("".join(links))
+
+        return hand_out(given, study_id, write)
+
+    def create_one(given: str, title, photos, truths, names, presentation, raters, pairs, invited) -> dict:
         """A study of uploaded photos, in a folder of its own beside the others."""
         check(given)
         bare = {Path(path).stem: path for path in truths or ()}
@@ -184,6 +207,7 @@ def build(unmasker: Unmasker, studies: Studies) -> None:
                 raters=int(raters),
                 presentation=presentation,
                 pairs=pairs,
+                by_invitation=invited,
             )
         except REFUSED as error:
             raise gr.Error(str(error), print_exception=False) from error
@@ -195,6 +219,7 @@ def build(unmasker: Unmasker, studies: Studies) -> None:
     )
     write.click(write_files, [token, chosen], files, **PRIVATE)
     export.click(export_files, [token, chosen], files, **PRIVATE)
+    invite.click(write_invitations, [token, chosen], files, **PRIVATE)
     end.click(end_study, [token, chosen], desk_parts, **PRIVATE)
-    inputs = [token, title, photos, truths, models, presentation, raters, pairs]
+    inputs = [token, title, photos, truths, models, presentation, raters, pairs, by_invitation]
     create.click(create_one, inputs, desk_parts, **PRIVATE | COMPUTE)

@@ -11,13 +11,14 @@ import gradio as gr
 from fastapi import FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictFloat, StrictInt, StrictStr
 from starlette.routing import BaseRoute, Mount, Route
 
 from unmask import PhotoError, Unmasker, WeightsError
 from unmask.study.backup import Backup, backup_from_environment
+from unmask.study.create import create_example_study
 from unmask.study.order import order_pairs, order_screens
-from unmask.study.plan import Study, StudyError, create_example_study, find_studies, studies_folder
+from unmask.study.plan import Study, StudyError, find_studies, studies_folder
 from unmask.study.store import Rater, Store
 from unmask.web.theme import LOGO, SLATE, TEAL
 
@@ -80,13 +81,14 @@ class Consent(BaseModel):
     """What somebody sends to take part."""
 
     consent: bool
+    invitation: str | None = Field(None, max_length=64)
 
 
 class Answer(BaseModel):
     """What a rater sends for one question."""
 
     token: str = Field(max_length=256)
-    answer: str | int | float
+    answer: StrictStr | StrictInt | StrictFloat
     seconds: float | None = None
 
 
@@ -152,12 +154,13 @@ def build_app(studies: Studies) -> FastAPI:
             "screens": len(order_screens(plan, 0)),
             "pairs": len(order_pairs(plan, 0)),
             "ended": plan.ended,
+            "by_invitation": plan.by_invitation,
         }
 
     @app.post("/api/{study_id}/raters")
     def join(study_id: str, body: Consent) -> dict:
         store = studies.store(study_id)
-        return _describe(store, store.join(body.consent))
+        return _describe(store, store.join(body.consent, body.invitation))
 
     @app.get("/api/{study_id}/rater")
     def resume(study_id: str, authorization: str = Header("")) -> dict:
@@ -197,12 +200,13 @@ def build_api(studies: Studies) -> None:
     def rate(token: str, score: int) -> dict:
         """Save the score of one item. The token is the one that the study handed you for this item."""
         try:
-            version = studies.store(token.split(".")[0]).answer(token, score)
+            version = studies.store(str(token).split(".")[0]).answer(str(token), score)
         except StudyError as error:
             raise gr.Error(str(error), print_exception=False) from error
         return {"saved": True, "version": version}
 
-    # Not in the queue: a score must not wait for somebody's photo.
+    # gradio_client goes through the queue whatever `queue` says; in a group of its own, without a limit, a score
+    # never waits for somebody's photo.
     gr.api(rate, api_name="rate", queue=False, concurrency_limit=None)
 
 

@@ -102,7 +102,15 @@ def build_theme() -> gr.themes.Base:
     )
 
 
-HEAD = '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">'
+# A camera's preview is mirrored, as people know themselves; that of a phone's rear camera is not.
+HEAD = """
+<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">
+<script>
+  document.addEventListener("playing", ({target}) => {
+    const track = target.srcObject?.getVideoTracks?.()[0];
+    if (track) target.dataset.mirrored = track.getSettings().facingMode !== "environment";
+  }, true);
+</script>"""
 
 LOGO = """
 <svg viewBox="0 0 48 48" width="44" height="44" aria-hidden="true">
@@ -144,7 +152,7 @@ CSS = """
 }
 
 /* The frame */
-.gradio-container { max-width: 1320px !important; padding: 0 !important; }
+.gradio-container { max-width: 1320px !important; margin: 0 auto !important; padding: 0 !important; }
 .gradio-container .app { padding: clamp(12px, 2vw, 20px) clamp(12px, 2.2vw, 28px) 12px !important; }
 .html-container { padding: 0 !important; }
 .prose { color: inherit; }
@@ -194,6 +202,7 @@ footer .divider { display: none; }
   display: block; width: 100% !important; height: auto !important; max-width: none !important;
   aspect-ratio: 1; object-fit: cover;
 }
+video[data-mirrored="true"] { transform: scaleX(-1); }
 .models .wrap { flex-direction: column; gap: 6px !important; }
 .models label { width: 100%; }
 
@@ -202,9 +211,69 @@ footer .divider { display: none; }
 .step:has(.empty-bench) .workbench {
   position: absolute !important; visibility: hidden; pointer-events: none;
 }
-.step .block:has(.prose:empty), .bench:has(.empty-bench) #masked-preview, .card:not(:has(.card-note)) {
+.step .block:has(.prose:empty), #faces:not(:has(.faces)), .bench:has(.empty-bench) #masked-preview,
+.card:not(:has(.card-note)) {
   display: none !important;
 }
+
+/* The faces of a photo. Outlines are dark beside bright, to be seen on any picture */
+.faces, .faces .overview { display: grid; gap: 10px; }
+.faces .overview { display: none; }
+.faces.several .overview, .drawing .overview { display: grid; }
+.faces .picture { position: relative; justify-self: center; max-width: 100%; border-radius: 8px; }
+.faces .picture img { display: block; max-width: 100%; max-height: 320px; border-radius: 8px; }
+.drawing .picture { cursor: crosshair; touch-action: none; user-select: none; }
+.drawing .picture img { max-height: 60vh; }
+.faces .box, .faces .rubber {
+  position: absolute; border: 2px solid #fff; border-radius: 6px; background: none; padding: 0;
+  box-shadow: 0 0 0 1.5px #0d1318cc, inset 0 0 0 1.5px #0d1318cc;
+}
+.faces .box::after { content: ""; position: absolute; inset: -8px; }  /* a finger is wider than a small face */
+.faces .box.out { border-style: dashed; opacity: 0.75; }
+.faces .box.current { border-color: var(--mask); z-index: 1; }
+.faces .box:hover { background: #ffffff33; }
+.drawing .box { pointer-events: none; opacity: 0.6; }
+.faces .rubber { display: none; border-color: var(--mask); pointer-events: none; z-index: 2; }
+.faces .number {
+  position: absolute; left: -3px; bottom: 100%; min-width: 20px; height: 20px; padding: 0 4px;
+  border-radius: 6px; background: #0d1318; color: #fff; font: 700 0.75rem/20px var(--font);
+  text-align: center;
+}
+.faces .in .number { background: #0f7a71; }
+.faces .hint { margin: 0; color: var(--soft); font-size: 0.875rem; line-height: 1.4; }
+.faces .hint:empty { display: none; }
+.faces .tiles, .faces .views { display: flex; flex-wrap: wrap; gap: 8px; padding: 3px; }
+.faces .tiles { max-height: 360px; overflow: auto; }
+.faces .tiles:empty { display: none; }
+.faces .tile { position: relative; display: grid; grid-template-columns: 60px; gap: 4px; }
+.faces .thumb {
+  position: relative; width: 60px; height: 60px; padding: 0; border-radius: 8px; overflow: hidden;
+  border: 2px solid var(--accent); background: none;
+}
+.faces .thumb img { display: block; width: 100%; height: 100%; object-fit: cover; }
+.faces .out .thumb { border: 2px dashed var(--line); }
+.faces .out .thumb img { opacity: 0.35; filter: grayscale(1); }
+.faces .thumb .number { left: 0; top: 0; bottom: auto; border-radius: 6px 0 6px 0; }
+.faces .bare {
+  position: absolute; inset: auto 0 0; background: #0d1318bb; color: #fff; font: 600 0.6875rem/16px var(--font);
+}
+.faces .plain {
+  min-height: 36px; padding: 0 10px; border: 1px solid var(--line); border-radius: 8px; background: none;
+  color: inherit; font: 500 0.8125rem/1.2 var(--font);
+}
+.faces .tile .plain { padding: 0; }
+.faces .plain[aria-pressed="true"] {
+  background: var(--best-ground); color: var(--best-text); border-color: var(--accent);
+}
+.faces .plain:hover { border-color: var(--accent); }
+.faces .drop {
+  position: absolute; top: -3px; right: -3px; width: 28px; height: 28px; border-radius: 50%; padding: 0;
+  border: 1px solid var(--line); background: var(--panel); color: inherit; font: 700 1rem/1 var(--font);
+}
+.faces .drop::after { content: ""; position: absolute; inset: -8px; }
+.faces .cancel, .drawing .add { display: none; }
+.drawing .faces .cancel { display: block; }
+.faces button:focus-visible, .faces .picture:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 
 /* The editor: our own buttons do what these would do to the picture as well as to the mask */
 #editor [aria-label="Clear canvas"], #editor [aria-label="Color"], #editor .toolbar-wrap-wrap {
@@ -239,6 +308,9 @@ footer .divider { display: none; }
 .card .before-after { border: 0; border-radius: 8px; min-height: 160px; }
 .card:has(.waiting) .before-after { opacity: 0.55; }
 .card:has(.waiting) button.sm, .card:has(.failed) button.sm, .truth-results button.sm { visibility: hidden; }
+.card:has(.opinion) { grid-row: span 5; }
+.card .opinion { gap: 8px !important; }
+.card:has(.waiting) .opinion, .card:has(.failed) .opinion { display: none; }
 .truth-results .card { grid-row: span 3; }
 .truth-results button.sm { display: none; }
 
@@ -268,6 +340,8 @@ footer .divider { display: none; }
   .step, .card { padding: 12px !important; }
   .empty-bench { min-height: 150px; }
   #editor { height: 380px !important; }
+  .faces .picture img { max-height: 260px; }
+  .faces .plain { min-height: 44px; }
   .toolbar { grid-template-columns: 1fr 1fr; }
   .scores thead { display: none; }
   .scores tr { display: grid; grid-template-columns: 1fr 1fr; gap: 2px 8px; padding: 10px 4px; }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import gradio as gr
 import numpy as np
 
-from unmask import PhotoError, Unmasker, read_photo
+from unmask import Unmasker, read_photo
 from unmask.faces import align, whole_photo
 from unmask.masks import is_empty
 from unmask.metrics import psnr, ssim
@@ -34,7 +34,8 @@ from unmask.web.parts import (
 FRAME = 256  # px: the side of the face crop, the frame in which the mean landmarks are given
 ANY = "any"
 TRUE_MASK, FOUND_MASK = "the true mask", "the mask that is found"
-FACE_HINT = "A face crop: upright, from forehead to chin, eyes a little above the middle."
+FACE_HINT = "Any photo will do: its largest face is cut out."
+WHOLE_HINT = "No face was found: the whole picture is used. Move the mask to where the face is."
 RUN_HINT = "The chosen models run as soon as there is a face."
 NO_FACE = "There is no face here (any more): give a photo, or click an example."
 NOT_FOUND = "No mask was found on this face, so nothing was taken off. Choose the true mask, or another one."
@@ -183,17 +184,20 @@ def build(unmasker: Unmasker) -> None:
     controls = [kind, wear, pattern, size, right, down, tilt, source, chosen]
 
     def take_photo(path: str | None, number: int, *settings) -> Iterator[dict]:
-        """A new face: cut its square out, put a mask on it and measure."""
+        """A new photo: cut out the square of its largest face, put a mask on it and measure."""
         if path is None:
             return  # the camera was opened, or the photo cleared
         try:
             picture = read_photo(path)
-        except PhotoError as error:
+            face = unmasker.find(picture)[0]
+        except VISIBLE_ERRORS as error:
             gr.Warning(str(error))
             yield {face_status: status(str(error), "warn")}
             return
-        crop = align(picture, whole_photo(picture), FRAME)
-        yield {truth: crop, face_status: status(FACE_HINT), empty_preview: ""}
+        crop = align(picture, face, FRAME)
+        nobody = face == whole_photo(picture)
+        hint = status(WHOLE_HINT, "warn") if nobody else status(FACE_HINT)
+        yield {truth: crop, face_status: hint, empty_preview: ""}
         yield from measure(crop, number, *settings)
 
     def put_another(crop: np.ndarray | None, number: int, *settings) -> Iterator[dict]:

@@ -48,9 +48,11 @@ function say(text, tone = "") {
   status.className = tone;
 }
 
+const invitation = location.hash.slice(1);  // behind the #, which no browser sends or logs by itself
+
 // Some browsers forbid storage inside a frame: the study then works, but cannot be resumed.
 const memory = {
-  key: () => `unmask-study-${studyId}`,
+  key: () => `unmask-study-${studyId}${location.hash}`,  // two people may open their invitations on one computer
   read() { try { return localStorage.getItem(this.key()); } catch { return null; } },
   write(token) { try { localStorage.setItem(this.key(), token); } catch { /* as above */ } },
   clear() { try { localStorage.removeItem(this.key()); } catch { /* as above */ } },
@@ -330,9 +332,13 @@ function showConsent() {
   async function join() {
     begin.disabled = true;
     try {
-      enter(await call(`${studyId}/raters`, "POST", { consent: agree.checked }));
+      const body = { consent: agree.checked, invitation: invitation || null };
+      const begun = enter(await call(`${studyId}/raters`, "POST", body));
       memory.write(rater.token);
-      render();
+      say("");
+      if (at === -1) showThanks();
+      else if (begun) showWelcomeBack();  // by the same invitation, elsewhere
+      else render();
     } catch (error) {
       say(error.message, "warn");
       begin.disabled = false;
@@ -449,6 +455,7 @@ async function open(id) {
     }
   }
   if (about.ended) showMessage("This study has ended. Thank you for coming!");
+  else if (about.by_invitation && !invitation) showMessage("This study is by invitation: open it by the link that you were sent.");
   else showConsent();
 }
 

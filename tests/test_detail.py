@@ -1,0 +1,147 @@
+"""What makes a fill fit its photo: grain, texture, and the colour at its edge. Pictures are drawn."""
+
+import cv2
+import numpy as np
+import pytest
+
+from unmask.detail import meet_edge
+from unmask.faces import Face, align, paste_back
+
+SIDE, SHAPE = 640, (760, 800)  # of the face's crop and the photo, px
+FACE = Face((0, 0, 0, 0), (400.0, 360.0), SIDE, 0.1)
+FEATHER = 2.5 / 256 * SIDE
+
+
+def skin(shape: tuple[int, int] = SHAPE) -> np.ndarray:
+    """Smooth shading in the colours of skin, float32 (H, W, 3)."""
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    return np.stack([190 + 20 * np.sin(x / 300), 145 + 15 * np.sin(y / 250), 120 + 10 * np.sin((x + y) / 350)], axis=2)
+
+
+def grainy(clean: np.ndarray, sigma: float, blotch: float = 0.0, seed: int = 1) -> np.ndarray:
+    """The picture with Gaussian noise of standard deviation `sigma`, whose grains are `blotch` px wide; uint8."""
+    noise = np.random.default_rng(seed).standard_normal(clean.shape, dtype=np.float32)
+    if blotch:
+        noise = cv2.GaussianBlur(noise, (0, 0), blotch)
+        noise /= noise.std()
+    return np.rint(np.clip(clean + sigma * noise, 0, 255)).astype(np.uint8)
+
+
+def hole(shape: tuple[int, int] = SHAPE, face: Face = FACE) -> np.ndarray:
+    mask, side = np.zeros(shape, np.uint8), face.side
+    center = (round(face.center[0]), round(face.center[1] + 0.2 * side))
+    return cv2.ellipse(mask, center, (round(0.25 * side), round(0.2 * side)), 0, 0, 360, 255, -1)
+
+
+def fill(offset: float = 0.0, face: Face = FACE, shape: tuple[int, int] = SHAPE) -> np.ndarray:
+    """What a perfect but smooth remover gives: the crop without grain, lighter by `offset`."""
+    return align(np.rint(skin(shape) + offset).astype(np.uint8), face, 256)
+
+
+@pytest.mark.parametrize("sigma, blotch", [(0, 0), (2, 0), (5, 0), (10, 0), (5, 1.5)])
+def test_the_fill_is_as_grainy_as_the_photo(sigma, blotch):
+    photo, mask = grainy(skin(), sigma, blotch), hole()
+    error = paste_back(photo, FACE, fill(), mask, FEATHER) - skin()
+    around = (photo - skin())[mask == 0].var(axis=0)
+    inner = cv2.erode(mask, np.ones((19, 19))) > 0
+    rim = (mask > 0) & ~inner
+    if sigma == 0:
+        assert error[mask > 0].var() < 0.2  # rounding alone is 1 / 12
+    else:
+        assert error[inner].var(axis=0) == pytest.approx(around, rel=0.25)
+        assert error[rim].var(axis=0) == pytest.approx(around, rel=0.25)  # no smooth band where the two are mixed
+    # The grains are as wide, too: neighbours are as alike inside as around.
+    if sigma:
+        assert _alike(error, inner) == pytest.approx(_alike(photo - skin(), mask == 0), abs=0.1)
+
+
+def _alike(noise: np.ndarray, where: np.ndarray) -> float:
+    """Correlation of neighbours."""
+    both = where[:, 1:] & where[:, :-1]
+    return (noise[:, 1:] * noise[:, :-1])[both].mean() / noise[where].var()
+
+
+def test_grey_grain_stays_grey():
+    noise = np.random.default_rng(2).standard_normal(SHAPE).astype(np.float32)[..., None]
+    photo = np.rint(skin() + 6 * noise).astype(np.uint8)
+    error = (paste_back(photo, FACE, fill(), hole(), FEATHER) - skin())[hole() > 0]
+    assert np.corrcoef(error.T)[0, 1] > 0.95
+    coloured = (paste_back(grainy(skin(), 6), FACE, fill(), hole(), FEATHER) - skin())[hole() > 0]
+    assert abs(np.corrcoef(coloured.T)[0, 1]) < 0.1
+
+
+def test_grain_that_the_fill_has_is_not_added_again():
+    """A remover at the photo's own resolution, with grain of its own."""
+    face = Face((0, 0, 0, 0), (150.0, 140.0), 256, 0.0)
+    mask = hole((300, 300), face)
+    photo, clean = grainy(skin((300, 300)), 6, 1.0), skin((300, 300))
+    crop = align(grainy(clean, 6, 1.0, seed=3), face, 256)
+    error = paste_back(photo, face, crop, mask, 2.5) - clean
+    assert error[mask > 0].var() == pytest.approx((photo - clean)[mask == 0].var(), rel=0.25)
+
+
+@pytest.mark.parametrize("offset", [-12, 6, 12])
+def test_no_step_at_the_edge(offset):
+    photo, mask = grainy(skin(), 0), hole()
+    result = paste_back(photo, FACE, fill(offset), mask, FEATHER)
+    rim = (mask > 0) & (cv2.erode(mask, np.ones((31, 31))) == 0)
+    deep = cv2.erode(mask, np.ones((181, 181))) > 0
+    assert np.abs(result - skin())[rim].mean() < 0.3 * abs(offset)
+    assert deep.any() and (result - skin())[deep].mean() == pytest.approx(offset, abs=0.35 * abs(offset))
+
+
+def test_hair_and_background_beside_the_mask_do_not_bleed_into_the_fill():
+    clean = skin()
+    clean[:, 560:] = (20, 60, 30)  # the mask's right edge lies at 560
+    mask = hole()
+    assert (clean[480:500, 560:] == (20, 60, 30)).all() and mask[490, 552]
+    crop = align(np.rint(skin()).astype(np.uint8), FACE, 256)
+    result = paste_back(np.rint(clean).astype(np.uint8), FACE, crop, mask)
+    assert np.abs(result - skin())[mask > 0].mean() < 1.5
+
+
+def test_meeting_the_edge_leaves_a_matching_fill_alone():
+    covered = hole((256, 256), Face((0, 0, 0, 0), (128, 128), 256))
+    change = meet_edge(skin((256, 256)), skin((256, 256)), covered)
+    assert np.abs(change).max() < 1
+    assert np.abs(meet_edge(skin((256, 256)), skin((256, 256)), np.full((256, 256), 255, np.uint8))).max() == 0
+
+
+def test_a_fill_of_another_colour_gets_no_skin_texture():
+    """There is nothing in the photo to measure it on, and no edge that could be met."""
+    mask = hole()
+    blue = np.full((256, 256, 3), (20, 40, 220), np.uint8)
+    result = paste_back(grainy(skin(), 8), FACE, blue, mask)
+    assert (result[mask > 0] == (20, 40, 220)).all()
+
+
+def test_the_same_input_gives_the_same_bytes():
+    photo, crop, mask = grainy(skin(), 5), fill(), hole()
+    first = paste_back(photo, FACE, crop, mask, FEATHER)
+    assert (paste_back(photo.copy(), FACE, crop.copy(), mask.copy(), FEATHER) == first).all()
+
+
+def test_the_texture_does_not_depend_on_how_the_work_is_cut(monkeypatch):
+    photo, crop, mask = grainy(skin(), 5), fill(), hole()
+    whole = paste_back(photo, FACE, crop, mask, FEATHER)
+    monkeypatch.setattr("unmask.detail.STRIP", 20_000)
+    strips = paste_back(photo, FACE, crop, mask, FEATHER)
+    assert np.abs(whole.astype(int) - strips).max() <= 1
+
+
+@pytest.mark.parametrize("side", [40, 100, 200, 300])
+def test_small_faces(side):
+    shape = (side + 20, side + 30)
+    face = Face((0, 0, 0, 0), (side / 2 + 12, side / 2 + 8), side, -0.2)
+    photo, mask = grainy(skin(shape), 4), hole(shape, face)
+    result = paste_back(photo, face, fill(0, face, shape), mask, 2.5 / 256 * side)
+    error = (result - skin(shape))[mask > 0]
+    assert (result[mask == 0] == photo[mask == 0]).all()
+    assert np.abs(error.mean(axis=0)).max() < 2 and error.std() < 6
+    if side >= 100:
+        assert error.std() > 3
+
+
+def test_a_mask_over_the_whole_photo():
+    photo, mask = grainy(skin(), 4), np.full(SHAPE, 255, np.uint8)
+    assert np.abs(paste_back(photo, FACE, fill(), mask, FEATHER)[100:600, 200:600] - skin()[100:600, 200:600]).max() < 4

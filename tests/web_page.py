@@ -1,0 +1,180 @@
+"""What the browser tests share: the page as a visitor opens it, what one does there, and what one sees."""
+
+import io
+import re
+import shutil
+import socket
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from unmask.masks import MASK_COLOR
+from unmask.web.visit import EDITOR_SIZE
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# The camera is Chromium's own test picture, and nobody is asked for leave to use it.
+CHROMIUM_ARGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+)
+DESKTOP, PHONE = (1280, 900), (390, 844)
+MODEL = "GANMasker"
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def open_browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def visit(browser, demo, size=DESKTOP, **options):
+    """One visitor's page. Fails on a script error, and on any request that leaves this machine."""
+    width, height = size
+    context = browser.new_context(viewport={"width": width, "height": height}, **options)
+    context.grant_permissions(["camera"])
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    faults = []
+    local = (demo.local_url, "data:", "blob:")
+
+    def check(response):
+        # Gradio asks for the progress of a picture from the camera under an empty name: no fault of ours.
+        if response.status >= 400 and not response.url.endswith("upload_id="):
+            faults.append(f"{response.status} {response.url}")
+
+    page.on("request", lambda request: request.url.startswith(local) or faults.append(request.url))
+    page.on("response", check)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(demo.local_url)
+    page.wait_for_selector("#photo input[type=file]", state="attached")
+    yield page
+    context.close()
+    assert not faults
+
+
+def give_photo(page, path):
+    page.set_input_files("#photo input[type=file]", path)
+
+
+def wait_until_done(page):
+    page.wait_for_selector("#run-status .done")
+
+
+def mask_status(page) -> str:
+    """What the page says about the mask; for a moment, while the text is exchanged, it says nothing."""
+    page.wait_for_function("document.querySelector('#mask-status')?.innerText.trim()")
+    return page.inner_text("#mask-status")
+
+
+@contextmanager
+def mask_change(page):
+    """Wait until the page has said something new: on the mask, or on the results that it outdates."""
+    for line in page.locator("#mask-status .status, #run-status .status").all():
+        line.evaluate("line => line.classList.add('old')")
+    yield
+    page.wait_for_selector(":is(#mask-status, #run-status) .status:not(.old)")
+
+
+def toast(page) -> str:
+    """The text of the message that has just popped up; it is closed."""
+    text = page.locator(".toast-body").last.inner_text()
+    page.locator(".toast-close").first.click()
+    return text
+
+
+def read_download(page, button) -> Image.Image:
+    with page.expect_download() as download:
+        button.click()
+    return Image.open(download.value.path())
+
+
+def download_mask(page) -> np.ndarray:
+    return np.array(read_download(page, page.get_by_role("button", name="Download the mask")))
+
+
+def card(page, title: str = MODEL):
+    return page.locator("#results .card").filter(has=page.get_by_role("heading", name=title, exact=True))
+
+
+def download_result(page, title: str = MODEL) -> np.ndarray:
+    return np.array(read_download(page, card(page, title).get_by_text("Download at full size")))
+
+
+def run_again(page):
+    """Press the button and wait for new results."""
+    page.evaluate("document.querySelector('#run-status .status').classList.add('old')")
+    page.click("#run")
+    page.wait_for_selector("#run-status .done:not(.old)")
+
+
+def screenshot(page, selector: str) -> np.ndarray:
+    """What is on the screen there, RGB."""
+    return np.array(Image.open(io.BytesIO(page.locator(selector).screenshot())).convert("RGB"))
+
+
+@dataclass
+class Canvas:
+    """Where the editor has drawn its working copy: the top-left corner and the side, px of the screen."""
+
+    x: float
+    y: float
+    side: int
+
+    def point(self, x: float, y: float) -> tuple[float, float]:
+        """A point of the working copy, given as shares of its side, on the page."""
+        return self.x + x * self.side, self.y + y * self.side
+
+
+def look_at_editor(page, copy: np.ndarray) -> tuple[Canvas, np.ndarray]:
+    """Find the working copy in a screenshot of the editor: where it is, and which pixels are tinted."""
+    page.locator("#editor").scroll_into_view_if_needed()
+    page.mouse.move(5, 5)  # the brush draws its outline under the pointer
+    page.wait_for_timeout(400)
+    shot = screenshot(page, "#editor")
+    zoom = int(re.search(r"(\d+)%", page.inner_text("#editor .zoom-number")).group(1)) / 100
+    matches = []
+    for side in range(
+        round(EDITOR_SIZE * zoom) - 3, round(EDITOR_SIZE * zoom) + 4
+    ):  # the page rounds the zoom
+        plain = cv2.resize(copy, (side, side), interpolation=cv2.INTER_AREA)
+        error, _, (x, y), _ = cv2.minMaxLoc(cv2.matchTemplate(shot, plain, cv2.TM_SQDIFF_NORMED))
+        matches.append((error, x, y, plain))
+    _, x, y, plain = min(matches, key=lambda match: match[0])
+    side = len(plain)
+    toward_pink = np.array(MASK_COLOR) - plain.astype(float)
+    change = shot[y : y + side, x : x + side] - plain.astype(float)
+    tint = (change * toward_pink).sum(axis=2) / np.maximum((toward_pink**2).sum(axis=2), 1)
+    box = page.locator("#editor").bounding_box()
+    return Canvas(box["x"] + x, box["y"] + y, side), np.where(tint > 0.3, 255, 0).astype(np.uint8)
+
+
+def drag(page, canvas: Canvas, tool: str, points: list[tuple[float, float]]):
+    """Draw through `points` of the working copy (shares of its side) with the tool of that name."""
+    page.get_by_label(tool, exact=True).click()
+    page.mouse.move(*canvas.point(*points[0]))
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(
+            *canvas.point(*point), steps=3
+        )  # a browser without a graphics card takes long over each
+    page.mouse.up()
+    page.wait_for_timeout(300)

@@ -1,0 +1,332 @@
+"""How well a face finder finds faces in whole photos: precision, recall, five points, tilt and time.
+
+The size of a box is sqrt(width * height). Boxes are (x0, y0, x1, y1) in pixels of the photo.
+"""
+
+import json
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:  # `held_back` is for trainers too and must not pull in all of the package
+    from unmask.faces import Face
+
+    Find = Callable[[np.ndarray], list[Face]]
+
+OVERLAP = 0.5  # intersection over union from which a detection is the true box's
+# People's boxes of one face differ, from glasses to chin and from crown to chin: a lower bar says whether it was found.
+LOOSE = 0.3
+SMALLEST = 40.0  # px; people's boxes of smaller faces are too uneven to be judged by
+PRECISION = 0.95
+LABELS = ("with_mask", "with_incorrect_mask", "without_mask")
+ANGLES = (-45, -30, -15, 0, 15, 30, 45)  # degrees, clockwise as seen
+TILTED = {"jl": 30, "cd": 15, "me": 15}  # how many photos of each source are turned
+SIZES = ((640, 480), (1920, 1080), (4000, 3000))
+RIGHT, WRONG, IGNORED = 1, 0, -1
+
+
+def held_back(photos: list[dict]) -> list[dict]:
+    """The rows of photos.json that no face finder is trained on: every third photo of each source, sorted by name.
+
+    A photo's source is the part of its name before "_". The result keeps the sources apart, in order of name.
+    """
+    sources = defaultdict(list)
+    for row in sorted(photos, key=lambda row: row["name"]):
+        sources[source(row)].append(row)
+    return [row for rows in sources.values() for row in rows[::3]]
+
+
+def source(row: dict) -> str:
+    return row["name"].split("_")[0]
+
+
+def read_photos(data: Path, rows: list[dict]) -> Iterator[tuple[dict, np.ndarray]]:
+    """Each row of photos.json with its photo, RGB uint8 (H, W, 3), out of photos.tar."""
+    from train.data import decode, read_images  # they load torch, which `held_back` does without
+
+    images = dict(read_images(data, "photos.tar", {row["name"] for row in rows}))
+    for row in rows:
+        yield row, decode(images[row["name"]], side=None)
+
+
+def box_sizes(boxes: np.ndarray) -> np.ndarray:
+    """sqrt(width * height) of boxes (N, 4): (N,)."""
+    return np.sqrt(np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1))
+
+
+def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Intersection over union of boxes (N, 4) with boxes (M, 4): (N, M)."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    both = np.prod(np.maximum(high - low, 0), axis=2)
+    return both / np.maximum(box_sizes(a)[:, None] ** 2 + box_sizes(b)[None] ** 2 - both, 1e-9)
+
+
+def match(
+    boxes: np.ndarray, scores: np.ndarray, truth: np.ndarray, smallest: float = SMALLEST, least: float = OVERLAP
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which detection is which true face, and whether it is right: the COCO protocol at one overlap.
+
+    boxes (N, 4), scores (N,), truth (M, 4). In order of score each detection takes the true box it overlaps most
+    and that none has taken before, by `least` or more: one that counts rather than one smaller than `smallest`.
+    Returns the taken box's index or -1, and RIGHT, WRONG or IGNORED, (N,) each. Ignored are detections of small
+    faces, and small detections of nothing; a small detection of a face that counts is right.
+    """
+    taken = np.full(len(boxes), -1)
+    verdict = np.where(box_sizes(boxes) < smallest, IGNORED, WRONG)
+    overlap = overlaps(boxes, truth)
+    counts = box_sizes(truth) >= smallest
+    free = np.ones(len(truth), bool)
+    for i in np.argsort(-scores, kind="stable"):
+        for eligible, result in ((free & counts, RIGHT), (free & ~counts, IGNORED)):
+            candidates = np.where(eligible & (overlap[i] >= least), overlap[i], 0)
+            if candidates.any():
+                taken[i], verdict[i] = candidates.argmax(), result
+                free[taken[i]] = False
+                break
+    return taken, verdict
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Precision and recall at every threshold, highest first."""
+
+    thresholds: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+
+    def average_precision(self) -> float:
+        """The area under the curve, each precision raised to the best at that recall or above."""
+        best = np.maximum.accumulate(self.precision[::-1])[::-1]
+        return float(np.sum(best * np.diff(self.recall, prepend=0)))
+
+    def recall_at_precision(self, precision: float) -> tuple[float, float]:
+        """The highest recall with at least this precision, and its threshold; (0, inf) where there is none."""
+        good = np.flatnonzero(self.precision >= precision)
+        return (float(self.recall[good[-1]]), float(self.thresholds[good[-1]])) if len(good) else (0.0, np.inf)
+
+    def at(self, threshold: float) -> tuple[float, float]:
+        """Precision and recall of the detections that score at least the threshold; (1, 0) where there is none."""
+        n = int(np.sum(self.thresholds >= threshold))
+        return (float(self.precision[n - 1]), float(self.recall[n - 1])) if n else (1.0, 0.0)
+
+
+def curve(scores: np.ndarray, verdicts: np.ndarray, faces: int) -> Curve:
+    """The curve of all detections of all photos, (N,) each; `faces` is the number of true faces that count."""
+    kept = verdicts != IGNORED
+    order = np.argsort(-scores[kept], kind="stable")
+    scores, right = scores[kept][order], verdicts[kept][order] == RIGHT
+    last = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1) if len(scores) else np.zeros(0, int)
+    hits = np.cumsum(right)[last]  # only where a threshold can part the scores
+    return Curve(scores[last], hits / (last + 1), hits / max(faces, 1))
+
+
+def point_error(points: np.ndarray, truth: np.ndarray) -> float:
+    """Mean distance of five points (5, 2) from the true ones, as a share of the true distance of the eyes."""
+    return float(np.linalg.norm(points - truth, axis=1).mean() / np.linalg.norm(truth[1] - truth[0]))
+
+
+def arrays(faces: "list[Face]") -> tuple[np.ndarray, np.ndarray]:
+    """The boxes (N, 4) and scores (N,) of faces."""
+    return np.array([face.box for face in faces], float).reshape(-1, 4), np.array([face.score for face in faces], float)
+
+
+def tilt_sample(rows: list[dict]) -> list[dict]:
+    """The held-back rows to turn: evenly spaced over those of each source whose largest face counts."""
+    sample = []
+    for name, n in TILTED.items():
+        usable = [row for row in rows if source(row) == name and box_sizes(largest(row)["box"][None])[0] >= SMALLEST]
+        sample += [usable[i] for i in np.linspace(0, len(usable) - 1, min(n, len(usable))).round().astype(int)]
+    return sample
+
+
+def largest(row: dict) -> dict:
+    """The largest true face of a row, its box (4,) and points (5, 2) as arrays; an empty box where there is none."""
+    faces = [{key: np.array(value) for key, value in face.items()} for face in row["faces"]]
+    return max(faces, key=lambda face: box_sizes(face["box"][None])[0], default={"box": np.zeros(4)})
+
+
+def turn(photo: np.ndarray, center: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
+    """The photo (H, W, 3) turned clockwise about a point by `angle` degrees, and the (2, 3) matrix of its points.
+
+    What comes in at the edges repeats the photo's edge: a mirror image could show a second face.
+    """
+    matrix = cv2.getRotationMatrix2D(tuple(map(float, center)), -angle, 1)
+    height, width = photo.shape[:2]
+    return cv2.warpAffine(photo, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), matrix
+
+
+def tilt_table(find: "Find", data: Path, rows: list[dict], threshold: float) -> str:
+    """Recall and point error of the largest face of each row, with the photo turned about its middle."""
+    hits, errors = defaultdict(list), defaultdict(list)
+    for row, photo in read_photos(data, rows):
+        face = largest(row)
+        center = (face["box"][:2] + face["box"][2:]) / 2
+        for angle in ANGLES:
+            turned, matrix = turn(photo, center, angle)
+            found = [other for other in find(turned) if other.score >= threshold]
+            boxes, scores = arrays(found)
+            taken, verdict = match(boxes, scores, face["box"][None])
+            hit = np.flatnonzero(verdict == RIGHT)
+            hits[angle, "all"].append(len(hit))
+            hits[angle, source(row)].append(len(hit))
+            if len(hit) and "points" in face and found[hit[0]].points is not None:
+                truth = cv2.transform(face["points"][None], matrix)[0]
+                errors[angle].append(point_error(np.array(found[hit[0]].points), truth))
+    names = ["all", *dict.fromkeys(source(row) for row in rows)]
+    lines = [
+        "| turned clockwise | " + " | ".join(f"recall, {name}" for name in names) + " | five-point error |",
+        "|---|" + "---|" * (len(names) + 1),
+    ]
+    for angle in ANGLES:
+        recalls = [percent(np.mean(hits[angle, name])) for name in names] if rows else ["-"]
+        lines.append(f"| {angle}° | " + " | ".join([*recalls, mean_percent(errors[angle])]) + " |")
+    return "\n".join(lines)
+
+
+def time_table(find: "Find", photos: list[np.ndarray], repeats: int = 3) -> str:
+    """Median milliseconds of `find` on photos scaled to each of SIZES, after one call to warm up."""
+    lines = ["| photo | median ms |", "|---|---|"]
+    for size in SIZES:
+        scaled = [cv2.resize(photo, size, interpolation=cv2.INTER_CUBIC) for photo in photos]
+        find(scaled[0])
+        times = []
+        for photo in scaled * repeats:
+            start = time.perf_counter()
+            find(photo)
+            times.append(1000 * (time.perf_counter() - start))
+        lines.append(f"| {size[0]} x {size[1]} | {np.median(times):.0f} |")
+    return "\n".join(lines)
+
+
+def threads() -> str:
+    """How many threads the libraries in use may take."""
+    counts = [f"OpenCV {cv2.getNumThreads()}"]
+    if "torch" in sys.modules:
+        counts.append(f"PyTorch {sys.modules['torch'].get_num_threads()}")
+    return ", ".join(counts)
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f}%"
+
+
+def mean_percent(shares: list[float]) -> str:
+    return percent(np.mean(shares)) if shares else "-"
+
+
+def draw(photo: np.ndarray, row: dict, found: "list[Face]", text: str, side: int = 320) -> np.ndarray:
+    """A square thumbnail (side, side, 3) of the photo with true boxes in green and found ones in red."""
+    from train.sheets import label
+
+    scale = side / max(photo.shape[:2])
+    size = [max(round(length * scale), 1) for length in photo.shape[1::-1]]
+    picture = np.zeros((side, side, 3), np.uint8)
+    picture[: size[1], : size[0]] = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+    boxes = [(face["box"], (0, 255, 0)) for face in row["faces"]] + [(face.box, (255, 0, 0)) for face in found]
+    for box, color in boxes:
+        x0, y0, x1, y1 = (round(float(value) * scale) for value in box)
+        cv2.rectangle(picture, (x0, y0), (x1, y1), color, 1)
+    return label(picture, text)
+
+
+def evaluate_finder(find: "Find", data: Path, out: Path, *, threshold: float | None = None, sheet: int = 24) -> str:
+    """Judge a face finder on the held-back photos of data/photos.json; the report, Markdown, also in out/faces.md.
+
+    find takes a photo, RGB uint8 (H, W, 3), and returns all faces with their scores, poor ones too (from about
+    0.05): the curve needs them. threshold: of the figures at one threshold; None takes the lowest at which precision
+    is 95 %. out/faces.png shows the `sheet` photos with the most errors, true boxes green, found ones red.
+    """
+    from train.sheets import save_pictures
+
+    out.mkdir(parents=True, exist_ok=True)
+    rows = held_back(json.loads((data / "photos.json").read_text()))
+    found = {row["name"]: find(photo) for row, photo in read_photos(data, rows)}
+
+    # People's boxes, the only ones complete enough to call a detection wrong.
+    drawn = [row for row in rows if "label" in (row["faces"] or [{}])[0]]
+    all_scores, all_verdicts, loose_verdicts, labels, found_at = [], [], [], [], []
+    for row in drawn:
+        boxes, scores = arrays(found[row["name"]])
+        truth = np.array([face["box"] for face in row["faces"]], float)
+        taken, verdict = match(boxes, scores, truth)
+        all_scores.append(scores)
+        all_verdicts.append(verdict)
+        loose_verdicts.append(match(boxes, scores, truth, least=LOOSE)[1])
+        score_of = dict(zip(taken[verdict == RIGHT], scores[verdict == RIGHT]))
+        for i in np.flatnonzero(box_sizes(truth) >= SMALLEST):
+            labels.append(row["faces"][i]["label"])
+            found_at.append(score_of.get(i, -np.inf))
+    labels, found_at = np.array(labels), np.array(found_at)
+    result = curve(np.concatenate(all_scores), np.concatenate(all_verdicts), len(labels))
+    loose = curve(np.concatenate(all_scores), np.concatenate(loose_verdicts), len(labels))
+    best_recall, best_threshold = result.recall_at_precision(PRECISION)
+    threshold = best_threshold if threshold is None else threshold
+    precision, recall = result.at(threshold)
+
+    report = [
+        f"{len(drawn)} photos, {len(labels)} faces of at least {SMALLEST:.0f} px boxed by people, overlap {OVERLAP}:",
+        "",
+        f"average precision {percent(result.average_precision())}; recall {percent(best_recall)} at precision "
+        f"{percent(PRECISION)} (threshold {best_threshold:.3f}).",
+        "",
+        f"At threshold {threshold:.3f}: precision {percent(precision)}, recall {percent(recall)}.",
+        "",
+        f"At overlap {LOOSE}: average precision {percent(loose.average_precision())}; recall "
+        f"{percent(loose.recall_at_precision(PRECISION)[0])} at precision {percent(PRECISION)}.",
+        "",
+        "| label | faces | recall |",
+        "|---|---|---|",
+    ]
+    for name in LABELS:
+        of = labels == name
+        report.append(f"| {name} | {of.sum()} | {mean_percent(list(found_at[of] >= threshold))} |")
+
+    report += ["", "| source | photos | faces | found | five-point error |", "|---|---|---|---|---|"]
+    pointed = defaultdict(list)
+    for row in rows:
+        if row not in drawn:
+            pointed[source(row)].append(row)
+    for name, its_rows in pointed.items():
+        errors, hits, faces = [], 0, 0
+        for row in its_rows:
+            good = [face for face in found[row["name"]] if face.score >= threshold]
+            truth = np.array([face["box"] for face in row["faces"]], float).reshape(-1, 4)
+            taken, verdict = match(*arrays(good), truth, smallest=0)
+            faces += len(truth)
+            hits += int(np.sum(verdict == RIGHT))
+            for i in np.flatnonzero(verdict == RIGHT):
+                if good[i].points is not None:
+                    errors.append(point_error(np.array(good[i].points), np.array(row["faces"][taken[i]]["points"])))
+        share = percent(hits / max(faces, 1))
+        report.append(f"| {name} | {len(its_rows)} | {faces} | {share} | {mean_percent(errors)} |")
+
+    sample = tilt_sample(rows)
+    report += ["", f"The largest face of {len(sample)} photos, turned about its middle:", ""]
+    report += [tilt_table(find, data, sample, threshold)]
+    wide = [photo for _, photo in read_photos(data, sample) if photo.shape[1] > photo.shape[0]][:5]
+    report += ["", f"Time on this machine (threads: {threads()}):", "", time_table(find, wide)]
+
+    def errors_of(k: int) -> tuple[int, int]:
+        """How many faces of drawn[k] were missed, and how many detections are wrong."""
+        above = all_verdicts[k][all_scores[k] >= threshold]
+        truth = np.array([face["box"] for face in drawn[k]["faces"]], float)
+        return int(np.sum(box_sizes(truth) >= SMALLEST) - np.sum(above == RIGHT)), int(np.sum(above == WRONG))
+
+    worst = sorted(range(len(drawn)), key=lambda k: -sum(errors_of(k)))[:sheet]
+    text = {drawn[k]["name"]: "{} missed, {} wrong".format(*errors_of(k)) for k in worst}
+    good = {name: [face for face in found[name] if face.score >= threshold] for name in text}
+    photos = read_photos(data, [drawn[k] for k in worst])
+    pictures = [draw(photo, row, good[row["name"]], text[row["name"]]) for row, photo in photos]
+    save_pictures(out / "faces.png", pictures, columns=6)
+
+    report = "\n".join(report) + "\n"
+    (out / "faces.md").write_text(report)
+    return report

@@ -1,0 +1,102 @@
+"""How well the landmarks under a mask are found, and whether they mend a face's alignment."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from train.data import SIDE, load_faces
+from train.evaluate import SEED, masked_faces
+from train.sheets import save_pictures
+from unmask.faces import Face, detect, five_points, whole_photo
+from unmask.models import FACE_FINDER
+from unmask.pipeline import THRESHOLD, Unmasker
+
+CANVAS = 400  # px of the picture a face is put into
+CORNERS = np.array([[0, 0], [SIDE, 0], [SIDE, SIDE], [0, SIDE]], float)
+
+
+def eye_distance(points: np.ndarray) -> float:
+    """Distance of the two eyes' middles of 92 landmarks (92, 2)."""
+    left, right, *_ = five_points(points)
+    return float(np.hypot(*(left - right)))
+
+
+def evaluate_landmarks(
+    data: Path, out: Path, cache: Path, *, weights: dict[str, str], device: str, limit: int | None
+) -> str:
+    """Normalised mean error by eye distance on the val split, with the evaluation's masks and bare; and how far the
+    crop's corners lie from the true ones, in crop sides, as the finder sees the face and after refinement.
+
+    The report, Markdown, is also written to out/landmarks.md; out/landmarks.png shows the worst and the median.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    unmasker = Unmasker(device, weights=weights)
+    faces = load_faces(data, "val", cache, limit)
+    masked = masked_faces(faces)
+    errors, pictures = {"masked": [], "bare": []}, []
+    for i, (photo, face) in enumerate(zip(tqdm(faces.photos, desc="landmarks", unit="face"), masked)):
+        truth = faces.landmarks[i]
+        for kind, image in (("bare", np.asarray(photo)), ("masked", face.image)):
+            found = unmasker.landmarks(image, whole_photo(image))
+            errors[kind].append(np.linalg.norm(found - truth, axis=1).mean() / eye_distance(truth))
+        pictures.append(_marked(face.image, truth, found))
+    before, after = _alignment(unmasker, masked)
+
+    lines = ["| landmarks, normalised mean error by eye distance | faces | mean | median | 95th percentile |"]
+    lines += ["|---|---|---|---|---|"]
+    lines += [_row(kind, str(len(values)), values) for kind, values in errors.items()]
+    lines += ["", "| crop's corners, distance from the true ones | faces found | mean | median | 95th percentile |"]
+    lines += ["|---|---|---|---|---|"]
+    count = f"{len(before)} of {len(masked)}"
+    lines += [_row("by the finder's five points", count, before), _row("after refinement by landmarks", count, after)]
+    order = np.argsort(errors["masked"])[::-1]
+    middle = len(order) // 2
+    save_pictures(out / "landmarks.png", [pictures[i] for i in (*order[:16], *order[middle : middle + 8])], columns=8)
+    text = "\n".join(lines) + "\n"
+    (out / "landmarks.md").write_text(text)
+    return text
+
+
+def _row(kind: str, count: str, values: list[float]) -> str:
+    """A table's row: mean, median and 95th percentile of some errors, or dashes where there is none."""
+    if not values:
+        return f"| {kind} | {count} | - | - | - |"
+    mean, middle, high = np.mean(values), np.median(values), np.percentile(values, 95)
+    return f"| {kind} | {count} | {mean:.2%} | {middle:.2%} | {high:.2%} |"
+
+
+def _marked(image: np.ndarray, truth: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """True points green, found ones red."""
+    image = image.copy()
+    for points, color in ((truth, (0, 255, 0)), (found, (255, 0, 0))):
+        for x, y in points:
+            cv2.circle(image, (round(x), round(y)), 1, color, -1)
+    return image
+
+
+def _alignment(unmasker: Unmasker, masked) -> tuple[list[float], list[float]]:
+    """Masked faces put into a larger picture, turned and scaled: mean distance of the crop's four corners from where
+    they belong, in crop sides, before and after refinement."""
+    before, after = [], []
+    for i, face in enumerate(masked):
+        rng = np.random.default_rng([SEED, i])
+        matrix = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), rng.normal(0, 12), rng.uniform(0.6, 1.1))
+        matrix[:, 2] += rng.uniform(-30, 30, 2) + (CANVAS - SIDE) / 2
+        photo = cv2.warpAffine(
+            face.image, matrix, (CANVAS, CANVAS), flags=cv2.INTER_AREA, borderValue=(127, 127, 127)
+        )
+        true = cv2.transform(CORNERS[None], matrix)[0]
+        found = detect(unmasker.model(FACE_FINDER), photo, THRESHOLD)
+        if not found:
+            continue
+        before.append(_corner_error(found[0], true))
+        after.append(_corner_error(unmasker.refine(photo, found[0]), true))
+    return before, after
+
+
+def _corner_error(face: Face, true: np.ndarray) -> float:
+    """Mean distance of the crop's corners from the true ones (4, 2), in sides of the true crop."""
+    own = cv2.transform(CORNERS[None], cv2.invertAffineTransform(face.to_crop(SIDE)))[0]
+    return float(np.linalg.norm(own - true, axis=1).mean() / np.linalg.norm(true[1] - true[0]))

@@ -1,0 +1,287 @@
+"""Making a study: the masks are taken off once, and all that raters will see is rendered into the study's folder."""
+
+import hashlib
+import hmac
+import os
+import random
+import secrets
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from unmask.faces import align, whole_photo
+from unmask.image import read_photo, resize, write_png
+from unmask.masks import is_empty
+from unmask.models import DEFAULT_MODELS, describe, list_removers
+from unmask.pipeline import Unmasker
+from unmask.study.plan import Plan, Stimulus, Study, StudyError, now, open_study
+from unmask.weights import WeightsError
+
+LARGEST = 512  # px: the most that a stimulus measures, unless the plan says otherwise
+SURROUND = (128, 128, 128)  # RGB around a picture that is not square: mid grey, as BT.500 asks
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+# The built-in study: a masked example, and the bare one it was made from.
+EXAMPLE_PAIRS = (
+    ("hopper-kn95", "hopper"),
+    ("hopper-cloth", "hopper"),
+    ("astronaut-surgical", "astronaut"),
+    ("astronaut-cloth", "astronaut"),
+)
+EXAMPLE_TITLE = "How real do these faces look?"
+TRAINING_PAIR = ("astronaut-n95", "astronaut")  # practice for every study; the built-in one does not rate it
+
+QUESTION = "How real does this face look?"
+PAIR_QUESTION = "Which face looks more real?"
+LOW_LABEL, HIGH_LABEL = "clearly fake", "a real photograph"
+CONSENT = """
+This is a study of how real pictures of faces look. Some were changed by a computer, some were not. You will \
+give each a score. There are no right or wrong answers: we ask for your impression.
+
+Taking part is voluntary and takes a few minutes. You may pause, stop, or withdraw all your answers at any \
+time, without giving a reason.
+
+We keep your scores and how long you took for each, under a random code. We keep no name, no address, no IP \
+and no photo of you. The scores are analysed for research and may be published together with those of others.
+""".strip()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A masked photo of which stimuli are made."""
+
+    name: str
+    masked: np.ndarray  # RGB uint8 (H, W, 3)
+    mask: np.ndarray | None = None  # uint8 (H, W), 255 = covered; None: it is found
+    truth: np.ndarray | None = None  # RGB uint8 of the same shape, without the mask
+
+
+def create_study(
+    pictures: Sequence[Picture],
+    out: Path,
+    models: Sequence[str],
+    unmasker: Unmasker,
+    *,
+    title: str = EXAMPLE_TITLE,
+    raters: int = 30,
+    scale_max: int = 10,
+    presentation: str = "single",
+    pairs: bool = False,
+    repeats: int = 2,
+    attention: int = 2,
+    seed: int = 0,
+    size: int | None = None,
+    ends: str | None = None,
+    by_invitation: bool = False,
+    question: str = QUESTION,
+    consent: str = CONSENT,
+    study_id: str | None = None,
+    progress: Callable[[Sequence], Sequence] = lambda pictures: pictures,
+) -> Study:
+    """Take the masks off with every model, render all that raters will see, and write the plan into `out`.
+
+    There is a test item per picture and model, a hidden reference per picture with its truth, a low anchor
+    for one picture in three (side by side: for each), `repeats` items (side by side: screens) shown twice,
+    and `attention` items that ask for a certain score. size: px, by default the largest picture's side, at
+    most LARGEST. progress: wraps the pictures. Raises StudyError, PhotoError, WeightsError, without `out`.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise StudyError(f"{out} is there already: choose another folder.")
+    if unknown := [name for name in models if name not in list_removers()]:
+        raise StudyError(f"There is no remover {', '.join(unknown)}; there are {', '.join(list_removers())}.")
+    if not pictures:
+        raise StudyError("A study needs one picture or more.")
+    secret = os.environ.get("UNMASK_STUDY_SECRET", "").encode() or secrets.token_hex(32).encode()
+    study_id = study_id or secrets.token_hex(6)
+    size = size or min(LARGEST, max(max(picture.masked.shape[:2]) for picture in pictures))
+    rng = random.Random(seed)
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # Written aside and moved in one step: a study that is there is whole, also when two servers make it.
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as aside:
+        draft = Path(aside) / "study"
+        (draft / "stimuli").mkdir(parents=True)
+
+        def add(image: np.ndarray, model: str, picture: str, role: str, **more) -> Stimulus:
+            """Write one stimulus. Its id cannot be guessed; all servers with this secret give the same."""
+            label = "\n".join([study_id, role, model, picture, str(more)])
+            item_id = hmac.new(secret, f"item\n{label}".encode(), hashlib.sha256).hexdigest()[:16]
+            # Without the notice that a network made it, which every other file carries: it would unblind.
+            write_png(
+                draft / "stimuli" / f"{item_id}.png", align(image, whole_photo(image), size, pad=SURROUND)
+            )
+            return Stimulus(item_id, model, picture, role, **more)
+
+        stimuli, shown = [], {}
+        anchored = _choose_anchored(pictures, presentation, rng)
+        for picture in progress(pictures):
+            mask = _mask_of(picture, unmasker)
+            made = unmasker.remove(picture.masked, mask=mask, models=list(models))
+            made = {name: (image, "test") for name, image in made.items()}
+            if picture.truth is not None:
+                made["reference"] = (_fit(picture), "reference")
+            if picture.name in anchored:
+                made["anchor"] = (draw_anchor(picture.masked, mask), "anchor")
+            for name, (image, role) in made.items():
+                stimuli.append(add(image, name, picture.name, role))
+                shown[stimuli[-1].item_id] = image
+        for item in _choose_repeated(stimuli, presentation, repeats, rng):
+            again = add(shown[item.item_id], item.model, item.picture, "repeat", repeat_of=item.item_id)
+            stimuli.append(again)
+        asked = [rng.randint(2, scale_max - 1) if scale_max > 2 else 1 for _ in range(attention)]
+        for count, score in enumerate(asked):
+            picture = pictures[count % len(pictures)]
+            image = draw_attention(picture.masked, score)
+            name = f"{picture.name} {count + 1}"
+            stimuli.append(
+                add(image, "attention", name, "attention", expected_low=score, expected_high=score)
+            )
+        practice = [add(image, *label, "training") for image, label in _training(models[0], unmasker)]
+
+        plan = Plan(
+            study_id=study_id,
+            title=title,
+            created=now(),
+            ends=ends,
+            raters=raters,
+            presentation=presentation,
+            question=question,
+            scale_max=scale_max,
+            scale_labels={"1": LOW_LABEL, str(scale_max): HIGH_LABEL},
+            pairs=pairs,
+            pair_question=PAIR_QUESTION,
+            consent=consent,
+            seed=seed,
+            size=size,
+            models={name: describe(name)["sha256"] for name in models},
+            training=[item.item_id for item in practice],
+            stimuli=stimuli,
+            by_invitation=by_invitation,
+        )
+        plan.check()
+        plan.write(draft / "plan.json")
+        (draft / "secret.key").touch(mode=0o600)
+        (draft / "secret.key").write_bytes(secret)
+        if out.is_dir():
+            out.rmdir()  # empty, as was looked at above
+        try:
+            draft.rename(out)
+        except OSError as error:
+            raise StudyError(f"{out} has appeared meanwhile: choose another folder.") from error
+    return open_study(out)
+
+
+def create_example_study(folder: Path, unmasker: Unmasker) -> Study:
+    """The built-in study, of the examples, the default models that have weights, and the baseline."""
+    models = []
+    for name in (*DEFAULT_MODELS, "telea"):
+        try:
+            unmasker.model(name)
+        except WeightsError:
+            continue
+        models.append(name)
+    secret = os.environ.get("UNMASK_STUDY_SECRET", "").encode() or secrets.token_bytes(32)
+    study_id = hmac.new(secret, b"the study of the examples", hashlib.sha256).hexdigest()[:12]
+    pictures = [_example(*names) for names in EXAMPLE_PAIRS]
+    return create_study(
+        pictures,
+        folder / "examples",
+        models,
+        unmasker,
+        raters=1000,
+        pairs=True,
+        repeats=2,
+        attention=1,
+        study_id=study_id,
+    )
+
+
+def draw_anchor(masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The low anchor, that anybody should see through: the hole filled with a smear, without nose or mouth.
+
+    masked: RGB uint8 (H, W, 3); mask: uint8 (H, W), 255 = covered. Returns RGB uint8 (H, W, 3).
+    """
+    hole = mask > 127
+    visible = (~hole).astype(np.float32)
+    sigma = max(masked.shape[:2]) / 10
+    # A blur that looks only at the visible pixels; far inside the hole, where it sees none, their mean.
+    weight = cv2.GaussianBlur(visible, (0, 0), sigma)[..., None]
+    blurred = cv2.GaussianBlur(masked * visible[..., None], (0, 0), sigma) / np.maximum(weight, 1e-6)
+    mean = masked[~hole].mean(axis=0) if (~hole).any() else np.full(3, 128)
+    smear = np.where(weight > 1e-3, blurred, mean)
+    return np.where(hole[..., None], smear, masked).round().clip(0, 255).astype(np.uint8)
+
+
+def draw_attention(photo: np.ndarray, score: int) -> np.ndarray:
+    """A darkened photo (H, W, 3) RGB uint8 that says which score to give, to see who looks at pictures."""
+    side = max(256, *photo.shape[:2])  # the words must be readable
+    image = Image.fromarray(align(photo, whole_photo(photo), side, pad=SURROUND) // 4)
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(size=side / 12)
+    text = f"This is a check:\nplease give it a {score}."
+    draw.multiline_text(
+        (side / 2, side / 2), text, "white", font, anchor="mm", align="center", spacing=side / 24
+    )
+    return np.array(image)
+
+
+def _training(model: str, unmasker: Unmasker) -> list[tuple[np.ndarray, tuple[str, str]]]:
+    """Three examples from one end of the scale to the other, as (image, (model, picture))."""
+    example = _example(*TRAINING_PAIR)
+    result = unmasker.remove(example.masked, mask=example.mask, models=[model])[model]
+    anchor = draw_anchor(example.masked, example.mask)
+    rows = ((example.truth, "reference"), (anchor, "anchor"), (result, model))
+    return [(image, (label, f"training {example.name}")) for image, label in rows]
+
+
+def _example(masked: str, bare: str) -> Picture:
+    """An example with its true mask: where it differs from the same picture without."""
+    image, truth = read_photo(EXAMPLES / f"{masked}.png"), read_photo(EXAMPLES / f"{bare}.png")
+    mask = np.where((image != truth).any(axis=2), 255, 0).astype(np.uint8)
+    return Picture(masked, image, mask, truth)
+
+
+def _mask_of(picture: Picture, unmasker: Unmasker) -> np.ndarray:
+    mask = unmasker.segment(picture.masked) if picture.mask is None else picture.mask
+    if is_empty(mask):
+        raise StudyError(f"No mask was found in {picture.name}: give one, or leave the picture out.")
+    return mask
+
+
+def _fit(picture: Picture) -> np.ndarray:
+    """The truth at the masked photo's size."""
+    (height, width), (true_height, true_width) = picture.masked.shape[:2], picture.truth.shape[:2]
+    if abs(height * true_width - width * true_height) > 0.02 * height * true_width:
+        raise StudyError(f"The bare photo of {picture.name} has another shape than the masked one.")
+    return (
+        resize(picture.truth, (height, width))
+        if (height, width) != (true_height, true_width)
+        else picture.truth
+    )
+
+
+def _choose_anchored(pictures: Sequence[Picture], presentation: str, rng: random.Random) -> set[str]:
+    names = [picture.name for picture in pictures]
+    return set(names if presentation == "side-by-side" else rng.sample(names, -(-len(names) // 3)))
+
+
+def _choose_repeated(
+    stimuli: list[Stimulus], presentation: str, repeats: int, rng: random.Random
+) -> list[Stimulus]:
+    """Test items to show twice, of as many models and pictures as possible; side by side, whole pictures."""
+    if presentation == "side-by-side":
+        pictures = sorted({item.picture for item in stimuli})
+        chosen = rng.sample(pictures, min(repeats, len(pictures)))
+        return [item for item in stimuli if item.picture in chosen]
+    tests = [item for item in stimuli if item.role == "test"]
+    rng.shuffle(tests)
+    chosen = []
+    while tests and len(chosen) < repeats:
+        used = [item.model for item in chosen], [item.picture for item in chosen]
+        chosen.append(min(tests, key=lambda item: used[0].count(item.model) + used[1].count(item.picture)))
+        tests.remove(chosen[-1])
+    return chosen

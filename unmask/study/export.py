@@ -1,0 +1,72 @@
+"""A study's answers as tables: for the statistics, as files, and of raters that do not exist."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unmask.study.plan import Study
+from unmask.study.store import HISTORY, Store
+
+if TYPE_CHECKING:
+    from unmask.study.statistics import StudyData
+
+RATING_COLUMNS = ["rater_id", "item_id", "score", "position", "seconds", "simulated"]
+PAIR_COLUMNS = ["rater_id", "left_item", "right_item", "chosen", "position", "seconds", "simulated"]
+
+
+def load(study: Study) -> "StudyData":
+    """What the study has gathered so far, for the statistics: real ratings only, the newest of each."""
+    import pandas as pd  # here, because a server that only takes answers needs neither it nor scipy
+
+    from unmask.study.statistics import StudyData
+
+    plan = study.plan
+    ratings, pairs = [], []
+    for row in Store(study).answers():
+        common = {"position": row["position"], "seconds": row["seconds"], "simulated": False}
+        if "-" in row["question"]:
+            left, right = row["question"].split("-")
+            choice = {"left_item": left, "right_item": right, "chosen": row["answer"]}
+            pairs.append({"rater_id": row["rater_id"]} | choice | common)
+        else:
+            score = {"item_id": row["question"], "score": int(row["answer"])}
+            ratings.append({"rater_id": row["rater_id"]} | score | common)
+    return StudyData(
+        stimuli=pd.DataFrame([asdict(item) for item in plan.stimuli]),
+        ratings=pd.DataFrame(ratings, columns=RATING_COLUMNS),
+        pairs=pd.DataFrame(pairs, columns=PAIR_COLUMNS),
+        scale_max=plan.scale_max,
+        title=plan.title,
+    )
+
+
+def simulated(study: Study, raters: int, seed: int = 0, careless: float = 0.0) -> "StudyData":
+    """A dry run of the analysis with raters that do not exist, marked so. Nothing of it is ever stored.
+
+    careless: share of them who press keys at random.
+    """
+    from unmask.study.simulate import simulate_pairs, simulate_ratings
+
+    data = load(study)
+    options = {"careless": careless, "scale_max": data.scale_max}
+    pairs = simulate_pairs(data.stimuli, raters, seed, **options) if study.plan.pairs else data.pairs[:0]
+    ratings = simulate_ratings(data.stimuli, raters, seed, **options)
+    return replace(data, ratings=ratings, pairs=pairs)
+
+
+def export_study(study: Study, out: Path) -> list[Path]:
+    """Write what was gathered into the folder `out`: tables as CSV and Parquet, every version, the plan."""
+    import pandas as pd
+
+    data = load(study)
+    tables = {"stimuli": data.stimuli, "ratings": data.ratings, "pairs": data.pairs}
+    columns = [column.name for column in HISTORY.columns]
+    tables["history"] = pd.DataFrame(Store(study).answers(history=True), columns=columns)
+    out.mkdir(parents=True, exist_ok=True)
+    written = [out / "plan.json"]
+    study.plan.write(written[0])
+    for name, table in tables.items():
+        written += [out / f"{name}.csv", out / f"{name}.parquet"]
+        table.to_csv(written[-2], index=False)
+        table.to_parquet(written[-1], index=False)
+    return written

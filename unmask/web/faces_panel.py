@@ -1,0 +1,124 @@
+"""The faces of a photo: outlined on it and numbered, to choose or leave out, to edit one by one, or to box by hand.
+
+The server sends HTML, in which Gradio exchanges only what has changed; `assets/faces.js` sends back what was
+clicked, as the events of its last lines.
+"""
+
+import html
+import math
+from pathlib import Path
+
+import gradio as gr
+
+from unmask.image import PhotoError
+from unmask.web.visit import SMALLEST_BOX, Candidate, Visit
+
+SCRIPT = (Path(__file__).resolve().parent / "assets" / "faces.js").read_text()
+
+CHOOSE_HINT = "Click a face, on the photo or below, to leave it out or to choose it again."
+
+
+def build() -> gr.HTML:
+    """The panel, empty until there is a photo. Its events: choose, edit, drop (with `face`), and box (`corners`)."""
+    return gr.HTML(js_on_load=SCRIPT, elem_id="faces", apply_default_css=False)
+
+
+def face_index(visit: Visit, event: gr.EventData) -> int:
+    """Which candidate an event is about. Raises PhotoError."""
+    index = event._data.get("face")
+    if type(index) is not int or not 0 <= index < len(visit.candidates):
+        raise PhotoError("This face is not here any more.")
+    return index
+
+
+def box_corners(event: gr.EventData) -> tuple[float, float, float, float]:
+    """x0, y0, x1, y1 of a box drawn by hand, in shares of the photo. Raises PhotoError."""
+    corners = event._data.get("corners")
+    numbers = isinstance(corners, list) and [type(each) in (int, float) for each in corners] == [True] * 4
+    if not numbers or not all(map(math.isfinite, corners)):
+        raise PhotoError("This is no box: draw it around the face.")
+    return tuple(corners)
+
+
+def render(visit: Visit | None) -> str:
+    """The panel as HTML; empty without a photo. With one face or none it is but a line of buttons."""
+    if visit is None:
+        return ""
+    candidates = visit.candidates
+    choice = len(candidates) > 1 or any(each.by_hand for each in candidates)
+    boxes = "".join(_box(visit, index, each) for index, each in enumerate(candidates))
+    tiles = "".join(_tile(visit, index, each) for index, each in enumerate(candidates)) if choice else ""
+    views = "" if choice else "".join(_edit(visit, index, "Face") for index in range(len(candidates)))
+    # Where a face fills the photo, both views are the same.
+    if any(visit.frame_of(index) != visit.frame_of(None) for index in range(len(candidates))):
+        views += _edit(visit, None, "Whole photo")
+    add = "Add a face" if candidates else "Box a face by hand"
+    height, width = visit.photo.shape[:2]
+    return f"""
+<div class="faces {"several" if choice else ""}">
+  <div class="overview">
+    <div class="picture" data-width="{width}" data-height="{height}" data-smallest="{SMALLEST_BOX}">
+      <img src="{html.escape(visit.overview)}" alt="Your photo" draggable="false">
+      {boxes}<div class="rubber"></div>
+    </div>
+    <p class="hint" role="status">{CHOOSE_HINT}</p>
+    <div class="tiles" role="group" aria-label="Faces">{tiles}</div>
+  </div>
+  <div class="views">{views}
+    <button type="button" class="plain add" data-act="add">{add}</button>
+    <button type="button" class="plain cancel" data-act="cancel">Cancel</button>
+  </div>
+</div>"""
+
+
+def _toggle(each: Candidate, index: int) -> str:
+    """The attributes that a face's outline and its thumbnail share."""
+    return (
+        f'type="button" data-act="choose" data-face="{index}" aria-pressed="{str(each.chosen).lower()}" '
+        f'title="{"Leave this face out" if each.chosen else "Choose this face"}"'
+    )
+
+
+def _state(visit: Visit, index: int, each: Candidate) -> str:
+    return ("in" if each.chosen else "out") + (" current" if index == visit.current else "")
+
+
+def _box(visit: Visit, index: int, each: Candidate) -> str:
+    """A face's outline on the photo."""
+    height, width = visit.photo.shape[:2]
+    x0, y0, x1, y1 = each.face.box
+    x0, x1 = max(x0, 0.0), min(x1, width)
+    y0, y1 = max(y0, 0.0), min(y1, height)
+    place = f"left:{x0 / width:.2%};top:{y0 / height:.2%};width:{(x1 - x0) / width:.2%};"
+    place += f"height:{(y1 - y0) / height:.2%}"
+    return (
+        # The thumbnail is the same button: once is enough for who goes through the page with the keyboard.
+        f'<button {_toggle(each, index)} class="box {_state(visit, index, each)}" style="{place}" tabindex="-1" '
+        f'aria-label="Face {index + 1}"><span class="number">{index + 1}</span></button>'
+    )
+
+
+def _tile(visit: Visit, index: int, each: Candidate) -> str:
+    """A face's thumbnail, with the buttons that belong to it."""
+    drop = (
+        f'<button type="button" class="drop" data-act="drop" data-face="{index}" '
+        f'aria-label="Remove the box of face {index + 1}" title="Remove this box">×</button>'
+        if each.by_hand
+        else ""
+    )
+    bare = "" if each.masked else '<span class="bare">no mask</span>'
+    return (
+        f'<div class="tile {_state(visit, index, each)}"><button {_toggle(each, index)} class="thumb" '
+        f'aria-label="Face {index + 1}"><img src="{html.escape(each.thumbnail)}" alt="" draggable="false">'
+        f'<span class="number">{index + 1}</span>{bare}</button>{_edit(visit, index, "Edit")}{drop}</div>'
+    )
+
+
+def _edit(visit: Visit, index: int | None, text: str) -> str:
+    """The button that brings a face, or the whole photo, into the editor."""
+    face = "null" if index is None else index
+    label = f"Edit the mask of face {index + 1}" if text == "Edit" else f"Show in the editor: {text.lower()}"
+    return (
+        f'<button type="button" class="plain edit" data-act="edit" data-face="{face}" aria-label="{label}" '
+        f'aria-pressed="{str(index == visit.current).lower()}">{text}</button>'
+    )

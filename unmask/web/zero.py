@@ -1,0 +1,57 @@
+"""ZeroGPU: a Space that has no GPU of its own borrows one for a call. Anywhere else this is a plain Unmasker."""
+
+import logging
+import os
+
+import numpy as np
+
+from unmask import MODELS, PhotoError, Unmasker, WeightsError
+
+SECONDS = 15  # asked for a call, which takes one or two: a short request is served sooner and costs less quota
+
+log = logging.getLogger(__name__)
+
+
+def make_unmasker() -> Unmasker:
+    """What the demo runs on: this machine's best device, or on ZeroGPU one borrowed for each call of `remove`."""
+    return ZeroUnmasker() if os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true") else Unmasker()
+
+
+class ZeroUnmasker(Unmasker):
+    """Finds masks on the CPU, which takes less time than borrowing; takes them off on a GPU borrowed for that call.
+
+    Where no GPU is to be had, because the visitor's quota is used up or all are taken, the CPU does that too. It
+    must be made before the demo is launched: what is on "cuda" by then is there in every borrowed GPU.
+    """
+
+    def __init__(self) -> None:
+        import spaces  # ZeroGPU's own; lets torch speak of "cuda" before there is one
+
+        super().__init__(device="cpu")
+        on_gpu = Unmasker()
+        for name in MODELS:
+            try:
+                on_gpu.model(name)
+            except WeightsError:
+                pass  # logged; the page says so when the model is asked for
+
+        # Runs in a forked process: arguments and results are pickled, and an exception would lose its type.
+        @spaces.GPU(duration=SECONDS)
+        def remove_on_gpu(args: tuple, options: dict) -> dict[str, np.ndarray] | Exception:
+            try:
+                return on_gpu.remove(*args, **options)
+            except (PhotoError, WeightsError) as error:
+                return error
+
+        self._remove_on_gpu = remove_on_gpu
+
+    def remove(self, *args, **options) -> dict[str, np.ndarray]:
+        """As in Unmasker."""
+        try:
+            result = self._remove_on_gpu(args, options)
+        except Exception as error:  # `spaces` has no GPU for us, cannot be reached, or its process died
+            log.warning("No GPU for this call, so the CPU works on it: %s: %s", type(error).__name__, error)
+            return super().remove(*args, **options)
+        if isinstance(result, Exception):
+            raise result
+        return result
