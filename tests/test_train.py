@@ -15,10 +15,12 @@ from train import __main__ as command_line
 from train import data, losses
 from train.evaluate_faces import held_back
 from train.loop import Phase, current_phase, update_ema
+from train.prepare import prepare
 from train.recipes import RECIPES
 from train.recipes.face_finder import assign, overlaps
 from train.scenes import Boxes, Scenes
 from unmask import weights
+from unmask.faces import five_points
 from unmask.nets.face_finder import grid
 from unmask.synth import MEAN_LANDMARKS
 
@@ -161,6 +163,35 @@ def test_evaluate_writes_table_csv_and_sheets(folder, tmp_path, monkeypatch, cap
 def test_preview(folder, tmp_path, monkeypatch, capsys):
     run(monkeypatch, capsys, "preview", "--data", folder, "--cache", folder / "cache", "--out", tmp_path / "sheet.png")
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (256, 8 * 256, 3)
+
+
+RELEASED = all((weights.CHECKPOINTS / f"{name}.safetensors").exists() for name in ("face-finder", "landmarks", "mseg"))
+
+
+@pytest.mark.skipif(not RELEASED, reason="needs the released weights")
+def test_a_folder_of_photos_becomes_training_data(tmp_path, monkeypatch, capsys):
+    examples = weights.CHECKPOINTS.parent / "examples"
+    images = tmp_path / "photos"
+    (images / "more").mkdir(parents=True)
+    for source, target in (("hopper", "a"), ("astronaut", "more/b"), ("hopper-cloth", "masked")):
+        (images / f"{target}.png").write_bytes((examples / f"{source}.png").read_bytes())
+    (images / "broken.jpg").write_bytes(b"no picture")
+    cv2.imwrite(str(images / "empty.png"), np.full((300, 300, 3), 128, np.uint8))
+    text = run(monkeypatch, capsys, "prepare", "--images", images, "--out", tmp_path / "data", "--val", 0)
+    assert "2 faces from 4 photos" in text and "1 files not readable" in text
+    faces = data.load_faces(tmp_path / "data", "train", tmp_path / "cache")
+    assert faces.photos.shape == (2, 256, 256, 3) and {row["source"] for row in faces.rows} == {"photos"}
+    for landmarks in faces.landmarks:
+        left, right, *_, mouth = five_points(landmarks)
+        assert 45 < right[0] - left[0] < 80 and mouth[1] - left[1] > 45  # eyes side by side, the mouth below
+    pairs = data.draw_pairs(faces, tmp_path / "cache", 1, 0, workers=1)
+    assert (pairs[..., 3] > 0).any(axis=(1, 2)).all()
+
+
+def test_a_folder_without_faces_is_an_error(tmp_path):
+    cv2.imwrite(str(tmp_path / "empty.png"), np.full((300, 300, 3), 128, np.uint8))
+    with pytest.raises(ValueError, match="No bare face"):
+        prepare(tmp_path, tmp_path / "data")
 
 
 def test_missing_pictures_are_named(folder, tmp_path):

@@ -1,4 +1,4 @@
-"""python -m train: preview, one command a network, evaluate, export."""
+"""python -m train: prepare, preview, one command a network, evaluate, export."""
 
 import argparse
 import json
@@ -15,6 +15,7 @@ from train.evaluate_faces import evaluate_finder
 from train.evaluate_landmarks import evaluate_landmarks
 from train.export import export
 from train.loop import train
+from train.prepare import prepare
 from train.recipes import RECIPES
 from train.scenes import Scenes
 from train.sheets import label, save_pictures
@@ -35,6 +36,13 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+
+    command = commands.add_parser("prepare", help="find, align and pack a folder of unmasked photos")
+    command.add_argument("--images", type=Path, required=True, help="folder of photos, with its subfolders")
+    command.add_argument("--out", type=Path, required=True, help="the data folder to make")
+    command.add_argument("--smallest", type=float, default=128, help="px of a face's crop below which it is left out")
+    command.add_argument("--val", type=float, default=0.03, help="share of the photos that are held back")
+    command.add_argument("--device", default="auto")
 
     command = commands.add_parser("preview", help="a contact sheet of synthetic masks")
     add_data(command)
@@ -142,7 +150,9 @@ def run(args: argparse.Namespace) -> None:
 
 def main() -> None:
     args = parse()
-    if args.command == "preview":
+    if args.command == "prepare":
+        print(prepare(args.images, args.out, smallest=args.smallest, val=args.val, device=args.device))
+    elif args.command == "preview":
         preview(args)
     elif args.command == "evaluate":
         own = dict(pair.split("=", 1) for pair in args.weights)

@@ -7,6 +7,7 @@ trainings on one machine share the pages), and cut, flipped, warped and scaled o
 import csv
 import hashlib
 import json
+import multiprocessing
 import os
 import tarfile
 from collections import Counter
@@ -138,7 +139,9 @@ def draw_pairs(faces: Faces, cache: Path, variants: int, seed: int, workers: int
         _new_array(path, (variants * count, SIDE, SIDE, 4)).flush()
         part = str(_part(path))
         jobs = [(v, s, min(s + 64, count)) for v in range(variants) for s in range(0, count, 64)]
-        with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
+        # Not forked: OpenCV's threads do not survive a fork, and the child would wait for them for ever.
+        context = multiprocessing.get_context("forkserver")
+        with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=context) as pool:
             futures = [
                 pool.submit(_draw_range, str(base), faces.landmarks, v, seed, start, stop, part)
                 for v, start, stop in jobs

@@ -28,6 +28,12 @@ class Face:
     score: float = 1.0
     masked: float | None = None  # probability that it wears a mask, as the finder sees it; None where it did not look
 
+    @property
+    def size(self) -> float:
+        """The box's size in photo px: the root of its area."""
+        x0, y0, x1, y1 = self.box
+        return float(np.sqrt(max(x1 - x0, 0) * max(y1 - y0, 0)))
+
     def to_crop(self, size: int) -> np.ndarray:
         """The (2, 3) float64 matrix that takes a point of the photo to the crop of size x size px."""
         scale = size / self.side

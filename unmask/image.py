@@ -5,7 +5,6 @@ masks N1HW in {0, 1} with 1 = covered. Nothing else in the package converts betw
 """
 
 import io
-import re
 import warnings
 from pathlib import Path
 from typing import BinaryIO
@@ -16,12 +15,13 @@ import torch
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
+from unmask.container import DAMAGED, UNREADABLE, ContainerError, count_scans, pixels_only
+
 MAX_BYTES = 30_000_000
 MAX_PIXELS = 50_000_000  # a 40-megapixel photo passes; decoded it takes 150 MB
 MIN_SIDE = 32
 MAX_ASPECT = 8  # with MAX_PIXELS this keeps every side below OpenCV's 32767
 MAX_SCANS = 100  # of a progressive JPEG, which mostly has ten; each costs a pass over all pixels for 60 bytes
-SCAN_HEADER = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")  # all that libjpeg takes
 FORMATS = ("JPEG", "PNG", "WEBP")  # recognised by content, never by the file's name
 
 # Other code of the process (Gradio) opens uploads before this module sees them: one limit for all of it.
@@ -29,7 +29,6 @@ Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 TOO_LARGE = f"The picture has more than {MAX_PIXELS // 1_000_000} megapixels."
-DAMAGED = "The picture file is damaged or incomplete."
 
 NOTICE = (
     "AI-generated reconstruction: the area under the mask is a plausible invention, not the person's face."
@@ -41,7 +40,6 @@ XMP = (
     f' Iptc4xmpExt:DigitalSourceType="{DIGITAL_SOURCE_TYPE}"/></rdf:RDF></x:xmpmeta>'
 )
 
-ORIENTATION_TAG = 0x0112
 TURN_UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -77,20 +75,23 @@ def open_upright(source: str | Path | bytes | BinaryIO) -> Image.Image:
     The mode is one of 1, L, LA, P, PA, RGB, RGBA, CMYK; 16-bit grey is scaled to L. Raises PhotoError only.
     """
     data = _read_bytes(source)
-    image = _open(data)  # reads the header only
+    try:
+        picture = pixels_only(data)
+    except ContainerError as error:
+        raise PhotoError(str(error)) from error
+    image = _open(picture.data)  # reads the header only
     _check_size(image.width, image.height)
-    if len(SCAN_HEADER.findall(data)) > MAX_SCANS:
+    if image.format == "JPEG" and count_scans(picture.data) > MAX_SCANS:
         raise PhotoError(f"The JPEG file has more than {MAX_SCANS} scans, which no camera or editor writes.")
     try:
-        image.verify()  # checks a PNG's checksums, and leaves the image unusable
-        image = _open(data)
         image.load()
-        image = _turn_upright(image)
-        return _scale_16_bit(image) if image.mode == "I;16" else image
-    except PhotoError:
-        raise
+        if picture.orientation in TURN_UPRIGHT:
+            image = image.transpose(TURN_UPRIGHT[picture.orientation])
+        image = _scale_16_bit(image) if image.mode == "I;16" else image
     except Exception as error:  # the decoders raise a dozen unrelated types on damaged data
         raise PhotoError(DAMAGED) from error
+    image.info["icc_profile"] = picture.icc_profile
+    return image
 
 
 def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
@@ -118,7 +119,7 @@ def _open(data: bytes) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PhotoError(TOO_LARGE) from error
     except Exception as error:
-        raise PhotoError("The file is not a readable JPEG, PNG or WebP picture.") from error
+        raise PhotoError(UNREADABLE) from error
 
 
 def _check_size(width: int, height: int) -> None:
@@ -135,20 +136,8 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _scale_16_bit(image: Image.Image) -> Image.Image:
-    """16-bit grey to L, with its colour profile; Pillow's own conversion clips at 255 instead."""
-    scaled = Image.fromarray(cv2.convertScaleAbs(np.array(image), alpha=255 / 65535))
-    scaled.info["icc_profile"] = image.info.get("icc_profile")
-    return scaled
-
-
-def _turn_upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation; an unreadable EXIF block counts as upright, as in every browser."""
-    try:
-        orientation = image.getexif().get(ORIENTATION_TAG)
-    except Exception:
-        return image
-    turn = TURN_UPRIGHT.get(orientation)
-    return image if turn is None else image.transpose(turn)
+    """16-bit grey to L; Pillow's own conversion clips at 255 instead."""
+    return Image.fromarray(cv2.convertScaleAbs(np.array(image), alpha=255 / 65535))
 
 
 def _flatten(image: Image.Image) -> Image.Image:

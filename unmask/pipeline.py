@@ -28,7 +28,8 @@ from unmask.masks import binarise, check_mask, clean, grow, is_empty, share
 from unmask.models import DEFAULT_MODELS, DEFAULT_SEGMENTER, FACE_FINDER, LANDMARKS, MODELS, list_removers
 
 CROP = 256  # px, the side of a face's crop
-THRESHOLD = 0.5  # of a face's score
+THRESHOLD = 0.6  # of a face's score
+SMALLEST_FACE = 24  # px of the box: nothing can be painted into a smaller face, and half of them are none
 # M-Seg's edge is right to about a pixel; a rim of fabric left beside the hole would be carried into the face.
 MARGIN = 3 / 256  # of the crop's side, by which a found mask is grown
 SMALLEST = 0.03  # share of a face's crop; what is smaller than any mask is none
@@ -72,7 +73,8 @@ class Unmasker:
         """
         if aligned:
             return [whole_photo(photo)]
-        faces = [self.refine(photo, face) for face in detect(self.model(FACE_FINDER), photo, THRESHOLD)]
+        found = detect(self.model(FACE_FINDER), photo, THRESHOLD)
+        faces = [self.refine(photo, face) for face in found if face.size >= SMALLEST_FACE]
         return faces or [whole_photo(photo)]
 
     @torch.inference_mode()

@@ -1,0 +1,88 @@
+"""From a folder of photos to training data: find bare faces, align them, pack them as `faces-*.tar`."""
+
+import csv
+import io
+import tarfile
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from train.data import IMAGES, SIDE
+from unmask import PhotoError, Unmasker, read_photo
+from unmask.faces import Face, align
+from unmask.masks import share
+
+SHARD = 2000  # faces a tar
+BARE = 0.5  # largest probability of a mask that passes
+COLUMNS = ("name", "shard", "split", "source", "gender", "age", "group", "side")
+
+
+def prepare(images: Path, out: Path, *, smallest: float = 128, val: float = 0.03, device: str = "auto") -> str:
+    """Write `faces-N.tar` (lossless WebP, 256 x 256), `faces.csv` and `landmarks.npz` from the photos below `images`.
+
+    smallest: px of a crop's side in its photo below which a face is left out, for enlarging adds no detail. val: share
+    of the photos held back; it hangs on the file's content, so the same photo is always on the same side. Faces with
+    a mask, and with landmarks outside of their crop, are left out. Columns that nobody can know from a photo (gender,
+    age, group) stay empty. Returns a summary. Raises ValueError when no face was found at all.
+    """
+    unmasker = Unmasker(device)
+    paths = sorted(path for path in images.rglob("*") if path.suffix.lower() in IMAGES)
+    out.mkdir(parents=True, exist_ok=True)
+    rows, points, unread, left_out = [], [], 0, 0
+    tar = None
+    for path in tqdm(paths, desc="prepare", unit="photo"):
+        try:
+            photo = read_photo(path)
+        except PhotoError as error:
+            tqdm.write(f"{path}: {error}")
+            unread += 1
+            continue
+        split = "val" if zlib.crc32(path.read_bytes()) % 10_000 < val * 10_000 else "train"
+        for face in unmasker.find(photo):
+            landmarks = usable(unmasker, photo, face, smallest)
+            if landmarks is None:
+                left_out += 1
+                continue
+            if len(rows) % SHARD == 0:
+                if tar is not None:
+                    tar.close()
+                tar = tarfile.open(out / f"faces-{len(rows) // SHARD}.tar", "w")
+            name = f"{len(rows):06d}"
+            _add(tar, f"{name}.webp", align(photo, face, SIDE))
+            rows.append(dict.fromkeys(COLUMNS, "") | {"name": name, "shard": len(rows) // SHARD, "split": split})
+            rows[-1] |= {"source": images.name, "side": round(face.side)}
+            points.append(landmarks)
+    if not rows:
+        raise ValueError(f"No bare face of at least {smallest:.0f} px was found in {len(paths)} files of {images}.")
+    tar.close()
+    with open(out / "faces.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    np.savez(out / "landmarks.npz", names=np.array([row["name"] for row in rows]), points=np.float16(points))
+    held_back = sum(row["split"] == "val" for row in rows)
+    return (
+        f"{len(rows)} faces from {len(paths) - unread} photos, {held_back} of them held back; "
+        f"{left_out} faces left out (masked, too small or not whole), {unread} files not readable."
+    )
+
+
+def usable(unmasker: Unmasker, photo: np.ndarray, face: Face, smallest: float) -> np.ndarray | None:
+    """The landmarks (92, 2) of a face in its 256 px crop, or None for a face that is no good for training."""
+    if face.points is None or face.side < smallest or (face.masked or 0) > BARE:
+        return None
+    inside = cv2.transform(unmasker.landmarks(photo, face)[None], face.to_crop(SIDE))[0]
+    if inside.min() < 0 or inside.max() > SIDE or share(unmasker.find_mask(align(photo, face, SIDE))) > 0.03:
+        return None
+    return inside
+
+
+def _add(tar: tarfile.TarFile, name: str, image: np.ndarray) -> None:
+    quality = [cv2.IMWRITE_WEBP_QUALITY, 101]  # above 100 is lossless
+    content = cv2.imencode(".webp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)[1].tobytes()
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    tar.addfile(info, io.BytesIO(content))
