@@ -1,5 +1,5 @@
 # make demo    installs what the demo needs into .venv and starts it on http://127.0.0.1:7860
-# make test    installs everything the tests need (Chromium too, where apt-get can) and runs them
+# make test    installs everything the tests need (Chromium and PostgreSQL too, where apt-get can) and runs them
 # make bench   times the networks on this machine
 # make docs    writes the API's pages from the docstrings
 
@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 demo: $(VENV)/demo.stamp
 	$(BIN)/python app.py
 
-test: $(VENV)/dev.stamp chromium lint
+test: $(VENV)/dev.stamp services lint
 	$(BIN)/python -m pytest -q tests
 
 bench: $(VENV)/dev.stamp
@@ -36,12 +36,17 @@ $(VENV)/dev.stamp: requirements.txt requirements-dev.txt requirements-study.txt 
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
 	touch $@
 
-# The browser tests drive the system's Chromium; without it, and without apt-get to fetch it, they are skipped.
-.PHONY: chromium
-chromium:
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
-	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium; } \
-	  || echo "No Chromium: the browser tests will be skipped."
+# Chromium for the browser tests and PostgreSQL for the study's; what is missing, and cannot be had from apt-get, skips
+# its tests.
+.PHONY: services
+services:
+	@missing=""; \
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || missing="chromium"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	[ -z "$$missing" ] \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq $$missing; } \
+	  || echo "Without $$missing some tests will be skipped."
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache

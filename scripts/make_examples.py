@@ -16,7 +16,8 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from unmask.faces import Face, align  # noqa: E402
+from unmask.faces import align, face_from_points, five_points  # noqa: E402
+from unmask.image import resize  # noqa: E402
 from unmask.synth import MEAN_LANDMARKS, put_mask_on  # noqa: E402
 from unmask.synth.geometry import LEFT_EYE, RIGHT_EYE  # noqa: E402
 
@@ -55,6 +56,7 @@ PICTURES = {
     "hopper-bandana": ("hopper", "face", (25, "bandana", "well", "paisley", RED)),
     "hopper-under-nose": ("hopper", "face", (22, "surgical", "under-nose", "plain", WHITE)),
     "hopper-photo": ("hopper", "photo", (22, "neoprene", "well", "plain", BLACK)),
+    "both-photo": None,  # the two whole photos side by side
 }
 
 
@@ -89,25 +91,16 @@ def fit_landmarks(measured: dict) -> np.ndarray:
     return basis(mean) @ weights
 
 
-def frame_face(landmarks: np.ndarray) -> Face:
-    """The FFHQ crop around landmarks (92, 2) in pixels, the first pixel's centre at 0."""
-    eyes = landmarks[RIGHT_EYE].mean(0) - landmarks[LEFT_EYE].mean(0)
-    between = (landmarks[RIGHT_EYE].mean(0) + landmarks[LEFT_EYE].mean(0)) / 2
-    corners = landmarks[[72, 78]].mean(0)
-    down = corners - between
-    axis = eyes - np.array([-down[1], down[0]])
-    half = max(2 * np.linalg.norm(eyes), 1.8 * np.linalg.norm(down))
-    center = between + 0.1 * down + 0.5  # Face counts from the pixel's corner
-    box = (*landmarks.min(0), *landmarks.max(0))
-    return Face(box, tuple(center), float(2 * half), float(np.arctan2(axis[1], axis[0])))
-
-
 def make(name: str, portraits: dict[str, np.ndarray]) -> np.ndarray:
     """One picture of PICTURES: (H, W, 3) uint8 RGB."""
+    if name == "both-photo":
+        left, right = make("astronaut-photo", portraits), make("hopper-photo", portraits)
+        return np.concatenate([resize(left, (len(right), len(right))), right], axis=1)
     person, view, mask = PICTURES[name]
     photo, landmarks = portraits[person], fit_landmarks(MEASURED[person])
     if view == "face":
-        face = frame_face(landmarks)
+        corners = landmarks + 0.5  # faces count from the pixel's corner
+        face = face_from_points(five_points(corners), (*corners.min(0), *corners.max(0)))
         size = min(LARGEST, round(face.side))
         photo = align(photo, face, size)
         matrix = face.to_crop(size)
