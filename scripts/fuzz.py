@@ -481,10 +481,13 @@ def fuzz(count: int, seed: int = 0, seconds: float = SECONDS) -> dict:
     return summary(outcomes, seconds)
 
 
-def explode(size: int = MAX_BYTES, megapixels: float = 49.0) -> Iterator[tuple[str, dict]]:
-    """Every bomb's outcome, each from a child process of its own."""
+def explode(
+    size: int = MAX_BYTES, megapixels: float = 49.0, only: str = ""
+) -> Iterator[tuple[str, dict]]:
+    """The outcome of every bomb with `only` in its name, each from a child process of its own."""
     for name, make in bombs(size, megapixels).items():
-        yield from run_child(lambda: iter([(name, make())]))  # noqa: B023
+        if only in name:
+            yield from run_child(lambda: iter([(name, make())]))  # noqa: B023
 
 
 def summary(outcomes: list[tuple[str, dict]], seconds: float) -> dict:
@@ -509,6 +512,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="the same number gives the same files")
     parser.add_argument("--save", type=int, metavar="INDEX", help="only write that mutation to standard output")
     parser.add_argument("--no-bombs", action="store_true", help="mutations alone")
+    parser.add_argument("--bomb", default="", help="only the bombs with this in their name")
     args = parser.parse_args()
     if args.save is not None:
         sys.stdout.buffer.write(mutation(args.seed, args.save, real_files()))
@@ -516,9 +520,9 @@ def main() -> int:
     faults = {}
     if not args.no_bombs:
         print("| bomb | photo | ms | mask | ms | peak MB |\n|---|---|---|---|---|---|", flush=True)
-        for name, outcome in explode():
-            row = (outcome.get(key, "") for key in ("photo", "photo ms", "mask", "mask ms", "MB"))
-            print("|", name, "|", " | ".join(str(each).strip().splitlines()[-1] for each in row), "|", flush=True)
+        for name, outcome in explode(only=args.bomb):
+            row = (str(outcome.get(key, "")) for key in ("photo", "photo ms", "mask", "mask ms", "MB"))
+            print("|", name, "|", " | ".join(each.strip().rpartition("\n")[2] for each in row), "|", flush=True)
             if why := fault(outcome, SECONDS):
                 faults[name] = why
     if args.count:

@@ -152,7 +152,8 @@ def _flatten(image: Image.Image) -> Image.Image:
 
 def _to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
     """From the embedded colour profile to sRGB; without a usable profile the values are taken as sRGB."""
-    if icc_profile:
+    # A chain of processing elements ("mpet") can be made to take minutes; browsers ignore those as well.
+    if icc_profile and b"mpet" not in icc_profile:
         try:
             profile = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
             return ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
