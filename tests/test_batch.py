@@ -214,8 +214,11 @@ class Counting:
 
 
 def test_ray_has_one_unmasker_a_worker_and_survives_a_lost_one(ray_here):
+    import ray
+
     from unmask.ray_batch import LOST, run_ray
 
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the workers cannot import this file
     names = [f"{i}.png" for i in range(16)]
     outcomes = list(run_ray([Path(name) for name in names], Counting("15.png"), "cpu", jobs=2))
     values = [outcome.value for outcome in outcomes if not outcome.error]
