@@ -59,7 +59,7 @@ def free_port() -> int:
 
 def show_results(page: Page, example: str) -> None:
     """Click an example and look at each of its results: what is never on the screen is never drawn."""
-    page.locator(f'#examples button:has(img[src*="/{example}.png"])').click(timeout=60_000)
+    page.locator(f'#examples button:has(img[src*="/{example}."])').click(timeout=60_000)
     page.wait_for_selector("#run-status .done", timeout=120_000)
     for card in page.locator("#results .card:visible").all():
         card.scroll_into_view_if_needed()

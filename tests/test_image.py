@@ -1,8 +1,11 @@
 """Reading untrusted pictures, and the way between arrays, tensors and files."""
 
+import importlib.util
 import io
 import struct
+import time
 import zlib
+from pathlib import Path
 from xml.etree import ElementTree
 
 import cv2
@@ -12,6 +15,7 @@ import torch
 from PIL import Image, ImageCms, PngImagePlugin
 
 from unmask import image as photos
+from unmask.container import pixels_only
 from unmask.image import (
     PhotoError,
     composite,
@@ -25,6 +29,11 @@ from unmask.image import (
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 IPTC_EXTENSION = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
+
+
+PATH = Path(__file__).resolve().parents[1] / "scripts" / "fuzz.py"
+SCRIPT = importlib.util.module_from_spec(spec := importlib.util.spec_from_file_location("fuzz", PATH))
+spec.loader.exec_module(SCRIPT)
 
 
 def smooth_picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -233,11 +242,14 @@ def refusal(source) -> str:
     return message
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", b"RIFF\x10\0\0\0WEBP", b"\xff\xd8\xff\xe0"]
-)
+@pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n", b"RIFF\x10\0\0\0WEBP"])
 def test_no_picture(data):
     assert "not a readable JPEG, PNG or WebP" in refusal(data)
+
+
+@pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xd9"])
+def test_nothing_but_a_beginning(data):
+    assert "damaged or incomplete" in refusal(data)
 
 
 @pytest.mark.parametrize("format", ["GIF", "BMP", "TIFF", "PPM", "ICO", "JPEG2000", "AVIF", "PDF"])
@@ -291,10 +303,100 @@ def test_webp_with_a_huge_canvas():
     refusal(b"RIFF" + struct.pack("<I", len(body)) + body)
 
 
-def test_text_chunk_bomb_is_refused():
-    bomb = png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(50_000_000)))
-    rows = (b"\0" + bytes(64)) * 64
-    refusal(raw_png(64, 64, 8, 0, rows, bomb))
+def without_metadata(data: bytes) -> np.ndarray:
+    """What a file is read as, having seen that Pillow was given nothing but the pixels of it."""
+    assert len(pixels_only(data).data) < 10_000 < len(data)
+    return read_photo(data)
+
+
+def test_text_and_profile_bombs_are_never_unfolded():
+    rows = (b"\0" + bytes([77]) * 64) * 64
+    for kind in (b"zTXt", b"iCCP"):
+        bomb = png_chunk(kind, b"Comment\0\0" + zlib.compress(bytes(50_000_000)))
+        assert (without_metadata(raw_png(64, 64, 8, 0, rows, bomb)) == 77).all()
+        assert pixels_only(raw_png(64, 64, 8, 0, rows, bomb)).icc_profile is None
+
+
+def test_exif_that_would_unfold_to_gigabytes_only_gives_its_orientation():
+    directory = b"".join(struct.pack("<HHII", tag, 7, 500_000, 8) for tag in range(1000))
+    exif = struct.pack("<2sHIH", b"II", 42, 8, 1001) + struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + directory
+    exif += bytes(500_000)
+    stored = smooth_picture(40, 64)
+    png, webp = encode(stored), encode(stored, "WEBP", lossless=True)
+    upright = np.rot90(stored, -1)
+    with_exif = png[:33] + png_chunk(b"eXIf", exif) + png[33:]
+    np.testing.assert_array_equal(without_metadata(with_exif), upright)
+    chunks = struct.pack("<4sI", b"VP8X", 10) + b"\x08\0\0\0" + bytes([63, 0, 0, 39, 0, 0]) + webp[12:]
+    chunks += struct.pack("<4sI", b"EXIF", len(exif)) + exif
+    np.testing.assert_array_equal(
+        without_metadata(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks), upright
+    )
+
+
+def test_millions_of_empty_parts_are_refused_at_once():
+    picture = Image.fromarray(smooth_picture(64, 64))
+    jpeg, png, webp = (encode(picture, format) for format in ("JPEG", "PNG", "WEBP"))
+    many_chunks = webp[12:] + struct.pack("<4sI", b"XXXX", 0) * 3_000_000
+    for data in (
+        jpeg[:2] + b"\xff\xfe\0\2" * 5_000_000 + jpeg[2:],
+        png[:33] + png_chunk(b"tEXt", b"") * 2_000_000 + png[33:],
+        png[:33] + png_chunk(b"IDAT", b"") * 2_000_000 + png[33:],
+        b"RIFF" + struct.pack("<I", 4 + len(many_chunks)) + b"WEBP" + many_chunks,
+    ):
+        start = time.process_time()
+        assert "more than 50,000 parts" in refusal(data)
+        assert time.process_time() - start < 1
+
+
+def test_what_cameras_and_editors_really_write_is_read():
+    picture = smooth_picture(64, 64)
+    jpeg = encode(picture, "JPEG", quality=95)
+    plain = read_photo(jpeg)
+
+    def with_segments(code: int, bodies: list[bytes]) -> bytes:
+        segments = b"".join(struct.pack(">BBH", 255, code, len(body) + 2) + body for body in bodies)
+        return jpeg[:2] + segments + jpeg[2:]
+
+    exif = struct.pack("<2sHIHHHIHH", b"II", 42, 8, 1, 0x0112, 3, 1, 1, 0) + bytes(4)
+    for data in (
+        with_segments(0xED, [b"Photoshop 3.0\0" + bytes(65_000)] * 40),
+        with_segments(0xE1, [b"http://ns.adobe.com/xmp/extension/\0" + bytes(65_000)] * 200),  # depth, Ultra HDR
+        with_segments(0xE1, [b"Exif\0\0" + exif + jpeg]),  # with its thumbnail
+        with_segments(0xE1, [b"FLIR\0" + bytes(65_000)] * 300),  # a thermal camera's raw data
+        jpeg[:2] + b"\xff" * 1000 + jpeg[2:],  # fill bytes
+        jpeg + jpeg + bytes(1_000_000),  # a gain map and a motion photo's film behind the picture
+    ):
+        np.testing.assert_array_equal(read_photo(data), plain)
+
+
+def test_a_png_in_many_small_chunks_is_read():
+    noise = np.random.default_rng(0).integers(0, 256, (1000, 1000, 3), dtype=np.uint8)
+    data = encode(noise)
+    pixels, at = b"", 8
+    while at < len(data):
+        (length,) = struct.unpack(">I", data[at : at + 4])
+        pixels += data[at + 8 : at + 8 + length] if data[at + 4 : at + 8] == b"IDAT" else b""
+        at += 12 + length
+    small = b"".join(png_chunk(b"IDAT", pixels[at : at + 500]) for at in range(0, len(pixels), 500))
+    np.testing.assert_array_equal(read_photo(data[:33] + small + png_chunk(b"IEND", b"")), noise)
+
+
+def test_a_wrong_checksum_of_pixels_is_noticed_and_one_of_text_is_not():
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Comment", "a remark")
+    data = bytearray(encode(smooth_picture(64, 64), pnginfo=text))
+    data[data.index(b"a remark")] ^= 1
+    assert read_photo(bytes(data)).shape == (64, 64, 3)
+    data[data.index(b"IDAT") - 4 - 12 + 50] ^= 1
+    assert "damaged" in refusal(bytes(data))
+
+
+def test_a_profile_that_takes_minutes_is_ignored():
+    picture = smooth_picture(64, 64)
+    data = encode(picture, icc_profile=SCRIPT.slow_profile(1_000_000))
+    start = time.process_time()
+    np.testing.assert_array_equal(read_photo(data), picture)
+    assert time.process_time() - start < 2
 
 
 def test_limits_of_the_sides():

@@ -6,8 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import cv2
+import gradio as gr
 import numpy as np
 import pytest
+from gradio.components.image_editor import EditorData
+from gradio.data_classes import FileData
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -39,7 +42,7 @@ from unmask.masks import read_mask, share, to_layer
 from unmask.metrics import iou
 from unmask.models import DEFAULT_MODELS
 from unmask.web import build_demo, launch
-from unmask.web.parts import EXAMPLES
+from unmask.web.parts import EXAMPLES, MaskEditor
 from unmask.web.visit import EDITOR_SIZE, PAD, Visit
 
 # ---------------------------------------------------------------- server, browser, pictures
@@ -429,9 +432,28 @@ def test_privacy_switches(demo, client):
 
 
 def test_strokes_are_not_uploaded_one_by_one(demo):
-    editors = {key for key, block in demo.blocks.items() if type(block).__name__ == "ImageEditor"}
+    editors = {key for key, block in demo.blocks.items() if type(block).__name__ == "MaskEditor"}
     assert editors
     assert not [target for fn in demo.fns.values() for target in fn.targets if target[0] in editors]
+
+
+def test_the_editors_pictures_are_read_as_carefully_as_uploads(tmp_path):
+    layer = np.zeros((512, 512, 4), np.uint8)
+    layer[100:200, 100:200] = (255, 51, 102, 153)
+    Image.fromarray(layer).save(tmp_path / "layer.png")
+    Image.fromarray(layer).convert("P").save(tmp_path / "layer.gif")
+    (tmp_path / "torn.png").write_bytes((tmp_path / "layer.png").read_bytes()[:300])
+    with gr.Blocks():
+        editor = MaskEditor(type="numpy", format="png", sources=())
+
+    def read(name):
+        path = str(tmp_path / name)
+        return editor.preprocess(EditorData(background=None, layers=[FileData(path=path)], composite=None))
+
+    assert (read("layer.png")["layers"][0] == layer).all()
+    for name in ("layer.gif", "torn.png"):
+        with pytest.raises(gr.Error, match="picture"):
+            read(name)
 
 
 def test_building_the_page_loads_no_weights(monkeypatch):

@@ -31,8 +31,10 @@ def prepare(images: Path, out: Path, *, smallest: float = 128, val: float = 0.03
     unmasker = Unmasker(device)
     paths = sorted(path for path in images.rglob("*") if path.suffix.lower() in IMAGES)
     out.mkdir(parents=True, exist_ok=True)
-    rows, points, unread, left_out = [], [], 0, 0
-    tar = None
+    rows: list[dict] = []
+    points: list[np.ndarray] = []
+    unread = left_out = 0
+    shards = Shards(out)
     for path in tqdm(paths, desc="prepare", unit="photo"):
         try:
             photo = read_photo(path)
@@ -46,23 +48,19 @@ def prepare(images: Path, out: Path, *, smallest: float = 128, val: float = 0.03
             if landmarks is None:
                 left_out += 1
                 continue
-            if len(rows) % SHARD == 0:
-                if tar is not None:
-                    tar.close()
-                tar = tarfile.open(out / f"faces-{len(rows) // SHARD}.tar", "w")
             name = f"{len(rows):06d}"
-            _add(tar, f"{name}.webp", align(photo, face, SIDE))
+            shards.add(f"{name}.webp", align(photo, face, SIDE))
             rows.append(dict.fromkeys(COLUMNS, "") | {"name": name, "shard": len(rows) // SHARD, "split": split})
             rows[-1] |= {"source": images.name, "side": round(face.side)}
             points.append(landmarks)
     if not rows:
         raise ValueError(f"No bare face of at least {smallest:.0f} px was found in {len(paths)} files of {images}.")
-    tar.close()
+    shards.close()
     with open(out / "faces.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
-    np.savez(out / "landmarks.npz", names=np.array([row["name"] for row in rows]), points=np.float16(points))
+    np.savez(out / "landmarks.npz", names=np.array([row["name"] for row in rows]), points=np.array(points, np.float16))
     held_back = sum(row["split"] == "val" for row in rows)
     return (
         f"{len(rows)} faces from {len(paths) - unread} photos, {held_back} of them held back; "
@@ -80,9 +78,25 @@ def usable(unmasker: Unmasker, photo: np.ndarray, face: Face, smallest: float) -
     return inside
 
 
-def _add(tar: tarfile.TarFile, name: str, image: np.ndarray) -> None:
-    quality = [cv2.IMWRITE_WEBP_QUALITY, 101]  # above 100 is lossless
-    content = cv2.imencode(".webp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)[1].tobytes()
-    info = tarfile.TarInfo(name)
-    info.size = len(content)
-    tar.addfile(info, io.BytesIO(content))
+class Shards:
+    """Writes pictures to faces-0.tar, faces-1.tar and so on, SHARD to each."""
+
+    def __init__(self, out: Path):
+        self.out, self.count = out, 0
+        self.tar: tarfile.TarFile | None = None
+
+    def add(self, name: str, image: np.ndarray) -> None:
+        """One picture (H, W, 3) uint8 RGB, without loss."""
+        if self.tar is None or self.count % SHARD == 0:
+            self.close()
+            self.tar = tarfile.open(self.out / f"faces-{self.count // SHARD}.tar", "w")
+        quality = [cv2.IMWRITE_WEBP_QUALITY, 101]  # above 100 is lossless
+        content = cv2.imencode(".webp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)[1].tobytes()
+        info = tarfile.TarInfo(name)
+        info.size = len(content)
+        self.tar.addfile(info, io.BytesIO(content))
+        self.count += 1
+
+    def close(self) -> None:
+        if self.tar is not None:
+            self.tar.close()

@@ -69,8 +69,8 @@ def count_scans(jpeg: bytes) -> int:
 
 
 def _jpeg(data: bytes) -> Picture:
-    kept, size, exif, profile = [b"\xff\xd8"], 0, b"", {}
-    at = 2
+    kept, size, exif, at = [b"\xff\xd8"], 0, b"", 2
+    profile: dict[int, bytes] = {}
     for _ in range(MAX_PARTS):
         marker = JPEG_MARKER.search(data, at)
         if marker is None or data[marker.start() + 1] == END_OF_IMAGE:
@@ -106,7 +106,9 @@ def _joined_profile(parts: dict[int, bytes]) -> bytes | None:
 
 
 def _png(data: bytes) -> Picture:
-    kept, pixels, orientation, profile = [PNG_SIGNATURE], [], 1, None
+    kept: list[bytes | memoryview] = [PNG_SIGNATURE]
+    pixels: list[memoryview] = []
+    orientation, profile = 1, None
     checksum = zlib.crc32(b"IDAT")  # of the joined chunk
     view, at = memoryview(data), len(PNG_SIGNATURE)
     for _ in range(MAX_PARTS):
@@ -160,23 +162,24 @@ def _webp(data: bytes) -> Picture:
         kind, length = struct.unpack_from("<4sI", data, at)
         if at + 8 + length > end:
             raise ContainerError(DAMAGED)
-        body = data[at + 8 : at + 8 + length] if kind not in kept else b""
-        if kind == b"VP8X" and length == 10:
-            kept.setdefault(kind, bytes([body[0] & WEBP_ALPHA_AND_ANIMATION]) + body[1:])
-        elif kind in WEBP_PIXELS:
-            kept.setdefault(kind, body)
-        elif kind == b"EXIF":
-            orientation = _orientation(body[: 1 << 16].removeprefix(b"Exif\0\0"))
-        elif kind == b"ICCP" and length <= MAX_PROFILE:
-            profile = body
+        body = memoryview(data)[at + 8 : at + 8 + length]
         at += 8 + length + length % 2
+        if kind in kept:
+            continue
+        if kind == b"VP8X" and length == 10:
+            kept[kind] = bytes([body[0] & WEBP_ALPHA_AND_ANIMATION]) + body[1:]
+        elif kind in WEBP_PIXELS:
+            kept[kind] = bytes(body)
+        elif kind == b"EXIF":
+            orientation = _orientation(bytes(body[: 1 << 16]).removeprefix(b"Exif\0\0"))
+        elif kind == b"ICCP" and length <= MAX_PROFILE:
+            profile = bytes(body)
     else:
         raise ContainerError(TOO_MANY)
-    chunks = [
-        kind + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2) for kind, body in kept.items()
-    ]
-    body = b"WEBP" + b"".join(chunks)
-    return Picture(b"RIFF" + struct.pack("<I", len(body)) + body, orientation, profile)
+    chunks = b"".join(
+        kind + struct.pack("<I", len(each)) + each + b"\0" * (len(each) % 2) for kind, each in kept.items()
+    )
+    return Picture(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks, orientation, profile)
 
 
 def _orientation(tiff: bytes) -> int:

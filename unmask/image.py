@@ -22,6 +22,7 @@ MAX_PIXELS = 50_000_000  # a 40-megapixel photo passes; decoded it takes 150 MB
 MIN_SIDE = 32
 MAX_ASPECT = 8  # with MAX_PIXELS this keeps every side below OpenCV's 32767
 MAX_SCANS = 100  # of a progressive JPEG, which mostly has ten; each costs a pass over all pixels for 60 bytes
+MAX_PASSES = 30 * MAX_PIXELS  # pixels, over all scans: a second's work
 FORMATS = ("JPEG", "PNG", "WEBP")  # recognised by content, never by the file's name
 
 # Other code of the process (Gradio) opens uploads before this module sees them: one limit for all of it.
@@ -81,8 +82,9 @@ def open_upright(source: str | Path | bytes | BinaryIO) -> Image.Image:
         raise PhotoError(str(error)) from error
     image = _open(picture.data)  # reads the header only
     _check_size(image.width, image.height)
-    if image.format == "JPEG" and count_scans(picture.data) > MAX_SCANS:
-        raise PhotoError(f"The JPEG file has more than {MAX_SCANS} scans, which no camera or editor writes.")
+    scans = count_scans(picture.data) if image.format == "JPEG" else 0
+    if scans > MAX_SCANS or scans * image.width * image.height > MAX_PASSES:
+        raise PhotoError(f"The JPEG file has {scans:,} scans, more than any camera or editor writes.")
     try:
         image.load()
         if picture.orientation in TURN_UPRIGHT:
@@ -156,10 +158,14 @@ def _to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
     if icc_profile and b"mpet" not in icc_profile:
         try:
             profile = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
-            return ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            in_place = image.mode == "RGB"  # a large photo is 200 MB
+            converted = ImageCms.profileToProfile(
+                image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB", inPlace=in_place
+            )
+            return image if in_place else converted
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             pass  # a broken profile, or one for another colour model, is common and harmless
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def to_tensor(image: np.ndarray) -> torch.Tensor:

@@ -7,9 +7,10 @@ import numpy as np
 
 from unmask import Unmasker, WeightsError
 from unmask.models import DEFAULT_MODELS
-from unmask.web import api, remove_tab, researcher_tab, study_page, truth_tab
+from unmask.web import api, limits, remove_tab, researcher_tab, study_page, truth_tab
 from unmask.web.parts import FORGET_AFTER
-from unmask.web.theme import CSS, FOOTER, HEAD, HEADER, build_theme
+from unmask.web.texts import i18n, on_page, static
+from unmask.web.theme import CSS, HEAD, build_theme, draw_footer, draw_header
 
 CLEAN_UP_EVERY = 60  # seconds between two looks for temporary files that are too old
 
@@ -24,16 +25,16 @@ def build_demo(unmasker: Unmasker | None = None, studies: study_page.Studies | N
         # A file lives until the first clean-up after its age is up.
         delete_cache=(CLEAN_UP_EVERY, FORGET_AFTER - CLEAN_UP_EVERY),
     ) as demo:
-        gr.HTML(HEADER)
+        gr.HTML(on_page(draw_header))
         with gr.Tabs():
-            with gr.Tab("Take the mask off"):
+            with gr.Tab(static("Take the mask off")):
                 remove_tab.build(unmasker)
-            with gr.Tab("Try it on a bare face"):
+            with gr.Tab(static("Try it on a bare face")):
                 truth_tab.build(unmasker)
             if researcher_tab.wanted():
                 with gr.Tab("Rating studies"):
                     researcher_tab.build(unmasker, studies)
-        gr.HTML(study_page.LINK + FOOTER)
+        gr.HTML(on_page(draw_footer))
         api.build(unmasker)
         study_page.build_api(studies)
 
@@ -56,6 +57,8 @@ def launch(
     """
     unmasker = unmasker or Unmasker(device="auto")
     studies = study_page.Studies(unmasker)
+    guard = limits.middleware()
+    folder = limits.private_folder()
     demo = build_demo(unmasker, studies)
     demo.launch(
         server_name=host,
@@ -64,6 +67,7 @@ def launch(
         theme=build_theme(),
         css=CSS,
         head=HEAD,
+        i18n=i18n(),
         footer_links=["api"],
         run_history=False,
         enable_monitoring=False,
@@ -71,8 +75,9 @@ def launch(
         strict_cors=True,
         max_file_size="30mb",
         ssr_mode=False,
-        app_kwargs={"routes": study_page.routes(studies)},
+        app_kwargs={"routes": study_page.routes(studies), "middleware": guard},
     )
+    limits.keep_sweeping(demo, folder, FORGET_AFTER - CLEAN_UP_EVERY, CLEAN_UP_EVERY)
     threading.Thread(target=_warm_up, args=(unmasker,), daemon=True).start()
     if wait:
         demo.block_thread()

@@ -5,17 +5,20 @@ clicked, as the events of its last lines.
 """
 
 import html
+import json
 import math
 from pathlib import Path
 
 import gradio as gr
 
 from unmask.image import PhotoError
+from unmask.web.texts import tr
 from unmask.web.visit import SMALLEST_BOX, Candidate, Visit
 
 SCRIPT = (Path(__file__).resolve().parent / "assets" / "faces.js").read_text()
 
 CHOOSE_HINT = "Click a face, on the photo or below, to leave it out or to choose it again."
+TOO_SMALL = "This box is too small: draw it from the forehead to the chin, ear to ear."
 
 
 def build() -> gr.HTML:
@@ -48,34 +51,42 @@ def render(visit: Visit | None) -> str:
     choice = len(candidates) > 1 or any(each.by_hand for each in candidates)
     boxes = "".join(_box(visit, index, each) for index, each in enumerate(candidates))
     tiles = "".join(_tile(visit, index, each) for index, each in enumerate(candidates)) if choice else ""
-    views = "" if choice else "".join(_edit(visit, index, "Face") for index in range(len(candidates)))
+    views = "" if choice else "".join(_view(visit, index) for index in range(len(candidates)))
     # Where a face fills the photo, both views are the same.
     if any(visit.frame_of(index) != visit.frame_of(None) for index in range(len(candidates))):
-        views += _edit(visit, None, "Whole photo")
-    add = "Add a face" if candidates else "Box a face by hand"
+        views += _view(visit, None)
+    add = tr("Add a face") if candidates else tr("Box a face by hand")
     height, width = visit.photo.shape[:2]
+    hints = {
+        "draw": tr("Drag a box over the face, from forehead to chin, or tap two opposite corners."),
+        "opposite": tr("Now the opposite corner."),
+        "keys": tr("Arrow keys move the box, Shift and arrows resize it, Enter takes it, Escape gives up."),
+        "small": tr(TOO_SMALL),
+    }
     return f"""
-<div class="faces {"several" if choice else ""}">
+<div class="faces {"several" if choice else ""}" data-hints="{html.escape(json.dumps(hints))}">
   <div class="overview">
     <div class="picture" data-width="{width}" data-height="{height}" data-smallest="{SMALLEST_BOX}">
-      <img src="{html.escape(visit.overview)}" alt="Your photo" draggable="false">
+      <img src="{html.escape(visit.overview)}" alt="{html.escape(tr("Your photo"))}" draggable="false">
       {boxes}<div class="rubber"></div>
     </div>
-    <p class="hint" role="status">{CHOOSE_HINT}</p>
-    <div class="tiles" role="group" aria-label="Faces">{tiles}</div>
+    <p class="hint" role="status">{html.escape(tr(CHOOSE_HINT))}</p>
+    <div class="tiles" role="group" aria-label="{html.escape(tr("Faces"))}">{tiles}</div>
   </div>
   <div class="views">{views}
-    <button type="button" class="plain add" data-act="add">{add}</button>
-    <button type="button" class="plain cancel" data-act="cancel">Cancel</button>
+    <button type="button" class="plain add" data-act="add">{html.escape(add)}</button>
+    <button type="button" class="plain cancel" data-act="cancel">{html.escape(tr("Cancel"))}</button>
   </div>
 </div>"""
 
 
 def _toggle(each: Candidate, index: int) -> str:
     """The attributes that a face's outline and its thumbnail share."""
+    title = html.escape(tr("Leave this face out") if each.chosen else tr("Choose this face"))
+    pressed = str(each.chosen).lower()
     return (
-        f'type="button" data-act="choose" data-face="{index}" aria-pressed="{str(each.chosen).lower()}" '
-        f'title="{"Leave this face out" if each.chosen else "Choose this face"}"'
+        f'type="button" data-act="choose" data-face="{index}" aria-pressed="{pressed}" title="{title}" '
+        f'aria-label="{html.escape(tr("Face {number}", number=index + 1))}"'
     )
 
 
@@ -93,32 +104,41 @@ def _box(visit: Visit, index: int, each: Candidate) -> str:
     place += f"height:{(y1 - y0) / height:.2%}"
     return (
         # The thumbnail is the same button: once is enough for who goes through the page with the keyboard.
-        f'<button {_toggle(each, index)} class="box {_state(visit, index, each)}" style="{place}" tabindex="-1" '
-        f'aria-label="Face {index + 1}"><span class="number">{index + 1}</span></button>'
+        f'<button {_toggle(each, index)} class="box {_state(visit, index, each)}" style="{place}" tabindex="-1">'
+        f'<span class="number">{index + 1}</span></button>'
     )
 
 
 def _tile(visit: Visit, index: int, each: Candidate) -> str:
     """A face's thumbnail, with the buttons that belong to it."""
+    label = html.escape(tr("Remove the box of face {number}", number=index + 1))
     drop = (
         f'<button type="button" class="drop" data-act="drop" data-face="{index}" '
-        f'aria-label="Remove the box of face {index + 1}" title="Remove this box">×</button>'
+        f'aria-label="{label}" title="{html.escape(tr("Remove this box"))}">×</button>'
         if each.by_hand
         else ""
     )
-    bare = "" if each.masked else '<span class="bare">no mask</span>'
+    bare = "" if each.masked else f'<span class="bare">{html.escape(tr("no mask"))}</span>'
+    edit = _edit(visit, index, tr("Edit"), tr("Edit the mask of face {number}", number=index + 1))
     return (
-        f'<div class="tile {_state(visit, index, each)}"><button {_toggle(each, index)} class="thumb" '
-        f'aria-label="Face {index + 1}"><img src="{html.escape(each.thumbnail)}" alt="" draggable="false">'
-        f'<span class="number">{index + 1}</span>{bare}</button>{_edit(visit, index, "Edit")}{drop}</div>'
+        f'<div class="tile {_state(visit, index, each)}"><button {_toggle(each, index)} class="thumb">'
+        f'<img src="{html.escape(each.thumbnail)}" alt="" draggable="false">'
+        f'<span class="number">{index + 1}</span>{bare}</button>{edit}{drop}</div>'
     )
 
 
-def _edit(visit: Visit, index: int | None, text: str) -> str:
-    """The button that brings a face, or the whole photo, into the editor."""
+def _view(visit: Visit, index: int | None) -> str:
+    """The button that brings the only face, or the whole photo, into the editor."""
+    if index is None:
+        return _edit(visit, index, tr("Whole photo"), tr("Show in the editor: whole photo"))
+    return _edit(visit, index, tr("Face"), tr("Show in the editor: face"))
+
+
+def _edit(visit: Visit, index: int | None, text: str, label: str) -> str:
+    """A button that brings a face, or the whole photo, into the editor."""
     face = "null" if index is None else index
-    label = f"Edit the mask of face {index + 1}" if text == "Edit" else f"Show in the editor: {text.lower()}"
     return (
-        f'<button type="button" class="plain edit" data-act="edit" data-face="{face}" aria-label="{label}" '
-        f'aria-pressed="{str(index == visit.current).lower()}">{text}</button>'
+        f'<button type="button" class="plain edit" data-act="edit" data-face="{face}" '
+        f'aria-label="{html.escape(label)}" aria-pressed="{str(index == visit.current).lower()}">'
+        f"{html.escape(text)}</button>"
     )

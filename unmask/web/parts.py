@@ -15,12 +15,13 @@ from urllib.parse import quote
 import gradio as gr
 import numpy as np
 from gradio.component_meta import ComponentMeta
-from gradio.data_classes import ImageData
-from PIL import Image
+from gradio.data_classes import FileData, ImageData
+from PIL import Image, ImageOps
 
 from unmask.faces import Face, align
-from unmask.image import PhotoError, resize, write_png
+from unmask.image import PhotoError, open_upright, resize, write_png
 from unmask.models import MODELS, ModelInfo, list_removers
+from unmask.web.texts import on_page, static, tr, tr_error
 from unmask.weights import WeightsError
 
 FORGET_AFTER = 600  # seconds after which a photo is gone: from memory and from the temporary folder
@@ -31,7 +32,8 @@ HEAVY = PRIVATE | COMPUTE
 THUMBNAIL = 112  # px, the side of a face's small picture
 SHOWN = 1024  # px: longest side of what is shown; downloads have the photo's own size
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-INVENTION = "This is an invention, not the person's face."
+ASSETS = Path(__file__).resolve().parent / "assets"
+LINE_AT = 12  # %: where the line between two pictures begins: there is something beside the result, this shows
 
 # What visitors can put right themselves, worded for them. Anything else is a fault of ours.
 VISIBLE_ERRORS = (PhotoError, WeightsError)
@@ -55,6 +57,27 @@ PhotoInput = ABCMeta.__new__(
 )
 
 
+def _open_layer(self, file: FileData | bytes | None, flatten_on_white: bool = False) -> np.ndarray | None:
+    """An editor whose pictures are untrusted too: Gradio itself opens them in any format and of any size."""
+    if file is None:
+        return None
+    with plain_errors():
+        return np.array(open_upright(file.path if isinstance(file, FileData) else bytes(file)).convert("RGBA"))
+
+
+MaskEditor = ABCMeta.__new__(
+    ComponentMeta,
+    "MaskEditor",
+    (gr.ImageEditor,),
+    {
+        "convert_and_format_image": _open_layer,
+        "is_template": True,
+        "__module__": __name__,
+        "__doc__": _open_layer.__doc__,
+    },
+)
+
+
 # Gradio's own mirror turns the captured photo around as well. People want to see themselves as in a mirror while
 # they aim, and the photo as others see them: the style sheet mirrors the preview alone.
 CAMERA = gr.WebcamOptions(mirror=False, constraints={"video": {"facingMode": "user"}})
@@ -75,9 +98,19 @@ def status(text: str = "", tone: str = "") -> str:
     return f'<p class="status {tone}" role="status" aria-live="polite">{html.escape(text)}</p>'
 
 
+def draw_status(text: str) -> str:
+    """A status line to begin with: an English text, in the visitor's language."""
+    return status(tr(text))
+
+
+def painting_text(model: str, number: int, count: int) -> str:
+    """Which of the models is at work."""
+    return tr("{model} is painting: {number} of {count} …", model=model, number=number, count=count)
+
+
 def step_title(number: int, title: str) -> str:
     """The heading of one of the tab's steps."""
-    return f'<h2 class="step-title"><span>{number}</span>{html.escape(title)}</h2>'
+    return f'<h2 class="step-title"><span>{number}</span>{html.escape(tr(title))}</h2>'
 
 
 def example_files(masked: bool) -> list[str]:
@@ -87,6 +120,57 @@ def example_files(masked: bool) -> list[str]:
     """
     paths = sorted(EXAMPLES.glob("*.png"), key=lambda path: (path.stem.endswith("-photo"), path.stem))
     return [str(path) for path in paths if ("-" in path.stem) == masked]
+
+
+def build_examples(masked: bool, photo: gr.Image, elem_id: str) -> gr.events.Dependency:
+    """Thumbnails of the examples; a click puts one into `photo`. Returns that event, for what is to follow.
+
+    Not `gr.Examples`: its buttons have no names, and it sends whole pictures for its thumbnails.
+    """
+    paths = example_files(masked)
+    thumbnails = [_thumbnail_url(photo, path) for path in paths]
+    gallery = gr.HTML(
+        on_page(_draw_examples, paths, thumbnails),
+        js_on_load=(ASSETS / "examples.js").read_text(),
+        elem_id=elem_id,
+        apply_default_css=False,
+    )
+
+    def choose(event: gr.EventData) -> str:
+        number = event._data.get("example")
+        if type(number) is not int or not 0 <= number < len(paths):
+            raise gr.Error("There is no such example.", print_exception=False)
+        return photo.move_resource_to_block_cache(paths[number])
+
+    return gallery.choose(choose, None, photo, **PRIVATE)
+
+
+def _thumbnail_url(photo: gr.Image, path: str) -> str:
+    """Where the page gets a small, square JPEG of an example; it stays as long as the server runs."""
+    with tempfile.TemporaryDirectory() as folder, Image.open(path) as image:
+        small = Path(folder) / f"{Path(path).stem}.jpg"
+        ImageOps.fit(image.convert("RGB"), (THUMBNAIL, THUMBNAIL)).save(small, quality=85)
+        cached = photo.move_resource_to_block_cache(str(small))
+    photo.keep_in_cache.add(cached)
+    return file_url(cached)
+
+
+def _draw_examples(paths: list[str], thumbnails: list[str]) -> str:
+    buttons = ""
+    for index, (path, url) in enumerate(zip(paths, thumbnails)):
+        kind = Path(path).stem.partition("-")[2]
+        if kind == "photo":
+            text = tr("Example {number}: a whole photo", number=index + 1)
+        elif kind:
+            text = tr("Example {number}: a masked face ({worn})", number=index + 1, worn=tr(kind))
+        else:
+            text = tr("Example {number}: a bare face", number=index + 1)
+        buttons += (
+            f'<button type="button" data-example="{index}" title="{html.escape(text)}">'
+            f'<img src="{html.escape(url)}" alt="{html.escape(text)}" width="{THUMBNAIL}" height="{THUMBNAIL}">'
+            "</button>"
+        )
+    return f'<p>{html.escape(tr("Or click an example"))}</p><div class="examples">{buttons}</div>'
 
 
 def timed(work: Callable, *args, **options):
@@ -121,7 +205,7 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except VISIBLE_ERRORS as error:
-        raise gr.Error(str(error), print_exception=False) from error
+        raise gr.Error(tr_error(error), print_exception=False) from error
 
 
 def thumbnail(photo: np.ndarray, face: Face) -> str:
@@ -146,72 +230,90 @@ class Card:
     own `visible` is not used: several such updates in one message, or in quick succession, lose one another.
     """
 
-    slider: gr.ImageSlider
+    title: str  # the model's
+    line: str  # what the line between the two pictures is for; English, as are all texts until they are drawn
+    pictures: gr.HTML
     note: gr.HTML
     download: gr.Button
 
     def components(self) -> list:
         """Those that a run changes."""
-        return [self.slider, self.note]
+        return [self.pictures, self.note]
 
 
-def build_cards(slider_label: str, opinion: Callable[[str], None] | None = None) -> dict[str, Card]:
+def build_cards(line: str, opinion: Callable[[str], None] | None = None) -> dict[str, Card]:
     """A card for every model that takes masks off, by name; all hidden until their model is asked for.
 
     opinion: adds to a card, given its model's name, what asks visitors for theirs.
     """
     cards = {}
+    script = (ASSETS / "before_after.js").read_text()
     with gr.Row(elem_classes="cards"):
         for name in list_removers():
             with gr.Column(min_width=0, elem_classes="card"):
-                gr.HTML(_card_head(MODELS[name]))
-                slider = gr.ImageSlider(
-                    label=slider_label,
-                    show_label=False,
-                    format="png",  # the default, lossy WebP, would put its own artefacts beside the networks'
-                    interactive=False,
-                    max_height=440,
-                    slider_position=12,  # shows the result, and that there is something beside it
-                    buttons=["fullscreen"],
-                    elem_classes="before-after",
-                )
+                gr.HTML(on_page(_card_head, MODELS[name]))
+                pictures = gr.HTML(js_on_load=script, apply_default_css=False, elem_classes="pictures")
                 note = gr.HTML()
-                download = gr.Button("Download at full size", size="sm")
+                download = gr.Button(static("Download at full size"), size="sm")
                 if opinion is not None:
                     with gr.Column(elem_classes="opinion"):
                         opinion(name)
-            cards[name] = Card(slider, note, download)
+            cards[name] = Card(MODELS[name].title, line, pictures, note, download)
     return cards
 
 
 def _card_head(info: ModelInfo) -> str:
-    title, paper, idea = html.escape(info.title), html.escape(info.paper), html.escape(info.idea)
+    title, paper, idea = html.escape(info.title), html.escape(info.paper), html.escape(tr(info.idea))
     return (
-        f'<div class="card-head"><h3>{title}</h3><p>{idea}</p><p class="paper">{paper}, {info.year}</p></div>'
+        f'<div class="card-head"><h3>{title}</h3><p>{idea}</p>'
+        f'<p class="paper"><span lang="en">{paper}</span>, {info.year}</p></div>'
     )
 
 
-def waiting(cards: dict[str, Card], chosen: list[str], before: str | None = None) -> dict:
+def _before_after(card: Card, before: str, after: str, shape: tuple[int, ...]) -> str:
+    """Two files of pictures, (H, W, ...) = shape, one over the other, with a line to drag between them."""
+
+    def image(name: str, path: str, text: str) -> str:
+        return f'<img class="{name}" src="{html.escape(file_url(path))}" alt="{html.escape(text)}" draggable="false">'
+
+    full = html.escape(tr("Show full screen"))
+    return f"""
+<figure class="before-after" style="--ratio: {shape[1] / shape[0]:.4f}; --at: {LINE_AT}">
+  {image("before", before, tr("Before"))}
+  {image("after", after, tr("What {model} imagines", model=card.title))}
+  <input type="range" min="0" max="100" value="{LINE_AT}" aria-label="{html.escape(tr(card.line))}">
+  <button type="button" class="full" title="{full}" aria-label="{full}"><svg viewBox="0 0 16 16" width="16"
+    height="16" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true">
+    <path d="M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4"/></svg></button>
+</figure>"""
+
+
+def waiting(
+    cards: dict[str, Card], chosen: list[str], before: str = "", shape: tuple[int, ...] = (1, 1)
+) -> dict:
     """Updates that show the chosen models' cards, with the file `before` in them, and hide the others."""
     updates = {}
     for name, card in cards.items():
         shown = name in chosen
-        updates[card.slider] = (before, before) if shown else None
-        updates[card.note] = '<p class="card-note waiting">Waiting for its turn …</p>' if shown else ""
+        updates[card.pictures] = _before_after(card, before, before, shape) if shown else ""
+        text = html.escape(tr("Waiting for its turn …"))
+        updates[card.note] = f'<p class="card-note waiting">{text}</p>' if shown else ""
     return updates
 
 
 def finished(card: Card, before: str, after: np.ndarray, milliseconds: int) -> dict:
     """Updates that put a model's result on its card, beside the file `before`."""
-    note = (
-        f'<p class="card-note invention">{INVENTION}</p><p class="card-note time">Took {milliseconds} ms</p>'
-    )
-    return {card.slider: (before, cached_png(card.slider, to_show(after), "result.png")), card.note: note}
+    invention = html.escape(tr("This is an invention, not the person's face."))
+    took = html.escape(tr("Took {milliseconds} ms", milliseconds=milliseconds))
+    note = f'<p class="card-note invention">{invention}</p><p class="card-note time">{took}</p>'
+    shown = to_show(after)
+    file = cached_png(card.pictures, shown, "result.png")
+    return {card.pictures: _before_after(card, before, file, shown.shape), card.note: note}
 
 
 def failed(card: Card, error: Exception) -> dict:
     """Updates that put the reason where the result would be."""
-    return {card.slider: None, card.note: f'<p class="card-note failed">{html.escape(str(error))}</p>'}
+    return {card.pictures: "", card.note: f'<p class="card-note failed">{html.escape(tr_error(error))}</p>'}
 
 
 def download_through(file: gr.DownloadButton) -> str:

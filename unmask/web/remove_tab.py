@@ -1,5 +1,6 @@
 """Tab 1: a photo in; its mask found, shown and editable; what each model puts in the mask's place."""
 
+import html
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -16,14 +17,17 @@ from unmask.web.parts import (
     HEAVY,
     PRIVATE,
     VISIBLE_ERRORS,
+    MaskEditor,
     build_cards,
+    build_examples,
     cached_png,
     download_through,
-    example_files,
+    draw_status,
     failed,
     file_url,
     finished,
     model_choices,
+    painting_text,
     photo_input,
     plain_errors,
     status,
@@ -33,6 +37,7 @@ from unmask.web.parts import (
     to_show,
     waiting,
 )
+from unmask.web.texts import on_page, static, tr, tr_error
 from unmask.web.visit import EDITOR_SIZE, Visit
 
 BRUSH_COLOR = ("#{:02x}{:02x}{:02x}".format(*MASK_COLOR), 0.6)
@@ -41,47 +46,82 @@ MASK_HINT = "The mask is found by itself, and shown here for you to correct."
 RUN_HINT = "The chosen models run as soon as there is a photo."
 RUN_AGAIN_HINT = 'The mask has changed: press "Remove the mask".'
 NO_PHOTO = "There is no photo here (any more): give one, or click an example."
+NOTHING_MARKED = "Nothing is marked: paint over what is to be removed."
 DONE_HINT = "Done: drag the line in a picture to compare."
 WAITING_HINT = "Waiting for a mask."
 # The first result is below the fold: when it begins to appear, it comes into view by itself.
 SCROLL_TO_RESULTS = """
 () => document.querySelector("#run-status .first")
   && setTimeout(
-    () => document.querySelector("#results").scrollIntoView({behavior: "smooth", block: "nearest"}), 300
+    () => document.querySelector("#results").scrollIntoView({
+      behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth", block: "nearest"
+    }), 300
   )
 """
-EMPTY_BENCH = """
-<div class="empty-bench">
-  <svg viewBox="0 0 64 64" width="64" height="64" fill="none" stroke="currentColor" stroke-width="2"
-       aria-hidden="true">
-    <path d="M16 24c0-10 7-16 16-16s16 6 16 16v10c0 12-7 22-16 22S16 46 16 34z"/>
-    <path d="M16 32c5-2 10-3 16-3s11 1 16 3c0 13-7 24-16 24S16 45 16 32z" fill="#ff336655" stroke="#ff3366"/>
-    <path d="M25 23h.1M39 23h.1" stroke-width="4" stroke-linecap="round"/>
-  </svg>
-  <p>Here you will see the photo with its mask in pink. You can correct it with a brush.</p>
-</div>"""
-HOW_TO = """
-<p class="how-to">Not quite right? Paint over fabric that was missed, erase what was marked wrongly, and press
-the button again. Other models keep your mask.</p>"""
+PICTOGRAM = """
+<svg viewBox="0 0 64 64" width="64" height="64" fill="none" stroke="currentColor" stroke-width="2"
+     aria-hidden="true">
+  <path d="M16 24c0-10 7-16 16-16s16 6 16 16v10c0 12-7 22-16 22S16 46 16 34z"/>
+  <path d="M16 32c5-2 10-3 16-3s11 1 16 3c0 13-7 24-16 24S16 45 16 32z" fill="#ff336655" stroke="#ff3366"/>
+  <path d="M25 23h.1M39 23h.1" stroke-width="4" stroke-linecap="round"/>
+</svg>"""
+
+
+def draw_empty_bench() -> str:
+    """What is in the editor's place until there is a photo."""
+    text = tr("Here you will see the photo with its mask in pink. You can correct it with a brush.")
+    return f'<div class="empty-bench">{PICTOGRAM}<p>{html.escape(text)}</p></div>'
+
+
+def draw_how_to() -> str:
+    """What can be done about a result that is not good."""
+    text = tr(
+        "Not quite right? Paint over fabric that was missed, erase what was marked wrongly, and press the button "
+        "again. Other models keep your mask."
+    )
+    return f'<p class="how-to">{html.escape(text)}</p>'
 
 
 def mask_text(now: Visit) -> str:
     """What is marked, in a sentence or two."""
-    text = f"The mask covers {now.covers()} of the photo. Correct it with brush and eraser."
+    covered = now.covers()
+    share = tr("less than 1%") if 0 < covered < 0.005 else f"{covered:.0%}"
+    text = tr("The mask covers {share} of the photo. Correct it with brush and eraser.", share=share)
     if is_empty(now.mask):
-        text = "Nothing is marked: paint over what is to be removed."
+        text = tr(NOTHING_MARKED)
     count, chosen = len(now.candidates), len(now.faces)
     if count < 2:
         return text
-    return f"{count} faces, {'all' if chosen == count else chosen or 'none'} chosen. {text}"
+    if chosen == count:
+        faces = tr("{count} faces, all chosen.", count=count)
+    elif chosen == 0:
+        faces = tr("{count} faces, none chosen.", count=count)
+    else:
+        faces = tr("{count} faces, {chosen} chosen.", count=count, chosen=chosen)
+    return f"{faces} {text}"
 
 
 def nothing_found_text(now: Visit) -> str:
     """What a visitor can do where no mask was found."""
-    paint = 'paint over what covers the face, then press "Remove the mask"'
     if not now.candidates:
-        return f"No face was found: the whole picture is used. Box the face by hand, or {paint}."
-    return f"No mask was found{' on these faces' if len(now.candidates) > 1 else ''}. If there is one, {paint}."
+        return tr(
+            "No face was found: the whole picture is used. Box the face by hand, or paint over what covers the face, "
+            'then press "Remove the mask".'
+        )
+    if len(now.candidates) > 1:
+        return tr(
+            "No mask was found on these faces. If there is one, paint over what covers the face, "
+            'then press "Remove the mask".'
+        )
+    return tr(
+        "No mask was found. If there is one, paint over what covers the face, then press \"Remove the mask\"."
+    )
+
+
+def warn(text: str) -> str:
+    """Pop a message up, and return it as a status line, where it stays."""
+    gr.Warning(text)
+    return status(text, "warn")
 
 
 def build(unmasker: Unmasker) -> None:
@@ -90,29 +130,23 @@ def build(unmasker: Unmasker) -> None:
 
     with gr.Row(elem_classes="steps"):
         with gr.Column(scale=4, min_width=270, elem_classes="step"):
-            gr.HTML(step_title(1, "Give a photo"))
+            gr.HTML(on_page(step_title, 1, "Give a photo"))
             photo = photo_input(
                 sources=["upload", "webcam", "clipboard"],
-                label="Photo of a masked face",
+                label=static("Photo of a masked face"),
                 show_label=False,
                 height=300,
                 buttons=[],
                 elem_id="photo",
             )
-            examples = gr.Examples(
-                example_files(masked=True),
-                photo,
-                label="Or click an example",
-                api_visibility="private",
-                elem_id="examples",
-            )
+            example = build_examples(True, photo, "examples")
         with gr.Column(scale=7, min_width=320, elem_classes="step"):
-            gr.HTML(step_title(2, "Check the mask"))
-            mask_status = gr.HTML(status(MASK_HINT), elem_id="mask-status")
-            empty_bench = gr.HTML(EMPTY_BENCH)
+            gr.HTML(on_page(step_title, 2, "Check the mask"))
+            mask_status = gr.HTML(on_page(draw_status, MASK_HINT), elem_id="mask-status")
+            empty_bench = gr.HTML(on_page(draw_empty_bench))
             panel = faces_panel.build()
             with gr.Column(elem_classes="workbench"):
-                editor = gr.ImageEditor(
+                editor = MaskEditor(
                     type="numpy",
                     format="png",
                     image_mode="RGBA",
@@ -131,23 +165,27 @@ def build(unmasker: Unmasker) -> None:
                     elem_id="editor",
                 )
                 with gr.Row(elem_classes="toolbar"):
-                    grow_button = gr.Button("Grow", size="sm", min_width=0)
-                    shrink_button = gr.Button("Shrink", size="sm", min_width=0)
-                    clear_button = gr.Button("Clear", size="sm", min_width=0)
-                    reset_button = gr.Button("Reset to the found mask", size="sm", min_width=0)
+                    grow_button = gr.Button(static("Grow"), size="sm", min_width=0)
+                    shrink_button = gr.Button(static("Shrink"), size="sm", min_width=0)
+                    clear_button = gr.Button(static("Clear"), size="sm", min_width=0)
+                    reset_button = gr.Button(static("Reset to the found mask"), size="sm", min_width=0)
                     import_button = gr.UploadButton(
-                        "Import a mask", size="sm", min_width=0, file_types=["image"], elem_id="import-mask"
+                        static("Import a mask"),
+                        size="sm",
+                        min_width=0,
+                        file_types=["image"],
+                        elem_id="import-mask",
                     )
-                    download_button = gr.Button("Download the mask", size="sm", min_width=0)
+                    download_button = gr.Button(static("Download the mask"), size="sm", min_width=0)
                     mask_file = gr.DownloadButton(visible="hidden", elem_id="mask-file")
         with gr.Column(scale=4, min_width=250, elem_classes="step"):
-            gr.HTML(step_title(3, "Compare"))
+            gr.HTML(on_page(step_title, 3, "Compare"))
             chosen = gr.CheckboxGroup(
-                model_choices(), value=list(DEFAULT_MODELS), label="Models", elem_classes="models"
+                model_choices(), value=list(DEFAULT_MODELS), label=static("Models"), elem_classes="models"
             )
-            run_button = gr.Button("Remove the mask", variant="primary", elem_id="run")
-            run_status = gr.HTML(status(RUN_HINT), elem_id="run-status")
-            gr.HTML(HOW_TO)
+            run_button = gr.Button(static("Remove the mask"), variant="primary", elem_id="run")
+            run_status = gr.HTML(on_page(draw_status, RUN_HINT), elem_id="run-status")
+            gr.HTML(on_page(draw_how_to))
     with gr.Column(elem_id="results"):
         stars = casual.stars if casual.wanted() else None
         cards = build_cards("Drag the line: before and after", stars)
@@ -178,15 +216,14 @@ def build(unmasker: Unmasker) -> None:
             faces = unmasker.find(picture)
             found = unmasker.segment(picture, faces=faces)
         except VISIBLE_ERRORS as error:
-            gr.Warning(str(error))
             before = None if old is None else cached_png(photo, to_show(old.photo), "photo.png")
-            yield {photo: before, mask_status: status(str(error), "warn")}
+            yield {photo: before, mask_status: warn(tr_error(error))}
             return
         new = Visit.begin(picture, found, faces, [thumbnail(picture, face) for face in faces])
         new = replace(new, overview=file_url(cached_png(panel, to_show(picture), "photo.png")))
         yield {empty_bench: ""} | waiting(cards, [])
         if is_empty(found):
-            yield show(new, nothing_found_text(new)) | {run_status: status(WAITING_HINT, "warn")}
+            yield show(new, nothing_found_text(new)) | {run_status: status(tr(WAITING_HINT), "warn")}
             return
         yield show(new)
         yield from fill(new, names)
@@ -201,27 +238,26 @@ def build(unmasker: Unmasker) -> None:
                 raise PhotoError("No face is chosen: click one on the photo.")
             check_mask(now.mask, now.photo.shape)
         except PhotoError as error:
-            gr.Warning(str(error))
-            yield {run_status: status(str(error), "warn")}
+            yield {run_status: warn(tr_error(error))}
             return
-        before = cached_png(next(iter(cards.values())).slider, to_show(now.photo), "photo.png")
-        yield {visit: replace(now, ran=(now.mask, now.faces))} | waiting(cards, names, before)
+        shown = to_show(now.photo)
+        before = cached_png(next(iter(cards.values())).pictures, shown, "photo.png")
+        yield {visit: replace(now, ran=(now.mask, now.faces))} | waiting(cards, names, before, shown.shape)
         for count, name in enumerate(names, 1):
             tone = "busy first" if count == 1 else "busy"
-            yield {run_status: status(f"{MODELS[name].title} is painting: {count} of {len(names)} …", tone)}
+            yield {run_status: status(painting_text(MODELS[name].title, count, len(names)), tone)}
             try:
                 results, milliseconds = timed(unmasker.remove, now.photo, now.mask, [name], faces=now.faces)
             except VISIBLE_ERRORS as error:
                 yield failed(cards[name], error)
             else:
                 yield finished(cards[name], before, results[name], milliseconds)
-        yield {run_status: status(DONE_HINT, "done")}
+        yield {run_status: status(tr(DONE_HINT), "done")}
 
     def run_again(old: Visit | None, value: dict | None, names: list[str]) -> Iterator[dict]:
         """The button: the chosen models on the mask as it is in the editor now."""
         if old is None:
-            gr.Warning(NO_PHOTO)
-            yield {run_status: status(NO_PHOTO, "warn")}
+            yield {run_status: warn(tr(NO_PHOTO))}
             return
         yield from fill(old.edited(value), names)
 
@@ -244,16 +280,14 @@ def build(unmasker: Unmasker) -> None:
     def changed(old: Visit | None, value: dict | None, change) -> dict:
         """Updates after a function (Visit as edited) -> Visit; a sentence where it does not apply."""
         if old is None:
-            gr.Warning(NO_PHOTO)
-            return {mask_status: status(NO_PHOTO, "warn")}
+            return {mask_status: warn(tr(NO_PHOTO))}
         try:
             new = change(old.edited(value))
         except PhotoError as error:
-            gr.Warning(str(error))
-            return {mask_status: status(str(error), "warn")}
+            return {mask_status: warn(tr_error(error))}
         if new.is_outdated():
-            return show(new) | {run_status: status(RUN_AGAIN_HINT)}
-        return show(new) | ({run_status: status(DONE_HINT, "done")} if old.is_outdated() else {})
+            return show(new) | {run_status: status(tr(RUN_AGAIN_HINT))}
+        return show(new) | ({run_status: status(tr(DONE_HINT), "done")} if old.is_outdated() else {})
 
     def look_at(old: Visit | None, value: dict | None, event: gr.EventData) -> dict:
         """Another face in the editor, chosen again if it was left out; or the whole photo."""
@@ -264,34 +298,32 @@ def build(unmasker: Unmasker) -> None:
     def box_face(old: Visit | None, value: dict | None, event: gr.EventData) -> Iterator[dict]:
         """A face that was boxed by hand: find its mask, and show it."""
         if old is None:
-            gr.Warning(NO_PHOTO)
-            yield {mask_status: status(NO_PHOTO, "warn")}
+            yield {mask_status: warn(tr(NO_PHOTO))}
             return
         try:
             face = old.box_to_face(faces_panel.box_corners(event))
-            yield {mask_status: status("Looking for a mask on the new face …", "busy")}
+            yield {mask_status: status(tr("Looking for a mask on the new face …"), "busy")}
             found = unmasker.segment(old.photo, faces=[face])
         except VISIBLE_ERRORS as error:
-            gr.Warning(str(error))
-            yield {mask_status: status(str(error), "warn")}
+            yield {mask_status: warn(tr_error(error))}
             return
         new = old.edited(value).with_face(face, found, thumbnail(old.photo, face))
         if is_empty(found):
-            yield show(new, "No mask was found on the new face: paint over what covers it.")
+            yield show(new, tr("No mask was found on the new face: paint over what covers it."))
         else:
-            yield show(new) | {run_status: status(RUN_AGAIN_HINT)}
+            yield show(new) | {run_status: status(tr(RUN_AGAIN_HINT))}
 
     def save_mask(old: Visit | None, value: dict | None) -> str | None:
         """The mask in the photo's size, as a PNG file."""
         if old is None:
-            gr.Warning(NO_PHOTO)
+            gr.Warning(tr(NO_PHOTO))
             return None
         return cached_png(mask_file, old.edited(value).mask, "unmask-mask.png")
 
     def save_result(name: str, old: Visit | None) -> str | None:
         """One model's result in the photo's size, made anew: keeping all would cost more than a run."""
         if old is None or old.ran is None:
-            gr.Warning(NO_PHOTO)
+            gr.Warning(tr(NO_PHOTO))
             return None
         with plain_errors():
             mask, faces = old.ran
@@ -304,9 +336,9 @@ def build(unmasker: Unmasker) -> None:
             visit: None,
             editor: None,
             panel: "",
-            empty_bench: EMPTY_BENCH,
-            mask_status: status(MASK_HINT),
-            run_status: status(RUN_HINT),
+            empty_bench: draw_empty_bench(),
+            mask_status: status(tr(MASK_HINT)),
+            run_status: status(tr(RUN_HINT)),
         } | waiting(cards, [])
 
     card_parts = [part for card in cards.values() for part in card.components()]
@@ -319,7 +351,7 @@ def build(unmasker: Unmasker) -> None:
         "trigger_mode": "always_last",
     }
     photo.input(**new_photo)
-    examples.load_input_event.then(**new_photo)
+    example.then(**new_photo)
     photo.clear(
         start_over, None, [visit, editor, panel, empty_bench, mask_status, run_status, *card_parts], **private
     )

@@ -24,7 +24,6 @@ from unmask.web.theme import LOGO, SLATE, TEAL
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 SHADES = (50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 950)
-LINK = '<p style="text-align: center; margin: 20px 0 0"><a href="study/">Take part in a rating study</a></p>'
 # What the page may load: itself. It may be framed, as a Space's page is.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; script-src 'self'; "

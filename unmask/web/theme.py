@@ -1,8 +1,12 @@
 """How the page looks: palette, fonts, style sheet, header, footer. Nothing comes from other servers."""
 
+import html
+
 import gradio as gr
 from gradio.themes.utils import sizes
 from gradio.themes.utils.colors import Color
+
+from unmask.web.texts import tr
 
 # System fonts only: a web font would be a request to another server, and to nobody when offline.
 FONTS = ("Inter", "Segoe UI", "Helvetica Neue", "Noto Sans", "Liberation Sans", "Arial", "sans-serif")
@@ -103,9 +107,14 @@ def build_theme() -> gr.themes.Base:
 
 
 # A camera's preview is mirrored, as people know themselves; that of a phone's rear camera is not.
+# Gradio knows Chinese as zh-CN and zh-TW only, and would take English for a browser that says zh-Hans or zh-HK.
 HEAD = """
 <meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">
 <script>
+  {
+    const said = navigator.language, script = /hant|-hk|-mo|-tw/i.test(said) ? "zh-TW" : "zh-CN";
+    if (/^zh\\b/i.test(said)) Object.defineProperty(navigator, "language", { value: script });
+  }
   document.addEventListener("playing", ({target}) => {
     const track = target.srcObject?.getVideoTracks?.()[0];
     if (track) target.dataset.mirrored = track.getSettings().facingMode !== "environment";
@@ -123,20 +132,33 @@ LOGO = """
         stroke-linecap="round"/>
 </svg>"""
 
-HEADER = f"""
+
+def draw_header() -> str:
+    """The logo, the name, and what this is."""
+    text = tr("Takes the face mask off a photograph, and shows what several networks imagine beneath it.")
+    return f"""
 <header class="masthead">
   {LOGO}
   <div>
     <h1>Unmask</h1>
-    <p>Takes the face mask off a photograph, and shows what several networks imagine beneath it.</p>
+    <p>{html.escape(text)}</p>
   </div>
 </header>"""
 
-FOOTER = """
+
+def draw_footer() -> str:
+    """The way to the studies, and what everybody should know."""
+    private = tr("Photos are processed in memory and deleted within ten minutes; nothing is logged.")
+    invention = tr(
+        "A result is an invention. It does not show who somebody is, and must not be used to identify anyone."
+    )
+    return f"""
 <footer class="colophon">
-  <p>Photos are processed in memory and deleted within ten minutes; nothing is logged.</p>
-  <p>A result is an invention. It does not show who somebody is, and must not be used to identify anyone.</p>
+  <p><a href="study/">{html.escape(tr("Take part in a rating study"))}</a></p>
+  <p>{html.escape(private)}</p>
+  <p>{html.escape(invention)}</p>
 </footer>"""
+
 
 CSS = """
 :root {
@@ -165,6 +187,12 @@ CSS = """
 .tabitem { padding: 4px 0 0 !important; }
 footer .divider { display: none; }
 .tab-container button { font-size: 1rem; font-weight: 600; }
+.tab-container button.selected { color: var(--accent) !important; }
+footer .show-api, footer .built-with, footer .settings { color: var(--soft) !important; }
+.toast-title { display: none !important; }  /* "Warning", in English only; the sentence says it all */
+:is(a, button, input, select, textarea, summary, [tabindex]):focus-visible {
+  outline: 3px solid var(--accent) !important; outline-offset: 2px;
+}
 
 /* The three steps */
 .steps { gap: 20px !important; align-items: stretch !important; }
@@ -190,18 +218,23 @@ footer .divider { display: none; }
   vertical-align: -0.05em;
 }
 @keyframes turn { to { transform: rotate(1turn); } }
-@media (prefers-reduced-motion: reduce) { .status.busy::before { animation: none; } }
+@media (prefers-reduced-motion: reduce) {
+  *, ::before, ::after {
+    animation-duration: 1ms !important; animation-iteration-count: 1 !important; transition: none !important;
+    scroll-behavior: auto !important;
+  }
+}
 .how-to { color: var(--soft); font-size: 0.875rem !important; line-height: 1.5; margin: 0 !important; }
 .empty-bench {
   display: grid; place-items: center; align-content: center; gap: 14px; min-height: 440px; text-align: center;
   border: 1px dashed var(--line); border-radius: 12px; color: var(--soft); padding: 16px;
 }
 .empty-bench p { margin: 0; max-width: 30ch; font-size: 0.9375rem; }
-.step .gallery { display: grid; grid-template-columns: repeat(4, 1fr); gap: 8px; }
-.step .gallery-item, .step .gallery-item :is(span, .container, img) {
-  display: block; width: 100% !important; height: auto !important; max-width: none !important;
-  aspect-ratio: 1; object-fit: cover;
-}
+.step p:has(+ .examples) { margin: 0 0 8px; color: var(--soft); font-size: 0.875rem; }
+.examples { display: grid; grid-template-columns: repeat(auto-fill, minmax(56px, 1fr)); gap: 8px; }
+.examples button { padding: 0; border: 0; border-radius: 8px; overflow: hidden; background: none; line-height: 0; }
+.examples img { width: 100%; height: auto; aspect-ratio: 1; object-fit: cover; }
+.examples button:hover img { filter: brightness(1.08); }
 video[data-mirrored="true"] { transform: scaleX(-1); }
 .models .wrap { flex-direction: column; gap: 6px !important; }
 .models label { width: 100%; }
@@ -211,7 +244,7 @@ video[data-mirrored="true"] { transform: scaleX(-1); }
 .step:has(.empty-bench) .workbench {
   position: absolute !important; visibility: hidden; pointer-events: none;
 }
-.step .block:has(.prose:empty), #faces:not(:has(.faces)), .bench:has(.empty-bench) #masked-preview,
+.step .block:has(.prose:empty), #faces:not(:has(.faces)), .pictures:not(:has(img)), #masked-preview:not(:has(img)),
 .card:not(:has(.card-note)) {
   display: none !important;
 }
@@ -273,7 +306,6 @@ video[data-mirrored="true"] { transform: scaleX(-1); }
 .faces .drop::after { content: ""; position: absolute; inset: -8px; }
 .faces .cancel, .drawing .add { display: none; }
 .drawing .faces .cancel { display: block; }
-.faces button:focus-visible, .faces .picture:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 
 /* The editor: our own buttons do what these would do to the picture as well as to the mask */
 #editor [aria-label="Clear canvas"], #editor [aria-label="Color"], #editor .toolbar-wrap-wrap {
@@ -283,7 +315,7 @@ video[data-mirrored="true"] { transform: scaleX(-1); }
 .toolbar {
   display: grid !important; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); gap: 8px !important;
 }
-.toolbar button { width: 100%; white-space: nowrap; }
+.toolbar button { width: 100%; white-space: normal !important; line-height: 1.25; }
 .toolbar .hidden { display: none; }
 
 /* Results */
@@ -305,8 +337,34 @@ video[data-mirrored="true"] { transform: scaleX(-1); }
 .card-note { margin: 0 !important; font-size: 0.8125rem; line-height: 1.4; color: var(--soft); }
 .card-note.invention, .card-note.failed { font-weight: 600; }
 .card-note.time { margin-top: 8px !important; font-variant-numeric: tabular-nums; }
-.card .before-after { border: 0; border-radius: 8px; min-height: 160px; }
 .card:has(.waiting) .before-after { opacity: 0.55; }
+
+/* Before and after. The slider is as wide as its thumb more than the pictures: the thumb's middle is on the line */
+.before-after {
+  position: relative; margin: 0 auto; width: min(100%, 440px * var(--ratio)); aspect-ratio: var(--ratio);
+  overflow: hidden; border-radius: 8px;
+}
+.before-after img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; margin: 0; }
+.before-after .after { clip-path: inset(0 0 0 calc(var(--at) * 1%)); }
+.before-after::after {
+  content: ""; position: absolute; inset: 0 auto 0 calc(var(--at) * 1% - 1px); width: 2px; background: #fff;
+  box-shadow: 0 0 0 1px #0d131899; pointer-events: none;
+}
+.before-after input {
+  position: absolute; inset: 0 auto 0 -22px; width: calc(100% + 44px) !important; height: 100%; margin: 0; z-index: 1;
+  appearance: none; background: none !important; cursor: ew-resize; touch-action: pan-y; outline: none !important;
+}
+.before-after input::-webkit-slider-runnable-track { background: none; }
+.before-after input::-moz-range-track { background: none; }
+.before-after input::-webkit-slider-thumb { appearance: none; THUMB }
+.before-after input::-moz-range-thumb { THUMB }
+.before-after input:focus-visible::-webkit-slider-thumb { outline: 3px solid var(--accent); outline-offset: 2px; }
+.before-after input:focus-visible::-moz-range-thumb { outline: 3px solid var(--accent); outline-offset: 2px; }
+.before-after .full {
+  position: absolute; top: 8px; right: 8px; z-index: 2; width: 36px; height: 36px; padding: 0; border: 0;
+  border-radius: 8px; background: #0d1318cc; color: #fff; display: grid; place-items: center;
+}
+.before-after:fullscreen { width: 100%; aspect-ratio: auto; background: #0d1318; }
 .card:has(.waiting) button.sm, .card:has(.failed) button.sm, .truth-results button.sm { visibility: hidden; }
 .card:has(.opinion) { grid-row: span 5; }
 .card .opinion { gap: 8px !important; }
@@ -341,8 +399,9 @@ video[data-mirrored="true"] { transform: scaleX(-1); }
   .empty-bench { min-height: 150px; }
   #editor { height: 380px !important; }
   .faces .picture img { max-height: 260px; }
-  .faces .plain { min-height: 44px; }
-  .toolbar { grid-template-columns: 1fr 1fr; }
+  .faces .plain, .toolbar button, .card button.sm { min-height: 44px; }
+  .before-after .full { width: 44px; height: 44px; }
+  .toolbar { grid-template-columns: repeat(2, minmax(0, 1fr)) !important; }
   .scores thead { display: none; }
   .scores tr { display: grid; grid-template-columns: 1fr 1fr; gap: 2px 8px; padding: 10px 4px; }
   .scores tr + tr { border-top: 1px solid var(--line) !important; }
@@ -351,4 +410,10 @@ video[data-mirrored="true"] { transform: scaleX(-1); }
   .scores td { display: flex; justify-content: space-between; gap: 8px; }
   .scores td::before { content: attr(data-label); color: var(--soft); font-weight: 400; }
 }
-"""
+""".replace(
+    "THUMB",
+    """width: 44px; height: 44px; border: 0; border-radius: 50%; box-shadow: 0 1px 4px #0d131899; background: #fff
+    url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 44 44' fill='none' \
+stroke='%23374551' stroke-width='3' stroke-linecap='round' stroke-linejoin='round'%3E%3Cpath \
+d='M17 15l-7 7 7 7M27 15l7 7-7 7'/%3E%3C/svg%3E");""",
+)

@@ -2,7 +2,7 @@
 
 import html
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import gradio as gr
@@ -19,17 +19,21 @@ from unmask.web.parts import (
     HEAVY,
     VISIBLE_ERRORS,
     build_cards,
+    build_examples,
     cached_png,
-    example_files,
+    draw_status,
     failed,
+    file_url,
     finished,
     model_choices,
+    painting_text,
     photo_input,
     status,
     step_title,
     timed,
     waiting,
 )
+from unmask.web.texts import on_page, static, tr, tr_error
 
 FRAME = 256  # px: the side of the face crop, the frame in which the mean landmarks are given
 ANY = "any"
@@ -39,13 +43,13 @@ WHOLE_HINT = "No face was found: the whole picture is used. Move the mask to whe
 RUN_HINT = "The chosen models run as soon as there is a face."
 NO_FACE = "There is no face here (any more): give a photo, or click an example."
 NOT_FOUND = "No mask was found on this face, so nothing was taken off. Choose the true mask, or another one."
-EMPTY_PREVIEW = (
-    '<div class="empty-bench"><p>Here you will see the face with a mask that was never there.</p></div>'
+SCORES_NOTES = (
+    "Higher is nearer to the truth.",
+    '"Hole" counts only the pixels that the mask covered; "whole" counts all, and is flattered by those that '
+    "nobody touched.",
+    "PSNR is in dB, SSIM is 1 for a perfect copy.",
+    "The face beneath cannot be known, so even a convincing result may score low.",
 )
-SCORES_NOTE = """
-<p class="how-to">Higher is nearer to the truth. <b>Hole</b> counts only the pixels that the mask covered;
-<b>whole</b> counts all, and is flattered by those that nobody touched. PSNR is in dB, SSIM is 1 for a perfect
-copy. The face beneath cannot be known, so even a convincing result may score low.</p>"""
 
 
 @dataclass(frozen=True)
@@ -95,22 +99,40 @@ def scores_table(untouched: Scores, rows: list[Scores]) -> str:
         value = getattr(row, key)
         wins = row is not untouched and value == best[key]
         mark = ' class="best"' if wins else ""
-        text = form.format(value) + (' <span class="sr-only">(best)</span>' if wins else "")
-        return f'<td data-label="{label}"{mark}>{text}</td>'
+        text = form.format(value) + (f' <span class="sr-only">({tr("best")})</span>' if wins else "")
+        return f'<td data-label="{html.escape(tr(label))}"{mark}>{text}</td>'
 
     def line(row: Scores) -> str:
         cells = "".join(cell(row, *column) for column in COLUMNS)
         time = "–" if row.milliseconds is None else f"{row.milliseconds} ms"
-        return (
-            f'<tr><th scope="row">{html.escape(row.title)}</th>{cells}<td data-label="Time">{time}</td></tr>'
-        )
+        took = f'<td data-label="{html.escape(tr("Time"))}">{time}</td>'
+        return f'<tr><th scope="row">{html.escape(row.title)}</th>{cells}{took}</tr>'
 
-    head = "".join(f'<th scope="col">{label}</th>' for _, label, _ in COLUMNS)
+    heads = [tr("Against the truth"), *(tr(label) for _, label, _ in COLUMNS), tr("Time")]
+    head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in heads)
     body = "".join(line(row) for row in [*rows, untouched])
+    note = html.escape(" ".join(map(tr, SCORES_NOTES)))
     return (
-        f'<div class="scores"><table><thead><tr><th scope="col">Against the truth</th>{head}'
-        f'<th scope="col">Time</th></tr></thead><tbody>{body}</tbody></table></div>'
+        f'<div class="scores"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<p class="how-to">{note}</p>'
     )
+
+
+def draw_empty_preview() -> str:
+    """What is in the masked face's place until there is a photo."""
+    text = tr("Here you will see the face with a mask that was never there.")
+    return f'<div class="empty-bench"><p>{html.escape(text)}</p></div>'
+
+
+def draw_preview(path: str) -> str:
+    """The file with the masked face."""
+    text = tr("The face with the mask that was put on it")
+    return f'<img src="{html.escape(file_url(path))}" alt="{html.escape(text)}" width="{FRAME}" height="{FRAME}">'
+
+
+def choices(values: Iterable[str]) -> list[tuple[str, str]]:
+    """What a visitor can choose from, as (text, value)."""
+    return [(static(value), value) for value in values]
 
 
 def place_landmarks(size: float, right: float, down: float, tilt: float) -> np.ndarray:
@@ -128,55 +150,46 @@ def build(unmasker: Unmasker) -> None:
 
     with gr.Row(elem_classes="steps"):
         with gr.Column(scale=4, min_width=270, elem_classes="step"):
-            gr.HTML(step_title(1, "Give a bare face"))
+            gr.HTML(on_page(step_title, 1, "Give a bare face"))
             photo = photo_input(
                 sources=["upload", "webcam", "clipboard"],
-                label="Photo of a face without a mask",
+                label=static("Photo of a face without a mask"),
                 show_label=False,
                 height=300,
                 buttons=[],
                 elem_id="bare-photo",
             )
-            face_status = gr.HTML(status(FACE_HINT))
-            examples = gr.Examples(
-                example_files(masked=False),
-                photo,
-                label="Or click an example",
-                api_visibility="private",
-                elem_id="bare-examples",
-            )
+            face_status = gr.HTML(on_page(draw_status, FACE_HINT))
+            example = build_examples(False, photo, "bare-examples")
         with gr.Column(scale=7, min_width=320, elem_classes="step"):
-            gr.HTML(step_title(2, "Put a mask on it"))
+            gr.HTML(on_page(step_title, 2, "Put a mask on it"))
             with gr.Row(elem_classes="bench"):
                 with gr.Column(min_width=260):
-                    empty_preview = gr.HTML(EMPTY_PREVIEW)
-                    preview = gr.Image(
-                        format="png",
-                        interactive=False,
-                        show_label=False,
-                        buttons=[],
-                        elem_id="masked-preview",
-                    )
+                    empty_preview = gr.HTML(on_page(draw_empty_preview))
+                    preview = gr.HTML(elem_id="masked-preview")
                 with gr.Column(min_width=180):
-                    kind = gr.Dropdown([ANY, *KINDS], value=ANY, label="Kind")
-                    wear = gr.Dropdown([ANY, *WEARS], value=ANY, label="How it is worn")
-                    pattern = gr.Dropdown([ANY, *PATTERNS], value=ANY, label="Cloth")
-                    another = gr.Button("Another one", elem_id="another")
-            with gr.Accordion("Is the mask not where it should be? Move it", open=False):
+                    kind = gr.Dropdown(choices([ANY, *KINDS]), value=ANY, label=static("Kind"))
+                    wear = gr.Dropdown(choices([ANY, *WEARS]), value=ANY, label=static("How it is worn"))
+                    pattern = gr.Dropdown(choices([ANY, *PATTERNS]), value=ANY, label=static("Cloth"))
+                    another = gr.Button(static("Another one"), elem_id="another")
+            with gr.Accordion(static("Is the mask not where it should be? Move it"), open=False):
                 with gr.Row(elem_classes="sliders"):
-                    size = gr.Slider(60, 140, 100, step=1, label="Size, %", min_width=140)
-                    tilt = gr.Slider(-30, 30, 0, step=1, label="Tilt, degrees", min_width=140)
-                    right = gr.Slider(-25, 25, 0, step=0.5, label="Left or right, %", min_width=140)
-                    down = gr.Slider(-25, 25, 0, step=0.5, label="Up or down, %", min_width=140)
+                    size = gr.Slider(60, 140, 100, step=1, label=static("Size, %"), min_width=140)
+                    tilt = gr.Slider(-30, 30, 0, step=1, label=static("Tilt, degrees"), min_width=140)
+                    right = gr.Slider(-25, 25, 0, step=0.5, label=static("Left or right, %"), min_width=140)
+                    down = gr.Slider(-25, 25, 0, step=0.5, label=static("Up or down, %"), min_width=140)
         with gr.Column(scale=4, min_width=250, elem_classes="step"):
-            gr.HTML(step_title(3, "Measure"))
+            gr.HTML(on_page(step_title, 3, "Measure"))
             source = gr.Radio(
-                [TRUE_MASK, FOUND_MASK], value=TRUE_MASK, label="The models are given", elem_classes="models"
+                choices([TRUE_MASK, FOUND_MASK]),
+                value=TRUE_MASK,
+                label=static("The models are given"),
+                elem_classes="models",
             )
             chosen = gr.CheckboxGroup(
-                model_choices(), value=list(DEFAULT_MODELS), label="Models", elem_classes="models"
+                model_choices(), value=list(DEFAULT_MODELS), label=static("Models"), elem_classes="models"
             )
-            run_status = gr.HTML(status(RUN_HINT), elem_id="truth-status")
+            run_status = gr.HTML(on_page(draw_status, RUN_HINT), elem_id="truth-status")
     table = gr.HTML(elem_id="scores")
     with gr.Column(elem_classes="truth-results"):
         cards = build_cards("Drag the line: the truth and the result")
@@ -191,12 +204,12 @@ def build(unmasker: Unmasker) -> None:
             picture = read_photo(path)
             face = unmasker.find(picture)[0]
         except VISIBLE_ERRORS as error:
-            gr.Warning(str(error))
-            yield {face_status: status(str(error), "warn")}
+            gr.Warning(tr_error(error))
+            yield {face_status: status(tr_error(error), "warn")}
             return
         crop = align(picture, face, FRAME)
         nobody = face == whole_photo(picture)
-        hint = status(WHOLE_HINT, "warn") if nobody else status(FACE_HINT)
+        hint = status(tr(WHOLE_HINT), "warn") if nobody else status(tr(FACE_HINT))
         yield {truth: crop, face_status: hint, empty_preview: ""}
         yield from measure(crop, number, *settings)
 
@@ -210,7 +223,7 @@ def build(unmasker: Unmasker) -> None:
     ) -> Iterator[dict]:
         """Put the mask on, take it off with every chosen model, and score each result as it comes."""
         if crop is None:
-            yield {run_status: status(NO_FACE, "warn")}
+            yield {run_status: status(tr(NO_FACE), "warn")}
             return
         choice = {"kind": kind, "wear": wear, "pattern": pattern}
         choice = {key: None if value == ANY else value for key, value in choice.items()}
@@ -219,7 +232,8 @@ def build(unmasker: Unmasker) -> None:
         )
         names = [name for name in list_removers() if name in names]
         before = cached_png(preview, crop, "truth.png")
-        yield {preview: cached_png(preview, masked.image, "masked.png")} | waiting(cards, names, before)
+        shown = draw_preview(cached_png(preview, masked.image, "masked.png"))
+        yield {preview: shown} | waiting(cards, names, before, crop.shape)
         yield from score(crop, before, masked, source, names)
 
     def score(
@@ -229,26 +243,26 @@ def build(unmasker: Unmasker) -> None:
         try:
             given = masked.mask if source == TRUE_MASK else unmasker.segment(masked.image, aligned=True)
         except VISIBLE_ERRORS as error:
-            yield {run_status: status(str(error), "warn")}
+            yield {run_status: status(tr_error(error), "warn")}
             return
         if is_empty(given):
-            yield {run_status: status(NOT_FOUND, "warn"), table: ""} | waiting(cards, [])
+            yield {run_status: status(tr(NOT_FOUND), "warn"), table: ""} | waiting(cards, [])
             return
-        untouched = Scores.of("Masked, as given", crop, masked.image, masked.mask)
+        untouched = Scores.of(tr("Masked, as given"), crop, masked.image, masked.mask)
         rows = []
         for count, name in enumerate(names, 1):
             title = MODELS[name].title
-            yield {run_status: status(f"{title} is painting: {count} of {len(names)} …", "busy")}
+            yield {run_status: status(painting_text(title, count, len(names)), "busy")}
             try:
                 results, milliseconds = timed(unmasker.remove, masked.image, given, [name], True)
             except VISIBLE_ERRORS as error:
                 yield failed(cards[name], error)
                 continue
             rows.append(Scores.of(title, crop, results[name], masked.mask, milliseconds))
-            scored = {table: scores_table(untouched, rows) + SCORES_NOTE}
+            scored = {table: scores_table(untouched, rows)}
             yield finished(cards[name], before, results[name], milliseconds) | scored
-        worn = f"{masked.kind}, {masked.wear}, {masked.pattern}"
-        yield {run_status: status(f"Done. The mask: {worn}.", "done")}
+        worn = ", ".join(map(tr, (masked.kind, masked.wear, masked.pattern)))
+        yield {run_status: status(tr("Done. The mask: {worn}.", worn=worn), "done")}
 
     card_parts = [part for card in cards.values() for part in card.components()]
     results = [preview, table, run_status, *card_parts]
@@ -259,7 +273,7 @@ def build(unmasker: Unmasker) -> None:
         "outputs": [truth, face_status, empty_preview, *results],
     }
     photo.input(**new_photo)
-    examples.load_input_event.then(**new_photo)
+    example.then(**new_photo)
     another.click(put_another, [truth, seed, *controls], [seed, *results], **options)
     changes = [control.input for control in (kind, wear, pattern, source, chosen)]
     changes += [slider.release for slider in (size, right, down, tilt)]

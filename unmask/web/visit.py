@@ -216,10 +216,9 @@ class Visit:
         """Whether there are no results, or those of another mask or of other faces."""
         return self.ran is None or self.ran[1] != self.faces or not np.array_equal(self.ran[0], self.mask)
 
-    def covers(self) -> str:
-        """How much of the photo the mask covers, in words."""
-        covered = share(self.mask)
-        return "less than 1%" if 0 < covered < 0.005 else f"{covered:.0%}"
+    def covers(self) -> float:
+        """The share of the photo that the mask covers, in [0, 1]."""
+        return share(self.mask)
 
     # ------------------------------------------------------------ editor
 

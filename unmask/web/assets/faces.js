@@ -3,9 +3,6 @@
 
 const NEAR = 8;       // px of the screen: a shorter way is a tap, not a drag
 const KEY_STEP = 0.02;  // share of the photo by which an arrow key moves or resizes a box
-const HINT = "Drag a box over the face, from forehead to chin, or tap two opposite corners.";
-const KEY_HINT = "Arrow keys move the box, Shift and arrows resize it, Enter takes it, Escape gives up.";
-const TOO_SMALL = "This box is too small: draw it from the forehead to the chin, ear to ear.";
 
 let drawing = false;
 let before = "";      // the hint that a box's gives way to
@@ -16,6 +13,8 @@ let focusAgain = null;  // what was pressed, should it be replaced by one that l
 const find = (selector) => element.querySelector(selector);
 const clamp = (value) => Math.min(Math.max(value, 0), 1);
 const say = (text) => { if (find(".hint")) find(".hint").textContent = text; };
+
+const hint = (name) => JSON.parse(find(".faces").dataset.hints)[name];
 
 function place(event) {
   const frame = find(".picture").getBoundingClientRect();
@@ -35,7 +34,7 @@ function start(byKeyboard) {
   before = find(".hint").textContent;
   first = null;
   element.classList.add("drawing");
-  say(byKeyboard ? KEY_HINT : HINT);
+  say(hint(byKeyboard ? "keys" : "draw"));
   const picture = find(".picture");
   picture.tabIndex = 0;
   picture.focus({ preventScroll: true });
@@ -56,7 +55,7 @@ function stop() {
 function finish(box) {
   const { width, height, smallest } = find(".picture").dataset;
   if (Math.abs(box[2] - box[0]) * width < smallest || Math.abs(box[3] - box[1]) * height < smallest) {
-    say(TOO_SMALL);
+    say(hint("small"));
     first = null;
     find(".rubber").removeAttribute("style");
     return;
@@ -98,7 +97,7 @@ element.addEventListener("pointermove", (event) => {
 
 element.addEventListener("pointerup", (event) => {
   if (!drawing || !first || !event.isPrimary) return;
-  if (Math.hypot(event.clientX - first.x, event.clientY - first.y) < NEAR) say("Now the opposite corner.");
+  if (Math.hypot(event.clientX - first.x, event.clientY - first.y) < NEAR) say(hint("opposite"));
   else finish([...first.at, ...place(event)]);
 });
 
