@@ -15,6 +15,7 @@ from gradio.context import LocalContext
 from gradio.i18n import I18nData
 
 LOCALES = Path(__file__).resolve().parent / "locales"
+GRADIOS_CHINESE = ("zh-cn", "zh-tw")  # Gradio shows its page in English for zh, zh-hans or zh-hk
 # Language -> English -> translation.
 TABLES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(LOCALES.glob("*.json"))}
 # The same for what the page begins with: whole values of components, which may be HTML.
@@ -24,8 +25,11 @@ _drawing_in: ContextVar[str | None] = ContextVar("drawing_in", default=None)
 
 def language_of(accept_language: str) -> str:
     """The language for a browser that sends this header: its first, as Gradio goes by; "en" where we lack it."""
-    first = re.split("[-,;]", accept_language.strip().lower())[0]
-    return first if first in TABLES else "en"
+    first = re.split("[,;]", accept_language.strip().lower())[0]
+    if first.startswith("zh") and first not in GRADIOS_CHINESE:
+        return "en"  # as the page itself then is
+    language = first.split("-")[0]
+    return language if language in TABLES else "en"
 
 
 def language() -> str:

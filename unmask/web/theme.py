@@ -107,14 +107,9 @@ def build_theme() -> gr.themes.Base:
 
 
 # A camera's preview is mirrored, as people know themselves; that of a phone's rear camera is not.
-# Gradio knows Chinese as zh-CN and zh-TW only, and would take English for a browser that says zh-Hans or zh-HK.
 HEAD = """
 <meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">
 <script>
-  {
-    const said = navigator.language, script = /hant|-hk|-mo|-tw/i.test(said) ? "zh-TW" : "zh-CN";
-    if (/^zh\\b/i.test(said)) Object.defineProperty(navigator, "language", { value: script });
-  }
   document.addEventListener("playing", ({target}) => {
     const track = target.srcObject?.getVideoTracks?.()[0];
     if (track) target.dataset.mirrored = track.getSettings().facingMode !== "environment";
