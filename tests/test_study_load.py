@@ -227,7 +227,7 @@ def test_fifty_raters_at_once(processes, study, database, request):
         f"(median), {1000 * slow:.0f} ms (p95); {1000 * work / len(said):.1f} ms of the server's processor each, "
         f"joining and loading included; {os.cpu_count()} cores, share of one that was free: {spare:.2f}"
     )
-    if spare < 0.9:
+    if slow >= SLOWEST and spare < 0.9:
         pytest.skip(f"nothing was lost; how fast it was says nothing, for the machine is busy: {slow:.2f} s (p95)")
     assert slow < SLOWEST
 
