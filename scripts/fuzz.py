@@ -27,10 +27,13 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin
 
-from unmask.image import MAX_BYTES, PhotoError, read_photo
-from unmask.masks import read_mask
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+from unmask.image import MAX_BYTES, PhotoError, read_photo  # noqa: E402
+from unmask.masks import read_mask  # noqa: E402
+
+EXAMPLES = ROOT / "examples"
 BATCH = 500  # mutations a child process takes
 SECONDS = 2.0  # of processor time that one file may take; more counts as a hang
 PATIENCE = 300.0  # s of the clock, on however busy a machine, until a child is killed

@@ -25,11 +25,14 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from unmask.image import read_photo, write_png
-from unmask.masks import grow, read_mask
-from unmask.models import DEFAULT_MODELS
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+from unmask.image import read_photo, write_png  # noqa: E402
+from unmask.masks import grow, read_mask  # noqa: E402
+from unmask.models import DEFAULT_MODELS  # noqa: E402
+
+EXAMPLES = ROOT / "examples"
 API = "gradio_api/"
 PATIENCE = 900  # s until a visitor gives up
 GROWTH = 8  # px by which a visitor grows the mask
