@@ -13,7 +13,6 @@ from web_page import (
     free_port,
     give_photo,
     needs_browser,
-    open_browser,
     run_again,
     toast,
     visit,
@@ -41,12 +40,6 @@ def demo():
     demo = launch("127.0.0.1", free_port(), wait=False)
     yield demo
     demo.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

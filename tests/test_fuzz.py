@@ -1,7 +1,5 @@
 """The short form of scripts/fuzz.py: some hundred damaged files and every bomb, in seconds."""
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +8,6 @@ import pytest
 PATH = Path(__file__).resolve().parents[1] / "scripts" / "fuzz.py"
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells memory so")
-
-
-@pytest.fixture(scope="module")
-def script():
-    """The script as a module."""
-    spec = importlib.util.spec_from_file_location("fuzz", PATH)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fuzz"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_mutations_give_a_picture_or_a_photo_error_in_time(script):

@@ -1,8 +1,6 @@
 """The short form of scripts/load.py: three visitors on stand-in networks, and some who leave."""
 
 import asyncio
-import importlib.util
-import sys
 import threading
 import time
 from pathlib import Path
@@ -17,16 +15,6 @@ from unmask.web import launch
 
 PATH = Path(__file__).resolve().parents[1] / "scripts" / "load.py"
 MODELS = ["ganmasker", "pix2pix", "glcic"]
-
-
-@pytest.fixture(scope="module")
-def script():
-    """The script as a module."""
-    spec = importlib.util.spec_from_file_location("load", PATH)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["load"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 class StandIn(Unmasker):

@@ -1,8 +1,6 @@
 """The rating study as raters and researchers meet it: a real server, a real browser, the real database."""
 
 import re
-import shutil
-import socket
 import tempfile
 import threading
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from gradio_client import Client
 from study_maker import make_study
+from web_page import DESKTOP, PHONE, free_port, needs_browser
 
 from unmask import Unmasker
 from unmask.models import MODELS
@@ -24,10 +23,7 @@ from unmask.study.store import Store
 from unmask.web import build_demo, casual, launch, researcher_tab, study_page
 from unmask.web.study_page import Studies, build_app
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DESKTOP, PHONE = (1280, 900), (390, 844)
 TOKEN = "the researcher's token"
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 
 # ---------------------------------------------------------------- server, browser, studies
@@ -48,10 +44,7 @@ def demo(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNMASK_STUDIES", str(folder))
         patch.setenv("UNMASK_RESEARCHER_TOKEN", TOKEN)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        demo = launch("127.0.0.1", port, wait=False)
+        demo = launch("127.0.0.1", free_port(), wait=False)
         yield demo
         demo.close()
 
@@ -68,16 +61,6 @@ def side(folder):
 
 def find(folder, title) -> Store:
     return Store(next(study for study in find_studies(folder).values() if study.plan.title == title))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @contextmanager

@@ -26,7 +26,6 @@ from web_page import (
     mask_change,
     mask_status,
     needs_browser,
-    open_browser,
     read_download,
     run_again,
     screenshot,
@@ -75,18 +74,6 @@ def pictures(tmp_path_factory):
     paths["bad"] = folder / "bad.png"
     paths["bad"].write_text("This is no picture.")
     return paths
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with open_browser() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser, demo):
-    with visit(browser, demo) as page:
-        yield page
 
 
 # ---------------------------------------------------------------- tab 1

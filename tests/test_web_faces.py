@@ -23,7 +23,6 @@ from web_page import (
     mask_change,
     mask_status,
     needs_browser,
-    open_browser,
     run_again,
     screenshot,
     toast,
@@ -276,18 +275,6 @@ def demo():
     demo = launch("127.0.0.1", free_port(), wait=False, unmasker=StandIn())
     yield demo
     demo.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with open_browser() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser, demo):
-    with visit(browser, demo) as page:
-        yield page
 
 
 def outline(page, number: int):

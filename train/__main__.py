@@ -33,6 +33,13 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, help="only so many faces, for a rehearsal")
 
 
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    split = lambda text: tuple(text.split("=", 1))
+    parser.add_argument(
+        "--weights", nargs="*", default=[], type=split, metavar="NAME=FILE", help="instead of the released ones"
+    )
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -74,14 +81,14 @@ def parse() -> argparse.Namespace:
     add_data(command)
     command.add_argument("--models", nargs="+", default=["mseg", *list_removers()], choices=["mseg", *list_removers()])
     command.add_argument("--out", type=Path, required=True)
-    command.add_argument("--weights", nargs="*", default=[], metavar="NAME=FILE", help="instead of the released ones")
+    add_weights(command)
     command.add_argument("--holes", choices=("true", "found"), default="true")
     command.add_argument("--device", default="auto")
 
     command = commands.add_parser("evaluate-faces", help="the face finder on whole photos, and the landmarks")
     add_data(command)
     command.add_argument("--out", type=Path, required=True)
-    command.add_argument("--weights", nargs="*", default=[], metavar="NAME=FILE", help="instead of the released ones")
+    add_weights(command)
     command.add_argument("--device", default="auto")
 
     command = commands.add_parser("export", help="a run's averaged weights as a release")
@@ -155,7 +162,7 @@ def main() -> None:
     elif args.command == "preview":
         preview(args)
     elif args.command == "evaluate":
-        own = dict(pair.split("=", 1) for pair in args.weights)
+        own = dict(args.weights)
         print(
             evaluate(
                 args.data, args.models, args.out, args.cache, weights=own, device=args.device, holes=args.holes,
@@ -163,7 +170,7 @@ def main() -> None:
             )
         )  # fmt: skip
     elif args.command == "evaluate-faces":
-        own = dict(pair.split("=", 1) for pair in args.weights)
+        own = dict(args.weights)
         finder = Unmasker(args.device, weights=own).model(FACE_FINDER)
         print(evaluate_finder(lambda photo: detect(finder, photo, 0.05), args.data, args.out, threshold=THRESHOLD))
         print(

@@ -98,5 +98,4 @@ def _alignment(unmasker: Unmasker, masked) -> tuple[list[float], list[float]]:
 
 def _corner_error(face: Face, true: np.ndarray) -> float:
     """Mean distance of the crop's corners from the true ones (4, 2), in sides of the true crop."""
-    own = cv2.transform(CORNERS[None], cv2.invertAffineTransform(face.to_crop(SIDE)))[0]
-    return float(np.linalg.norm(own - true, axis=1).mean() / np.linalg.norm(true[1] - true[0]))
+    return float(np.linalg.norm(face.corners() - true, axis=1).mean() / np.linalg.norm(true[1] - true[0]))

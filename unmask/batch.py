@@ -63,7 +63,7 @@ def find_faces(unmasker: Unmasker, path: Path) -> list[dict]:
     """The faces of a photo, largest first, in pixels of the upright photo; none is an empty list."""
     photo = read_photo(path)
     found = unmasker.find(photo)
-    if len(found) == 1 and found[0].points is None and found[0] == whole_photo(photo):
+    if found == [whole_photo(photo)]:
         return []  # the fallback
     return [
         {

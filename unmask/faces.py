@@ -42,6 +42,11 @@ class Face:
         shift = np.full(2, size / 2) - turn @ np.array(self.center)
         return np.column_stack([turn, shift])
 
+    def corners(self) -> np.ndarray:
+        """The crop's corners in the photo, from its top left clockwise: (4, 2) float64, x and y."""
+        unit = np.array([[[0, 0], [1, 0], [1, 1], [0, 1]]], float)
+        return cv2.transform(unit, cv2.invertAffineTransform(self.to_crop(1)))[0]
+
 
 def whole_photo(photo: np.ndarray) -> Face:
     """The whole photo (H, W, 3) as one face: the smallest square around it."""
@@ -211,9 +216,7 @@ def mask_to_photo(mask_crop: np.ndarray, face: Face, shape: tuple[int, int]) -> 
 
 def crop_region(face: Face, shape: tuple[int, int]) -> np.ndarray:
     """What the face's crop covers of a photo of `shape` (H, W): bool (H, W)."""
-    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
-    corners = cv2.transform(corners[None], cv2.invertAffineTransform(face.to_crop(1)))[0]
-    return cv2.fillConvexPoly(np.zeros(shape, np.uint8), np.rint(corners).astype(np.int32), 1) > 0
+    return cv2.fillConvexPoly(np.zeros(shape, np.uint8), np.rint(face.corners()).astype(np.int32), 1) > 0
 
 
 def paste_back(

@@ -13,12 +13,11 @@ import gradio as gr
 
 from unmask.image import PhotoError
 from unmask.web.texts import tr
-from unmask.web.visit import SMALLEST_BOX, Candidate, Visit
+from unmask.web.visit import SMALLEST_BOX, TOO_SMALL, Candidate, Visit
 
 SCRIPT = (Path(__file__).resolve().parent / "assets" / "faces.js").read_text()
 
 CHOOSE_HINT = "Click a face, on the photo or below, to leave it out or to choose it again."
-TOO_SMALL = "This box is too small: draw it from the forehead to the chin, ear to ear."
 
 
 def build() -> gr.HTML:

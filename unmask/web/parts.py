@@ -47,14 +47,17 @@ def _path_only(self: gr.Image, payload: ImageData | None) -> str | None:
     return payload.path if payload else None
 
 
-# Made by hand, because a `class` statement makes Gradio write a .pyi file beside the source. `is_template`
-# says that the browser draws it as its base class.
-PhotoInput = ABCMeta.__new__(
-    ComponentMeta,
-    "PhotoInput",
-    (gr.Image,),
-    {"preprocess": _path_only, "is_template": True, "__module__": __name__, "__doc__": _path_only.__doc__},
-)
+def _variant(name: str, base: type, method: str, instead: Callable) -> type:
+    """A component that is drawn as `base` and does one thing otherwise.
+
+    Made by hand, because a `class` statement makes Gradio write a .pyi file beside the source. `is_template` says that
+    the browser draws it as its base class.
+    """
+    body = {method: instead, "is_template": True, "__module__": __name__, "__doc__": instead.__doc__}
+    return ABCMeta.__new__(ComponentMeta, name, (base,), body)
+
+
+PhotoInput = _variant("PhotoInput", gr.Image, "preprocess", _path_only)
 
 
 def _open_layer(self, file: FileData | bytes | None, flatten_on_white: bool = False) -> np.ndarray | None:
@@ -65,17 +68,7 @@ def _open_layer(self, file: FileData | bytes | None, flatten_on_white: bool = Fa
         return np.array(open_upright(file.path if isinstance(file, FileData) else bytes(file)).convert("RGBA"))
 
 
-MaskEditor = ABCMeta.__new__(
-    ComponentMeta,
-    "MaskEditor",
-    (gr.ImageEditor,),
-    {
-        "convert_and_format_image": _open_layer,
-        "is_template": True,
-        "__module__": __name__,
-        "__doc__": _open_layer.__doc__,
-    },
-)
+MaskEditor = _variant("MaskEditor", gr.ImageEditor, "convert_and_format_image", _open_layer)
 
 
 # Gradio's own mirror turns the captured photo around as well. People want to see themselves as in a mirror while

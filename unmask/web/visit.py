@@ -18,6 +18,7 @@ PAD = (125, 138, 148)  # RGB around a photo that is not square: a grey that is q
 MARGIN = 1.25  # the editor shows so many times the face's crop: a mask's ties run out of the crop itself
 NEARLY_ALL = 0.8  # of the photo's longer side: a face that needs more of it is shown with the whole photo
 SMALLEST_BOX = 16  # px, the shorter side of a box drawn by hand
+TOO_SMALL = "This box is too small: draw it from the forehead to the chin, ear to ear."
 CLOSE_BY = 2  # px of the working copy around a stroke that are taken over with it
 # The mean difference, in 0-255, between the picture in the editor and the one it was given. Measured: 0.0 for
 # the same picture, above 50 for another face of a photo.
@@ -152,7 +153,7 @@ class Visit:
         (x0, x1), (y0, y1) = (np.clip(sorted((box[i], box[i + 2])), 0, 1) for i in (0, 1))
         box = (float(x0 * width), float(y0 * height), float(x1 * width), float(y1 * height))
         if min(box[2] - box[0], box[3] - box[1]) < SMALLEST_BOX:
-            raise PhotoError("This box is too small: draw it from the forehead to the chin, ear to ear.")
+            raise PhotoError(TOO_SMALL)
         return face_from_box(box)
 
     def with_face(self, face: Face, found: np.ndarray, thumbnail: str = "") -> "Visit":

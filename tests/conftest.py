@@ -1,0 +1,31 @@
+"""Fixtures that more than one file of tests uses."""
+
+import importlib.util
+import sys
+
+import pytest
+from web_page import open_browser, visit
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser, demo):
+    """The page of the file's own `demo`, newly opened."""
+    with visit(browser, demo) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def script(request):
+    """The script at the file's own PATH, as a module."""
+    path = request.module.PATH
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
