@@ -22,9 +22,24 @@ def hole_mean(values: Tensor, mask: Tensor) -> Tensor:
     return (values * mask).sum() / (mask.sum() * values.shape[1]).clamp_min(1)
 
 
-def lsgan(logits: Tensor, target: float) -> Tensor:
-    """Least squares GAN: mean squared distance of the raw logits from 1 (real) or 0 (fake)."""
-    return (logits - target).square().mean()
+def lsgan(logits: Tensor, target: float, counts: Tensor | None = None) -> Tensor:
+    """Least squares GAN: mean squared distance of the raw logits from 1 (real) or 0 (fake).
+
+    counts: the same shape, 1 where a logit counts, see `touched`; all of them do unless it is given.
+    """
+    distance = (logits - target).square()
+    return distance.mean() if counts is None else hole_mean(distance, counts)
+
+
+def touched(hole: Tensor, logits: Tensor, field: int = 70) -> Tensor:
+    """Which logits of a patch discriminator see the hole: (N, 1, h, w) of {0, 1}.
+
+    hole: (N, 1, H, W), 1 = hole; logits: (N, 1, h, w), each seeing `field` px of the picture, h < H. Only these patches
+    differ between the photo and its composite: on all others the discriminator is asked to tell equals apart.
+    """
+    reach = field // 2
+    near = F.max_pool2d(hole, 2 * reach // 8 * 8 + 1, stride=8, padding=reach // 8 * 8)  # (N, 1, H / 8, W / 8)
+    return F.interpolate(near, size=logits.shape[2:], mode="nearest")
 
 
 def bce_gan(logits: Tensor, target: float) -> Tensor:

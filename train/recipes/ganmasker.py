@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from train.discriminators import PatchDiscriminator
 from train.loop import Phase
-from train.losses import VGGPerceptual, feature_matching, hole_mean, lsgan
+from train.losses import VGGPerceptual, feature_matching, hole_mean, lsgan, touched
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.ganmasker import GANMasker
@@ -42,7 +42,7 @@ class GANMaskerRecipe:
         adv = perceptual = torch.zeros((), device=photo.device)
         if phase.discriminator:
             logits, features = self.discriminator(torch.cat([fused, hole], dim=1))
-            adv = lsgan(logits, 1.0)  # equation 5
+            adv = lsgan(logits, 1.0, touched(hole, logits))  # equation 5
             if self.vgg is None:
                 with torch.no_grad():
                     _, truth = self.discriminator(torch.cat([photo, hole], dim=1))
@@ -56,9 +56,11 @@ class GANMaskerRecipe:
     def d_loss(self, batch, fake):
         photo, hole = batch["photo"], batch["hole"]
         fused = torch.where(hole > 0, fake, photo)
-        real = lsgan(self.discriminator(torch.cat([photo, hole], dim=1))[0], 1.0)
-        false = lsgan(self.discriminator(torch.cat([fused, hole], dim=1))[0], 0.0)
-        return 0.5 * (real + false), {"d_real": real, "d_fake": false}  # equation 10
+        real = self.discriminator(torch.cat([photo, hole], dim=1))[0]
+        false = self.discriminator(torch.cat([fused, hole], dim=1))[0]
+        counts = touched(hole, real)
+        d_real, d_fake = lsgan(real, 1.0, counts), lsgan(false, 0.0, counts)
+        return 0.5 * (d_real + d_fake), {"d_real": d_real, "d_fake": d_fake}  # equation 10
 
     def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
         return [batch["masked"], model(batch["masked"], batch["mask"]), batch["photo"]]
