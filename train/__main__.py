@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import torch
 
 from train.data import Batches, draw_pairs, load_backgrounds, load_faces
@@ -16,6 +17,7 @@ from train.evaluate_landmarks import evaluate_landmarks
 from train.export import export
 from train.loop import train
 from train.prepare import prepare
+from train.pseudo_labels import label_real_masks, show_held_back
 from train.recipes import RECIPES
 from train.scenes import Scenes
 from train.sheets import label, save_pictures
@@ -76,6 +78,14 @@ def parse() -> argparse.Namespace:
         command.add_argument("--save-every", type=float, default=10, help="minutes between checkpoints")
         command.add_argument("--device", default="auto")
         command.add_argument("--compile", action="store_true", help="torch.compile, worth its start-up on a GPU")
+
+        if name == "mseg":
+            command.add_argument("--real", type=Path, help="trusted labels of real masks, from pseudo-labels")
+
+    command = commands.add_parser("pseudo-labels", help="M-Seg's answers on real masks, where they can be trusted")
+    command.add_argument("--data", type=Path, required=True, help="folder with real-masked.tar")
+    command.add_argument("--out", type=Path, required=True, help="a .npz; a contact sheet is put beside it")
+    add_weights(command)
 
     command = commands.add_parser("evaluate", help="table, per-image CSV and contact sheets on the val split")
     add_data(command)
@@ -145,7 +155,8 @@ def run(args: argparse.Namespace) -> None:
         held_back = Scenes(args.data, held_back, few, size=args.size, seed=0, device=device, limit=16, held_out=True)
     else:
         others = load_backgrounds(args.data, args.cache) if args.command == "mseg" else None
-        batches = Batches(faces, pairs, others, size=args.size, seed=args.seed, device=device)
+        real = np.load(args.real)["pictures"] if getattr(args, "real", None) else None
+        batches = Batches(faces, pairs, others, size=args.size, seed=args.seed, device=device, real=real)
         held_back = Batches(held_back, few, size=args.size, seed=0, device=device)
     samples = held_back.first(8)
     checkpoint = train(
@@ -161,6 +172,10 @@ def main() -> None:
         print(prepare(args.images, args.out, smallest=args.smallest, val=args.val, device=args.device))
     elif args.command == "preview":
         preview(args)
+    elif args.command == "pseudo-labels":
+        unmasker = Unmasker("cpu", weights=dict(args.weights))
+        print(label_real_masks(unmasker.model("mseg"), args.data, args.out))
+        print(show_held_back(unmasker.find_mask, args.data, args.out.with_name(args.out.stem + "-held-back.png")))
     elif args.command == "evaluate":
         own = dict(args.weights)
         print(

@@ -242,9 +242,10 @@ class Batches:
 
     def __init__(
         self, faces: Faces, pairs: np.ndarray, others: np.ndarray | None = None, *,
-        size: int, seed: int, device: torch.device,
+        size: int, seed: int, device: torch.device, real: np.ndarray | None = None,
     ):  # fmt: skip
-        """others: pictures without a face, (M, 256, 256, 3) uint8."""
+        """others: pictures without a face, (M, 256, 256, 3) uint8. real: photographs of real masks, (R, 256, 256, 5)
+        uint8: RGB, the mask, and where it is certain (0 or 255), see pseudo_labels."""
         self.size, self.seed, self.device = size, seed, device
         self.count = len(faces.names)
         self.variants = len(pairs) // self.count
@@ -254,6 +255,7 @@ class Batches:
         arrays = (faces.photos, pairs, free_form_holes(1024, seed)[..., None])
         self.photos, self.pairs, self.holes = (torch.from_numpy(shrink(array, size)).to(device) for array in arrays)
         self.others = None if others is None else torch.from_numpy(shrink(others, size)).to(device)
+        self.real = None if real is None else torch.from_numpy(shrink(real, size)).to(device)
         self.points = torch.from_numpy(faces.landmarks / SIDE).to(device)  # (N, 92, 2) in crop sides
 
     def get(self, step: int, batch: int, warp: float = 0.0) -> dict[str, Tensor]:
@@ -263,6 +265,8 @@ class Batches:
         {0, 1}, the synthetic mask; free: (B, 1, size, size) of {0, 1}, free-form holes.
         points: (B, 92, 2), the landmarks of the bare face, x and y in units of the crop's side.
         other, where there are any: (B, 3, size, size), pictures without a face.
+        real, real_mask, certain, where there are any: (B, 3, size, size), (B, 1, size, size) of {0, 1}: photographs
+        of real masks, and which pixels of their mask are certain.
         warp: strength in [0, 1] of random rotation, scale and shift, as an imperfect alignment gives.
         """
         rng = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
@@ -280,6 +284,13 @@ class Batches:
         if self.others is not None:
             other = self.others[torch.randint(len(self.others), (batch,), generator=rng).to(self.device)]
             data["other"] = other.permute(0, 3, 1, 2).float() / 127.5 - 1
+        if self.real is not None:
+            real = self.real[torch.randint(len(self.real), (batch,), generator=rng).to(self.device)]
+            real = real.permute(0, 3, 1, 2).float()
+            x = torch.cat([real[:, :3], real], dim=1)  # as `_collect` gives it
+            x = torch.where(mirror[:, None, None, None], x.flip(3), x)
+            x = self._warp(x, points, warp, rng)[0] if warp else x
+            _, data["real"], data["real_mask"], data["certain"] = self._split(self._jitter(x, rng)).values()
         return data
 
     def first(self, count: int) -> dict[str, Tensor]:

@@ -17,6 +17,8 @@ class MSegRecipe:
     warp = 1.0  # photos come less well aligned than the training faces
     bare = 0.12  # share of faces without a mask, whose truth is empty
     other = 0.12  # share of pictures without a face, likewise
+    real = 0.35  # share of photographs of real masks, where there are labels for them
+    recoloured = 0.3  # share of masks in another colour, half of them the skin's, which is the hardest
 
     def __init__(self, size: int, width: int = 24):
         self.size, self.config = size, {"width": width}
@@ -26,21 +28,28 @@ class MSegRecipe:
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         bare = (torch.rand(len(batch["photo"]), 1, 1, 1) < self.bare).to(batch["photo"].device)
         crop = torch.where(bare, batch["photo"], batch["masked"])
-        truth = torch.where(bare, 0.0, batch["mask"])
+        truth, certain = torch.where(bare, 0.0, batch["mask"]), torch.ones_like(batch["mask"])
+        if "real" in batch:
+            real = (torch.rand(len(crop), 1, 1, 1) < self.real).to(crop.device)
+            crop, truth = torch.where(real, batch["real"], crop), torch.where(real, batch["real_mask"], truth)
+            certain = torch.where(real, batch["certain"], certain)
+        crop = recolour(crop, truth, self.recoloured)
         if "other" in batch:
             other = (torch.rand(len(crop), 1, 1, 1) < self.other).to(crop.device)
             crop, truth = torch.where(other, batch["other"], crop), torch.where(other, 0.0, truth)
+            certain = torch.where(other, 1.0, certain)
         # Photos show faces smaller than a crop does, and several of them.
         pick = torch.rand(()).item()
         for _ in range((pick < 0.35) + (pick < 0.12)):
-            crop, truth = crowd(crop), (crowd(truth) > 0.5).float()
-        batch["truth"] = truth
+            crop, truth, certain = crowd(crop), (crowd(truth) > 0.5).float(), (crowd(certain) > 0.99).float()
+        batch["truth"], batch["certain"] = truth, certain
         return self.generator.logits(degrade(crop))
 
     def g_loss(self, batch, fake, phase):
         logits = fake.float()
-        bce = F.binary_cross_entropy_with_logits(logits, batch["truth"])
-        dice = dice_loss(torch.sigmoid(logits), batch["truth"])
+        truth, certain = batch["truth"], batch["certain"]
+        bce = F.binary_cross_entropy_with_logits(logits, truth, weight=certain)
+        dice = dice_loss(torch.sigmoid(logits) * certain, truth * certain)
         return bce + dice, {"bce": bce, "dice": dice}
 
     def d_loss(self, batch, fake):
@@ -59,11 +68,31 @@ def crowd(x: Tensor) -> Tensor:
     return torch.cat(rows, dim=2).contiguous(memory_format=torch.channels_last)
 
 
-def degrade(crop: Tensor) -> Tensor:
-    """What cameras and enlarging do: half of the pictures lose resolution or gain noise."""
+def recolour(crop: Tensor, mask: Tensor, share: float) -> Tensor:
+    """A share of the masks in another colour, their folds and patterns kept: any, or the skin's around the eyes.
+
+    crop: N3HW in [-1, 1]; mask: N1HW of {0, 1}. Pictures without a mask stay as they are.
+    """
     n, _, size, _ = crop.shape
-    low = F.interpolate(F.avg_pool2d(crop, 2), size=(size, size), mode="bilinear", align_corners=False)
-    pick = torch.rand(n, 1, 1, 1)
+    area = mask.sum(dim=(2, 3), keepdim=True)
+    old = (crop * mask).sum(dim=(2, 3), keepdim=True) / area.clamp_min(1)  # (N, 3, 1, 1)
+    rows, columns = slice(int(0.3 * size), int(0.5 * size)), slice(int(0.3 * size), int(0.7 * size))
+    bare = 1 - mask[:, :, rows, columns]
+    skin = (crop[:, :, rows, columns] * bare).sum(dim=(2, 3), keepdim=True)
+    skin = skin / bare.sum(dim=(2, 3), keepdim=True).clamp_min(1) + 0.1 * torch.randn(n, 3, 1, 1).to(crop.device)
+    pick = torch.rand(n, 1, 1, 1).to(crop.device)
+    new = torch.where(pick < share / 2, skin, 2 * torch.rand(n, 3, 1, 1).to(crop.device) - 1)
+    painted = (new + (crop - old) * (1 - 0.4 * torch.rand(n, 1, 1, 1).to(crop.device))).clamp(-1, 1)
+    return torch.where((pick < share) & (mask > 0), painted, crop)
+
+
+def degrade(crop: Tensor) -> Tensor:
+    """What cameras and enlarging do: half of the pictures lose resolution, to a half or a quarter, or gain noise."""
+    n, _, size, _ = crop.shape
+    enlarge = lambda x: F.interpolate(x, size=(size, size), mode="bilinear", align_corners=False)
+    half = F.avg_pool2d(crop, 2)
+    pick = torch.rand(n, 1, 1, 1).to(crop.device)
     noise = 0.08 * torch.rand(n, 1, 1, 1).to(crop.device) * torch.randn_like(crop)
-    crop = torch.where((pick < 0.25).to(crop.device), low, crop)
-    return torch.where(((pick > 0.15) & (pick < 0.5)).to(crop.device), crop + noise, crop)
+    crop = torch.where(pick < 0.25, enlarge(half), crop)
+    crop = torch.where(pick < 0.1, enlarge(F.avg_pool2d(half, 2)), crop)
+    return torch.where((pick > 0.15) & (pick < 0.5), crop + noise, crop)
