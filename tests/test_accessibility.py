@@ -25,7 +25,7 @@ from unmask.masks import check_mask, read_mask
 from unmask.models import MODELS, list_removers
 from unmask.synth import KINDS, PATTERNS, WEARS
 from unmask.web import app as web_app
-from unmask.web import faces_panel, launch, parts, remove_tab, texts, theme, truth_tab
+from unmask.web import faces_panel, launch, live_tab, parts, remove_tab, texts, theme, truth_tab
 from unmask.web.parts import EXAMPLES
 from unmask.weights import WeightsError
 
@@ -57,6 +57,11 @@ def open_second_tab(page):
     page.wait_for_selector("#truth-status .done")
 
 
+def open_live_tab(page):
+    page.locator("button[role=tab]:visible").nth(2).click()
+    page.wait_for_selector("#live [data-act=start]")
+
+
 # ---------------------------------------------------------------- axe-core, keyboard, motion
 
 
@@ -82,6 +87,11 @@ def test_axe_finds_nothing(browser, demo, picture, size, scheme):
         check("with results")
         open_second_tab(page)
         check("bare face")
+        open_live_tab(page)
+        check("live, off")
+        page.click("#live [data-act=start]")
+        page.get_by_text("No face is in sight.").wait_for()  # Chromium's test picture
+        check("live, on")
 
 
 # The name of what has the focus, unless that is not to be seen. What is drawn by the browser has its own mark.
@@ -165,7 +175,7 @@ def test_nothing_moves_for_who_does_not_want_it(browser, demo):
 def texts_in_code() -> set[str]:
     """Every English text that the page's modules hand to `tr`, `static` or a function that translates."""
     found = set()
-    for module in (web_app, parts, remove_tab, truth_tab, faces_panel, theme):
+    for module in (web_app, parts, remove_tab, truth_tab, live_tab, faces_panel, theme):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in TRANSLATING:
                 continue
@@ -176,6 +186,7 @@ def texts_in_code() -> set[str]:
                     value = getattr(module, argument.id)
                     found |= {value} if isinstance(value, str) else set()
     found |= {MODELS[name].idea for name in list_removers()} | {*KINDS, *WEARS, *PATTERNS}
+    found |= set(live_tab.STATES.values())
     return found | {truth_tab.ANY, *truth_tab.SCORES_NOTES, *(label for _, label, _ in truth_tab.COLUMNS)}
 
 
@@ -295,6 +306,10 @@ def test_no_english_of_ours_is_left(browser, demo, picture, locale, tmp_path):
         said = page.evaluate(SAID)
         assert table["Against the truth"] in said
         assert not left_in_english(said)
+        open_live_tab(page)
+        page.click("#live [data-act=start]")
+        page.get_by_text(table["No face is in sight."]).wait_for()
+        assert not left_in_english(page.evaluate(SAID))
 
 
 @needs_browser
@@ -309,5 +324,8 @@ def test_long_words_fit(browser, demo, picture, locale):
         with visit(browser, demo, size, locale=locale) as page:
             give_photo(page, picture)
             wait_until_done(page)
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            assert page.evaluate(cut) == []
+            open_live_tab(page)
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
             assert page.evaluate(cut) == []

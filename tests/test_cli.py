@@ -334,14 +334,3 @@ def test_with_released_weights(tmp_path, monkeypatch):
         assert (result[given == 0] == photo[given == 0]).all() and (
             result[given > 0] != photo[given > 0]
         ).any()
-
-
-def test_bench_times_every_model_that_has_weights(monkeypatch, tmp_path, capsys):
-    from unmask import bench, weights
-
-    monkeypatch.setattr(weights, "CHECKPOINTS", tmp_path)
-    monkeypatch.delenv("UNMASK_WEIGHTS", raising=False)
-    table = bench.bench("cpu", repeats=1)
-    rows = [line for line in table.splitlines() if line.startswith("| ")]
-    assert len(rows) == 2 and rows[1].startswith("| Telea (classical) | 0.00 | ")
-    assert float(rows[1].split("|")[3]) > 0

@@ -1,21 +1,31 @@
 """Every network in the registry: shapes, finite values, gradients, and known pixels left alone."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
-from train.discriminators import GlobalLocalDiscriminator, PatchDiscriminator
+import unmask
+from train.discriminators import GlobalLocalDiscriminator, PatchDiscriminator, SNPatchDiscriminator
+from unmask import weights
 from unmask.models import DEFAULT_MODELS, DEFAULT_SEGMENTER, MODELS, list_models, list_removers
 from unmask.nets.face_finder import STRIDES, FaceFinder, grid
 from unmask.nets.landmarks import LandmarkNet
+from unmask.nets.layers import ContextualAttention
+from unmask.nets.two_autoencoders import TwoAutoencoders
 from unmask.synth import MEAN_LANDMARKS
 
-SMALL = {"mseg": 8, "ganmasker": 8, "pix2pix": 8, "glcic": 8}  # widths, for speed
+
+def of_kind(*kinds: str) -> list[str]:
+    """Names in the registry, released or not: what is tested here needs no weights."""
+    return [name for name, info in MODELS.items() if info.kind in kinds]
 
 
 def build(name: str):
     torch.manual_seed(0)
     info = MODELS[name]
-    return info.build() if info.kind == "classical" else info.build(width=SMALL[name])
+    return info.build() if info.kind == "classical" else info.build(width=8)  # narrow, for speed
 
 
 def picture(size: int = 256, count: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
@@ -26,7 +36,7 @@ def picture(size: int = 256, count: int = 2) -> tuple[torch.Tensor, torch.Tensor
     return crop, mask
 
 
-PIXELS = list_models("segmenter") + list_removers()  # networks that give a picture of the crop's size
+PIXELS = of_kind("segmenter", "remover", "classical")  # networks that give a picture of the crop's size
 
 
 def output(name: str, model, crop, mask):
@@ -42,10 +52,13 @@ def test_output_has_the_crops_size_and_is_finite_and_in_range(name):
     assert out.isfinite().all() and out.min() >= low and out.max() <= 1
 
 
-@pytest.mark.parametrize("name", list_models("segmenter") + list_models("remover"))
+@pytest.mark.parametrize("name", of_kind("segmenter", "remover"))
 def test_every_parameter_of_a_pixel_network_gets_a_gradient(name):
     model, (crop, mask) = build(name).train(), picture()
-    (output(name, model, crop, mask) * torch.randn(1, 1, 256, 256)).sum().backward()
+    out = [output(name, model, crop, mask)]
+    if name == "gumf":  # given a mask, it does not look for one
+        out.append(model.find(crop))
+    sum((x * torch.randn(1, 1, 256, 256)).sum() for x in out).backward()
     assert_all_move(model)
 
 
@@ -62,7 +75,7 @@ def assert_all_move(model):
     assert without == []
 
 
-@pytest.mark.parametrize("name", [name for name in list_removers() if MODELS[name].needs_mask])
+@pytest.mark.parametrize("name", [name for name in of_kind("remover", "classical") if MODELS[name].needs_mask])
 def test_known_pixels_come_back_unchanged(name):
     crop, mask = picture()
     crop = ((crop + 1) * 127.5).round() / 127.5 - 1  # values that a uint8 picture can have
@@ -72,7 +85,7 @@ def test_known_pixels_come_back_unchanged(name):
     assert not torch.allclose(out[~known], crop[~known], atol=0.05)
 
 
-@pytest.mark.parametrize("name", ["ganmasker", "glcic"])
+@pytest.mark.parametrize("name", ["ganmasker", "glcic", "two-autoencoders", "gated-conv", "telea", "navier-stokes"])
 def test_nothing_of_the_covered_pixels_reaches_the_result(name):
     crop, mask = picture()
     model = build(name).eval()
@@ -80,13 +93,44 @@ def test_nothing_of_the_covered_pixels_reaches_the_result(name):
     assert torch.equal(model(crop, mask), model(other, mask))
 
 
-def test_pix2pix_is_deterministic_and_ignores_the_mask():
+@pytest.mark.parametrize("name", ["pix2pix", "ganmasker-one-stage"])
+def test_a_network_without_a_mask_is_deterministic_and_ignores_it(name):
     crop, mask = picture()
-    model = build("pix2pix").eval()
+    model = build(name).eval()
     assert torch.equal(model(crop, mask), model(crop, 1 - mask))
+    assert torch.equal(model(crop), model(crop, mask))
+    other = torch.where(mask > 0, torch.rand_like(crop), crop)
+    assert not torch.allclose(model(crop), model(other)), "what covers the face is all it can find it by"
 
 
-@pytest.mark.parametrize("name", list_models("remover") + list_models("segmenter"))
+def test_gumf_finds_the_mask_where_none_is_given():
+    crop, mask = picture(64)
+    model = build("gumf").eval()
+    found = model.clean(model.find(crop))
+    assert torch.equal(model(crop), model(crop, found)) and not torch.equal(model(crop, mask), model(crop, found))
+    logits = 20 * mask - 10
+    noisy = logits.clone()
+    noisy[:, :, 5, 5] = noisy[:, :, 40, 32] = 0  # a speck outside, a pinhole inside
+    noisy[:, :, 5, 5] += 1
+    assert torch.equal(model.clean(logits), mask) and torch.equal(model.clean(noisy), mask)
+
+
+def test_contextual_attention_copies_what_fits():
+    """A picture that repeats itself: the hole is filled from its other periods, and never from the hole."""
+    y, x = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+    wave = lambda phase: torch.sin(phase * torch.pi / 4)
+    texture = torch.stack([wave(x), wave(y + 2), wave(x + y)])[None].float()
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[:, :, 20:40, 10:30] = 1
+    attention = ContextualAttention()
+    filled = attention(texture, mask)
+    assert torch.allclose(filled[..., 8:-8, 8:-8], texture[..., 8:-8, 8:-8], atol=1e-3)
+    # A hole that holds something else is filled with the rest all the same.
+    assert attention(torch.where(mask > 0, 5.0, texture), mask).abs().max() < 1.5
+    assert attention(texture, torch.ones_like(mask)).isfinite().all(), "nothing is known"
+
+
+@pytest.mark.parametrize("name", of_kind("segmenter", "remover"))
 def test_pictures_of_a_batch_do_not_mix(name):
     crop, mask = picture()
     model = build(name).eval()
@@ -97,7 +141,16 @@ def test_papers_widths_have_the_papers_parameter_counts():
     count = lambda model: sum(p.numel() for p in model.parameters())
     assert count(MODELS["pix2pix"].build()) == pytest.approx(54.414e6, rel=0.001)
     assert count(MODELS["glcic"].build()) == pytest.approx(6.072e6, rel=0.005)
+    assert count(MODELS["gated-conv"].build(width=24)) == pytest.approx(4.052e6, rel=0.001)
     assert count(PatchDiscriminator(6)) == pytest.approx(2.769e6, rel=0.001)
+    assert count(SNPatchDiscriminator()) == pytest.approx(5.947e6, rel=0.001)
+
+
+def test_two_autoencoders_are_twice_one():
+    count = lambda model: sum(p.numel() for p in model.parameters())
+    assert count(TwoAutoencoders(8)) == 2 * count(TwoAutoencoders(8, stages=1))
+    kinds = torch.nn.Conv2d | torch.nn.ConvTranspose2d
+    assert sum(isinstance(module, kinds) for module in TwoAutoencoders(8).modules()) == 36  # table 1
 
 
 def test_patch_discriminator_sees_70_pixels():
@@ -160,10 +213,39 @@ def test_a_peak_in_its_map_moves_a_landmark_there():
 
 def test_small_networks_are_small():
     size = lambda name: 2 * sum(p.numel() for p in MODELS[name].build().parameters())  # bytes in fp16
-    assert size("face-finder") <= 3e6 and size("landmarks") <= 4e6
+    assert size("face-finder") <= 3e6
+    assert all(size(name) <= 4e6 for name in ("landmarks", "two-autoencoders", "gated-conv", "gumf"))
 
 
 def test_defaults_are_in_the_registry():
     assert MODELS[DEFAULT_SEGMENTER].kind == "segmenter"
     assert all(name in list_removers() for name in DEFAULT_MODELS)
     assert all(info.name == name and info.idea.endswith(".") for name, info in MODELS.items())
+
+
+def test_only_what_has_weights_is_offered(tmp_path, monkeypatch):
+    """A network in training is in the registry, and nowhere in front of a visitor."""
+    monkeypatch.setattr(weights, "CHECKPOINTS", tmp_path)
+    monkeypatch.delenv("UNMASK_WEIGHTS", raising=False)
+    (tmp_path / "sha256.json").write_text(json.dumps({"glcic.safetensors": "0", "mseg.safetensors": "0"}))
+    classical = ["telea", "navier-stokes"]
+    assert list_models() == ["mseg", "glcic", *classical] and list_models("segmenter") == ["mseg"]
+    assert list_removers() == ["glcic", *classical]
+    assert list_removers({"gumf": "a file"}) == ["glcic", "gumf", *classical]
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "pix2pix.safetensors").touch()
+    monkeypatch.setenv("UNMASK_WEIGHTS", str(own))
+    assert list_removers() == ["pix2pix", "glcic", *classical]
+    (tmp_path / "sha256.json").write_text("{")
+    with pytest.raises(weights.WeightsError, match="The list of weights"):
+        list_models()
+
+
+def test_every_idea_is_translated():
+    """Released or not: no page is to be half English on the day of a release."""
+    locales = sorted((Path(unmask.__file__).parent / "web" / "locales").glob("*.json"))
+    assert len(locales) >= 7
+    ideas = {MODELS[name].idea for name in of_kind("remover", "classical")}
+    for path in locales:
+        assert ideas <= set(json.loads(path.read_text(encoding="utf-8"))), path.stem

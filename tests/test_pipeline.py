@@ -1,5 +1,7 @@
 """Geometry of crops and the way from photo to result, with stand-ins for the networks where weights do not matter."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import pytest
@@ -240,6 +242,38 @@ def test_every_face_is_unmasked_and_strokes_elsewhere_are_filled_too(unmasker):
     assert (result[mask == 0] == photo[mask == 0]).all()
     inside = cv2.erode(mask, np.ones((25, 25))) > 0
     assert inside[350:370].any() and np.abs(result[inside].astype(int) - [255, 0, 0]).max() < 40
+
+
+def test_models_side_by_side_keep_their_results_apart(unmasker):
+    """Visitors at the same time, each with several models and faces: everybody gets what they get alone."""
+    photos = [cv2.add(two_masks(), (0, 0, level, 0)) for level in (0, 40, 80, 120)]
+    photos = [np.where((two_masks() == (0, 255, 0)).all(axis=2, keepdims=True), two_masks(), p) for p in photos]
+    names = ["telea", "ganmasker", "glcic", "ganmasker"]
+    alone = [unmasker.remove(photo, models=names) for photo in photos]
+    with ThreadPoolExecutor(4) as visitors:
+        together = list(visitors.map(lambda photo: unmasker.remove(photo, models=names), photos))
+    for first, second in zip(alone, together):
+        assert list(first) == list(second) == ["telea", "ganmasker", "glcic"]
+        assert all((first[name] == second[name]).all() for name in first)
+    assert (together[0]["telea"] != together[1]["telea"]).any()
+
+
+def test_a_model_that_fails_costs_nobody_else_the_result(unmasker):
+    class Broken(nn.Module):
+        size = 256
+
+        def forward(self, crop, mask):
+            raise RuntimeError("out of memory")
+
+    unmasker._models["pix2pix"] = Broken()
+    photo = two_masks()
+    with ThreadPoolExecutor(2) as visitors:
+        fails = visitors.submit(unmasker.remove, photo, models=["pix2pix", "ganmasker"])
+        works = visitors.submit(unmasker.remove, photo, models=["ganmasker"])
+        with pytest.raises(RuntimeError, match="out of memory"):
+            fails.result()
+        assert list(works.result()) == ["ganmasker"]
+    assert list(unmasker.remove(photo, models=["glcic"])) == ["glcic"]
 
 
 def test_no_mask_is_said(unmasker):

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from drawn_faces import draw_folder
 
 from train import __main__ as command_line
 from train import data, losses
@@ -18,62 +19,18 @@ from train.loop import Phase, current_phase, update_ema
 from train.prepare import prepare
 from train.recipes import RECIPES
 from train.recipes.face_finder import assign, overlaps
+from train.record import RunLog
 from train.scenes import Boxes, Scenes
 from unmask import weights
 from unmask.faces import five_points
 from unmask.nets.face_finder import grid
-from unmask.synth import MEAN_LANDMARKS
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A data folder in the training format: 12 drawn faces to train on, 4 held back, in one shard."""
     root = tmp_path_factory.mktemp("data")
-    rng = np.random.default_rng(0)
-    names, points, rows = [], [], []
-    with tarfile.open(root / "faces-0.tar", "w") as tar:
-        for i in range(16):
-            image = np.full((256, 256, 3), rng.integers(60, 200, 3), np.uint8)
-            cv2.ellipse(image, (128, 140), (80, 105), 0, 0, 360, tuple(int(v) for v in rng.integers(90, 230, 3)), -1)
-            for x in (98, 158):
-                cv2.circle(image, (x, 120), 8, (30, 30, 30), -1)
-            coded = cv2.imencode(".png", image)[1].tobytes()
-            info = tarfile.TarInfo(f"face{i}.png")
-            info.size = len(coded)
-            tar.addfile(info, io.BytesIO(coded))
-            names.append(f"face{i}")
-            points.append(MEAN_LANDMARKS + rng.normal(0, 1, (92, 2)))
-            rows.append(
-                {"name": names[-1], "shard": 0, "split": "val" if i < 4 else "train", "source": "drawn",
-                 "gender": "fm"[i % 2], "age": "", "group": "", "side": 300}
-            )  # fmt: skip
-    with open(root / "faces.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    add_photos(root, rng)
-    np.savez(root / "landmarks.npz", names=np.array(names), points=np.array(points, np.float16))
+    draw_folder(root)
     return root
-
-
-def add_photos(root, rng):
-    """Nine whole photos with a drawn face each: boxes and labels as people draw them, or five points."""
-    rows = []
-    with tarfile.open(root / "photos.tar", "w") as tar:
-        for i in range(9):
-            image = np.full((200, 300, 3), rng.integers(60, 200, 3), np.uint8)
-            x, y = (int(v) for v in rng.integers(60, 140, 2))
-            cv2.ellipse(image, (x, y), (30, 40), 0, 0, 360, (120, 160, 220), -1)
-            coded = cv2.imencode(".png", image)[1].tobytes()
-            name = f"{'jl' if i < 5 else 'me'}_{i}"
-            info = tarfile.TarInfo(f"{name}.png")
-            info.size = len(coded)
-            tar.addfile(info, io.BytesIO(coded))
-            face = {"box": [x - 30, y - 40, x + 30, y + 40]}
-            five = [[x - 12, y - 10], [x + 12, y - 10], [x, y], [x - 10, y + 20], [x + 10, y + 20]]
-            face |= {"label": "with_mask"} if i < 5 else {"points": five}
-            rows.append({"name": name, "width": 300, "height": 200, "faces": [face]})
-    (root / "photos.json").write_text(json.dumps(rows))
 
 
 def run(monkeypatch, capsys, *words) -> str:
@@ -126,6 +83,47 @@ def test_resumed_run_continues_exactly(folder, tmp_path, monkeypatch, capsys):
     for part in ("generator", "discriminator", "ema"):
         for key, value in one[part].items():
             assert torch.equal(value, other[part][key]), (part, key)
+
+
+def test_run_folder_tells_how_it_was_made(folder, tmp_path, monkeypatch, capsys):
+    words = small("landmarks", folder, tmp_path / "run", "--kimg", 0.008, "--log-every", 2, "--seed", 7)
+    words = [word for word in words if word not in ("--width", 8)]  # the landmarks' is a factor
+    run(monkeypatch, capsys, *words)
+    told = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert told["seeds"]["batches"] == 7 and told["fingerprint"] == data.fingerprint(folder)
+    assert told["command"].startswith("python -m train landmarks --data") and "--seed 7" in told["command"]
+    assert told["revision"] and told["config"] == {"width": 0.75} and told["hardware"]
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [line["kimg"] for line in lines] == [0.004, 0.008] and lines[0]["lr"]["generator"] > 0
+
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    board = events.EventAccumulator(str(tmp_path / "run")).Reload()
+    assert [(event.step, pytest.approx(event.value)) for event in board.Scalars("loss/nme")] == [
+        (1000 * line["kimg"], line["nme"]) for line in lines
+    ]
+    assert board.Scalars("learning_rate/generator")[0].value == pytest.approx(lines[0]["lr"]["generator"])
+    assert board.Images("samples")[-1].step == 8
+
+    with pytest.raises(SystemExit, match="go on from it with --resume"):  # and nothing is overwritten
+        run(monkeypatch, capsys, *words)
+    with pytest.raises(SystemExit, match="made with batch 2, not 4"):
+        run(monkeypatch, capsys, *words, "--resume", "--batch", 4)
+    assert json.loads((tmp_path / "run" / "run.json").read_text()) == told
+
+
+def test_log_goes_on_from_the_checkpoint(tmp_path, monkeypatch, capsys):
+    """What was logged after it comes again; a line that the kill cut short is dropped. No TensorBoard: said so."""
+    (tmp_path / "log.jsonl").write_text('{"kimg": 0.1}\n{"kimg": 0.2}\n{"kimg": 0.3}\n{"kim')
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    log = RunLog(tmp_path, 200)
+    assert "tensorboard is not installed" in capsys.readouterr().out
+    log.write(300, "joint", {"l1": 0.5}, {"generator": 1e-3})
+    log.show(300, np.zeros((4, 4, 3), np.uint8))
+    log.close()
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["kimg"] for line in lines] == [0.1, 0.2, 0.3]
+    assert lines[2] == {"kimg": 0.3, "phase": "joint", "l1": 0.5, "lr": {"generator": 1e-3}}
+    assert (tmp_path / "samples-00000k.png").exists()
 
 
 def test_training_can_start_from_released_weights(folder, tmp_path, monkeypatch, capsys):

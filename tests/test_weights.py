@@ -8,7 +8,11 @@ from safetensors.torch import save_file
 
 from unmask import weights
 from unmask.models import MODELS, describe
+from unmask.nets.face_finder import FaceFinder
+from unmask.nets.ganmasker import GANMasker
 from unmask.nets.glcic import GLCIC
+from unmask.nets.mseg import MSeg
+from unmask.nets.pix2pix import Pix2Pix
 
 
 @pytest.fixture
@@ -32,6 +36,28 @@ def test_save_and_load_give_the_same_pictures(released):
     assert torch.allclose(model(crop, mask), loaded(crop, mask), atol=2e-3)
     assert weights.read_metadata(path) == {"name": "glcic", "config": {"width": 8}, "size": 64, "trained": {"kimg": 1}}
     assert loaded.size == 64
+
+
+@pytest.mark.parametrize(
+    "model",
+    [GANMasker(8), Pix2Pix(8, levels=6), GLCIC(8), MSeg(8), FaceFinder(8)],
+    ids=lambda model: type(model).__name__,
+)
+def test_fused_network_computes_the_same(model):
+    """Batch norms go into the convolutions before them, whose results stay the same up to rounding."""
+    torch.manual_seed(0)
+    norms = [module for module in model.eval().modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    for norm in norms:  # as after a training, not as at its start
+        norm.running_mean.normal_(0, 0.2)
+        norm.running_var.uniform_(0.5, 2)
+    crop, mask = torch.rand(1, 3, 64, 64) * 2 - 1, torch.zeros(1, 1, 64, 64)
+    mask[..., 32:56, 16:48] = 1
+    inputs = (crop,) if isinstance(model, MSeg | FaceFinder) else (crop, mask)
+    with torch.inference_mode():
+        before = model(*inputs)
+        after = weights.fuse(model)(*inputs)
+    assert sum(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules()) < len(norms) / 2
+    assert torch.allclose(before, after, atol=1e-4 * float(before.abs().max()))
 
 
 def test_parameters_are_counted_from_the_header(released):

@@ -1,8 +1,12 @@
-"""python -m train: prepare, preview, one command a network, evaluate, export."""
+"""python -m train: prepare, preview, one command a network, evaluate, card, export."""
 
 import argparse
 import json
 import platform
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +14,15 @@ import cv2
 import numpy as np
 import torch
 
-from train.data import Batches, draw_pairs, load_backgrounds, load_faces
-from train.evaluate import evaluate, masked_faces
+from train.card import write_card
+from train.data import Batches, draw_pairs, fingerprint, load_backgrounds, load_faces
+from train.evaluate import PROTOCOLS, evaluate, masked_faces
 from train.evaluate_faces import evaluate_finder
 from train.evaluate_landmarks import evaluate_landmarks
 from train.export import export
-from train.loop import train
+from train.loop import Recipe, RunError, train
 from train.prepare import prepare
+from train.processes import Processes
 from train.pseudo_labels import label_real_masks, show_held_back
 from train.recipes import RECIPES
 from train.scenes import Scenes
@@ -24,9 +30,10 @@ from train.sheets import label, save_pictures
 from unmask import weights
 from unmask.faces import detect
 from unmask.models import FACE_FINDER, MODELS, list_removers
-from unmask.pipeline import THRESHOLD, Unmasker, pick_device
+from unmask.pipeline import THRESHOLD, Unmasker
 
 CACHE = Path.home() / ".cache" / "unmask"
+MENDABLE = (OSError, ValueError, weights.WeightsError)  # by who called: files, folders, arguments
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -72,10 +79,11 @@ def parse() -> argparse.Namespace:
         command.add_argument("--seed", type=int, default=0)
         command.add_argument("--init", type=Path, help="start from these released weights (.safetensors) or run")
         phases = [phase.name for phase in RECIPES[name].phases]
-        command.add_argument("--only", choices=phases, help="this phase of the recipe and no other")
+        command.add_argument("--only", choices=phases, nargs="+", help="these phases of the recipe and no others")
         command.add_argument("--resume", action="store_true", help="go on exactly where the run stopped")
         command.add_argument("--time-limit", type=float, help="minutes, after which the run saves and stops")
         command.add_argument("--save-every", type=float, default=10, help="minutes between checkpoints")
+        command.add_argument("--log-every", type=int, default=50, help="steps between lines of the log")
         command.add_argument("--device", default="auto")
         command.add_argument("--compile", action="store_true", help="torch.compile, worth its start-up on a GPU")
 
@@ -89,9 +97,11 @@ def parse() -> argparse.Namespace:
 
     command = commands.add_parser("evaluate", help="table, per-image CSV and contact sheets on the val split")
     add_data(command)
-    command.add_argument("--models", nargs="+", default=["mseg", *list_removers()], choices=["mseg", *list_removers()])
+    known = ["mseg", *(name for name, info in MODELS.items() if info.kind in ("remover", "classical"))]
+    command.add_argument("--models", nargs="+", default=["mseg", *list_removers()], choices=known, metavar="NAME")
     command.add_argument("--out", type=Path, required=True)
     add_weights(command)
+    command.add_argument("--protocol", choices=list(PROTOCOLS), default="faces", help="face masks at 256 px, or boxes")
     command.add_argument("--holes", choices=("true", "found"), default="true")
     command.add_argument("--device", default="auto")
 
@@ -100,6 +110,11 @@ def parse() -> argparse.Namespace:
     command.add_argument("--out", type=Path, required=True)
     add_weights(command)
     command.add_argument("--device", default="auto")
+
+    command = commands.add_parser("card", help="the model card, from evaluations and the weights' own metadata")
+    command.add_argument("--report", type=Path, nargs="+", required=True, metavar="DIR", help="what evaluate wrote")
+    command.add_argument("--out", type=Path, default=weights.CHECKPOINTS / "README.md")
+    command.add_argument("--files", type=Path, nargs="*", help="the weights; all in checkpoints/ unless given")
 
     command = commands.add_parser("export", help="a run's averaged weights as a release")
     command.add_argument("run", type=Path)
@@ -116,9 +131,14 @@ def preview(args: argparse.Namespace) -> None:
 def load_init(recipe, path: Path) -> dict:
     """Put released weights, or a run's averaged ones, into the recipe's generator. Returns where they came from."""
     if path.suffix == ".safetensors":
-        model = weights.load(recipe.name, path)
-        recipe.generator.load_state_dict(model.state_dict())
-        return weights.read_metadata(path)["trained"]
+        metadata = weights.read_metadata(path)
+        state = weights.load(metadata["name"], path).state_dict()
+        if metadata["name"] != recipe.name:
+            if not hasattr(recipe, "adapt"):
+                raise RunError(f"{path} is a {metadata['name']}, from which {recipe.name} cannot start.")
+            state = recipe.adapt(state)
+        recipe.generator.load_state_dict(state)
+        return metadata["trained"] | {"size": metadata["size"]}
     state = torch.load(path / "checkpoint.pt", map_location="cpu", weights_only=True)
     recipe.generator.load_state_dict(state["ema"])
     if recipe.discriminator is not None and state["size"] == recipe.size:
@@ -126,9 +146,34 @@ def load_init(recipe, path: Path) -> dict:
     return {key: state[key] for key in ("images", "seconds", "size", "batch", "before", "hardware")}
 
 
+@contextmanager
+def in_one_sentence(*errors: type[Exception]) -> Iterator[None]:
+    """These errors end the program with their sentence, without a traceback."""
+    try:
+        yield
+    except errors as error:
+        raise SystemExit(f"train: {error} {getattr(error, 'detail', '')}".rstrip()) from None
+
+
 def run(args: argparse.Namespace) -> None:
-    device = pick_device(args.device)
+    with in_one_sentence(*MENDABLE):
+        processes = Processes(args.device)
+        recipe, settings = make_recipe(args, processes)
+        batches, samples = make_batches(args, processes)
+    with in_one_sentence(RunError):
+        checkpoint = train(
+            recipe, batches, samples, args.out, kimg=args.kimg, batch=args.batch, resume=args.resume,
+            time_limit=args.time_limit, save_every=args.save_every, log_every=args.log_every, compile=args.compile,
+            settings=settings, processes=processes,
+        )  # fmt: skip
+    if processes.main:
+        print(checkpoint)
+
+
+def make_recipe(args: argparse.Namespace, processes: Processes) -> tuple[Recipe, dict]:
+    """The recipe with its first weights, the same in every process, and what run.json says of the run."""
     torch.manual_seed(args.seed)
+    device = processes.device
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision("high")
@@ -138,36 +183,52 @@ def run(args: argparse.Namespace) -> None:
     if args.lr:
         recipe.learning_rates = tuple(args.lr)
     if args.only:
-        recipe.phases = tuple(replace(phase, share=1.0) for phase in recipe.phases if phase.name == args.only)
-    before = load_init(recipe, args.init) if args.init else None
+        kept = [phase for phase in recipe.phases if phase.name in args.only]
+        total = sum(phase.share for phase in kept)
+        recipe.phases = tuple(replace(phase, share=phase.share / total) for phase in kept)
+    going_on = args.resume and (args.out / "checkpoint.pt").exists()
+    before = load_init(recipe, args.init) if args.init and not going_on else None
     hardware = torch.cuda.get_device_name() if device.type == "cuda" else f"{torch.get_num_threads()} CPU cores"
-    args.out.mkdir(parents=True, exist_ok=True)
+    if processes.count > 1:
+        hardware = f"{processes.count} x {hardware}"
     settings = {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items()}
-    settings |= {"torch": torch.__version__, "python": platform.python_version(), "hardware": hardware}
-    (args.out / "run.json").write_text(json.dumps(settings, indent=1))
+    settings |= {"network": args.command, "command": shlex.join(["python", "-m", "train", *sys.argv[1:]])}
+    settings |= {"config": recipe.config, "fingerprint": fingerprint(args.data), "processes": processes.count}
+    settings |= {"seeds": {"weights": args.seed, "batches": args.seed, "masks": args.seed, "samples": 0}}
+    settings |= {"before": before, "hardware": hardware}
+    return recipe, settings | {"torch": torch.__version__, "python": platform.python_version()}
 
-    faces = load_faces(args.data, "train", args.cache, args.limit)
-    pairs = draw_pairs(faces, args.cache, args.variants, args.seed)
-    held_back = load_faces(args.data, "val", args.cache, 8)
-    few = draw_pairs(held_back, args.cache, 1, args.seed)
+
+def make_batches(args: argparse.Namespace, processes: Processes) -> tuple[Batches, dict[str, torch.Tensor]]:
+    """The batches to train on, and the first held-back faces for the sample grids."""
+    device = processes.device
+    with processes.main_first():  # it fills the cache
+        faces = load_faces(args.data, "train", args.cache, args.limit)
+        pairs = draw_pairs(faces, args.cache, args.variants, args.seed)
+        held_back = load_faces(args.data, "val", args.cache, 8)
+        few = draw_pairs(held_back, args.cache, 1, args.seed)
+        others = load_backgrounds(args.data, args.cache) if args.command == "mseg" else None
     if args.command == "face-finder":
         batches = Scenes(args.data, faces, pairs, size=args.size, seed=args.seed, device=device, limit=args.limit)
         held_back = Scenes(args.data, held_back, few, size=args.size, seed=0, device=device, limit=16, held_out=True)
     else:
-        others = load_backgrounds(args.data, args.cache) if args.command == "mseg" else None
         real = np.load(args.real)["pictures"] if getattr(args, "real", None) else None
         batches = Batches(faces, pairs, others, size=args.size, seed=args.seed, device=device, real=real)
         held_back = Batches(held_back, few, size=args.size, seed=0, device=device)
-    samples = held_back.first(8)
-    checkpoint = train(
-        recipe, batches, samples, args.out, kimg=args.kimg, batch=args.batch, resume=args.resume,
-        time_limit=args.time_limit, save_every=args.save_every, compile=args.compile, before=before, hardware=hardware,
-    )  # fmt: skip
-    print(checkpoint)
+    return batches, held_back.first(8)
 
 
 def main() -> None:
     args = parse()
+    if args.command in RECIPES:
+        run(args)
+    else:
+        with in_one_sentence(*MENDABLE):
+            do(args)
+
+
+def do(args: argparse.Namespace) -> None:
+    """The commands that do not train."""
     if args.command == "prepare":
         print(prepare(args.images, args.out, smallest=args.smallest, val=args.val, device=args.device))
     elif args.command == "preview":
@@ -181,7 +242,7 @@ def main() -> None:
         print(
             evaluate(
                 args.data, args.models, args.out, args.cache, weights=own, device=args.device, holes=args.holes,
-                limit=args.limit,
+                protocol=args.protocol, limit=args.limit,
             )
         )  # fmt: skip
     elif args.command == "evaluate-faces":
@@ -193,10 +254,10 @@ def main() -> None:
                 args.data, args.out, args.cache, weights=own, device=args.device, limit=args.limit
             )
         )
+    elif args.command == "card":
+        print(write_card(args.out, args.report, args.files or sorted(weights.CHECKPOINTS.glob("*.safetensors"))))
     elif args.command == "export":
         print(json.dumps(export(args.run, args.out), indent=1))
-    else:
-        run(args)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from unmask import synth
 
 IMAGES = {".webp", ".png", ".jpg", ".jpeg"}
 SIDE = 256  # px of the stored faces
+GENDERS = {"m": -1, "f": 1}  # as faces.csv has them; 0 where it says nothing
 # Index of each landmark's partner on the other half of the face.
 _MIRRORED = synth.MEAN_LANDMARKS * [-1, 1] + [SIDE - 1, 0]
 MIRROR = np.linalg.norm(_MIRRORED[:, None] - synth.MEAN_LANDMARKS, axis=2).argmin(axis=1)  # (92,)
@@ -257,6 +258,8 @@ class Batches:
         self.others = None if others is None else torch.from_numpy(shrink(others, size)).to(device)
         self.real = None if real is None else torch.from_numpy(shrink(real, size)).to(device)
         self.points = torch.from_numpy(faces.landmarks / SIDE).to(device)  # (N, 92, 2) in crop sides
+        genders = [GENDERS.get(row["gender"], 0) for row in faces.rows]
+        self.gender = torch.tensor(genders, dtype=torch.float32, device=device)  # (N,)
 
     def get(self, step: int, batch: int, warp: float = 0.0) -> dict[str, Tensor]:
         """Batch number `step`.
@@ -264,6 +267,7 @@ class Batches:
         Returns photo, masked: (B, 3, size, size) float32 in [-1, 1], channels_last; mask: (B, 1, size, size) of
         {0, 1}, the synthetic mask; free: (B, 1, size, size) of {0, 1}, free-form holes.
         points: (B, 92, 2), the landmarks of the bare face, x and y in units of the crop's side.
+        gender: (B,) of {-1 male, 1 female, 0 unknown}, as the face's source labels it.
         other, where there are any: (B, 3, size, size), pictures without a face.
         real, real_mask, certain, where there are any: (B, 3, size, size), (B, 1, size, size) of {0, 1}: photographs
         of real masks, and which pixels of their mask are certain.
@@ -280,7 +284,7 @@ class Batches:
         points = torch.where(mirror[:, None, None], self._mirrored(points), points)
         if warp:
             x, points = self._warp(x, points, warp, rng)
-        data = self._split(self._jitter(x, rng)) | {"points": points}
+        data = self._split(self._jitter(x, rng)) | {"points": points, "gender": self.gender[face.to(self.device)]}
         if self.others is not None:
             other = self.others[torch.randint(len(self.others), (batch,), generator=rng).to(self.device)]
             data["other"] = other.permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -297,7 +301,8 @@ class Batches:
         """The first `count` faces, if there are so many, as they are and with their first masks, for sample grids: the
         same keys as `get`."""
         each = torch.arange(min(count, self.count))
-        return self._split(self._collect(each, each, each)) | {"points": self.points[: len(each)]}
+        known = {"points": self.points[: len(each)], "gender": self.gender[: len(each)]}
+        return self._split(self._collect(each, each, each)) | known
 
     def _collect(self, face: Tensor, row: Tensor, hole: Tensor) -> Tensor:
         """(B, 8, size, size) float32 in 0-255, channels_last: photo, masked, mask, free-form hole."""

@@ -1,21 +1,36 @@
-"""Figures and contact sheets on the held-back faces, with seeded synthetic masks."""
+"""Figures and contact sheets on the held-back faces, with seeded masks or holes. What is made of them: train.report."""
 
-import csv
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from train.data import Faces, load_faces
-from train.sheets import label
+from train import perceptual
+from train.data import SIDE, Faces, fingerprint, load_faces, shrink
+from train.record import revision
+from train.report import write_report
+from train.sheets import save_comparison, save_ranked, tint
 from unmask import metrics, synth
-from unmask.image import composite, write_png
+from unmask import weights as weight_files
+from unmask.image import composite
 from unmask.masks import share
 from unmask.models import MODELS
 from unmask.pipeline import Unmasker
 
 SEED = 2026  # of the evaluation's masks: every run of every model sees the same ones
+BOX_SIZE, BOX_SIDES = 128, (24, 48)  # px: picture and holes of the two-autoencoders paper
+
+
+@dataclass(frozen=True)
+class Case:
+    """One held-back face and what hides part of it."""
+
+    about: dict  # of faces.csv, and kind, wear and share of the hole
+    photo: np.ndarray  # (S, S, 3) uint8 RGB, the truth
+    image: np.ndarray  # (S, S, 3) uint8 RGB, with the hidden part
+    mask: np.ndarray  # (S, S) uint8, 255 = hidden
 
 
 def masked_faces(faces: Faces, seed: int = SEED) -> list[synth.MaskedFace]:
@@ -26,133 +41,107 @@ def masked_faces(faces: Faces, seed: int = SEED) -> list[synth.MaskedFace]:
     ]
 
 
-def evaluate(
-    data: Path, models: list[str], out: Path, cache: Path, *, weights: dict[str, str], device: str, holes: str,
-    limit: int | None,
-) -> str:  # fmt: skip
-    """Evaluate on the val split at 256 px; returns the table (Markdown), also written to out/table.md.
+def masked_cases(faces: Faces) -> list[Case]:
+    """A synthetic face mask on every face, at 256 px."""
+    cases = []
+    for photo, face, row in zip(faces.photos, masked_faces(faces), faces.rows):
+        cases.append(_case(row, np.asarray(photo), face.image, face.mask, face.kind, face.wear))
+    return cases
 
-    holes: "true" gives the removers the synthetic mask itself, "found" the mask that M-Seg found, grown as in the
-    demo. Scores compare the composite with the bare face; `hole` scores count the true mask's pixels alone.
+
+def box_cases(faces: Faces, seed: int = SEED) -> list[Case]:
+    """A white square of 24 to 48 px somewhere in every face, at 128 px."""
+    cases = []
+    for i, (photo, row) in enumerate(zip(shrink(faces.photos, BOX_SIZE), faces.rows)):
+        rng = np.random.default_rng([seed, 1, i])
+        side = int(rng.integers(BOX_SIDES[0], BOX_SIDES[1] + 1))
+        x, y = rng.integers(0, BOX_SIZE - side + 1, 2)
+        mask = np.zeros((BOX_SIZE, BOX_SIZE), np.uint8)
+        mask[y : y + side, x : x + side] = 255
+        cases.append(_case(row, photo, np.where(mask[..., None] > 0, np.uint8(255), photo), mask, "box", ""))
+    return cases
+
+
+def _case(row: dict, photo: np.ndarray, image: np.ndarray, mask: np.ndarray, kind: str, wear: str) -> Case:
+    about = {key: row[key] for key in ("name", "source", "group", "gender")}
+    return Case(about | {"kind": kind, "wear": wear, "share": round(share(mask), 4)}, photo, image, mask)
+
+
+PROTOCOLS = {"faces": masked_cases, "boxes": box_cases}
+
+
+def evaluate(
+    data: Path, models: list[str], out: Path, cache: Path, *, weights: dict[str, str], device: str,
+    holes: str = "true", protocol: str = "faces", limit: int | None = None,
+) -> str:  # fmt: skip
+    """Evaluate on the val split; returns the report (Markdown), written with its figures and pictures to `out`.
+
+    protocol: "faces" puts a synthetic mask on every face, at 256 px; "boxes" a random square of 24 to 48 px, at 128 px.
+    holes: "true" gives the removers that mask itself, "found" the mask that M-Seg found, grown as in the demo. Scores
+    compare the composite with the bare face; `hole` scores count the true mask's pixels alone. Raises ValueError for
+    holes to be found in the "boxes" protocol: M-Seg finds face masks.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    if protocol == "boxes" and holes == "found":
+        raise ValueError("M-Seg finds face masks, not boxes: --holes found does not go with --protocol boxes.")
+    models = [name for name in models if protocol == "faces" or MODELS[name].kind != "segmenter"]
     unmasker = Unmasker(device, weights=weights)
     faces = load_faces(data, "val", cache, limit)
-    masked = masked_faces(faces)
+    cases = PROTOCOLS[protocol](faces)
+    removers = [name for name in models if MODELS[name].kind != "segmenter"]
     rows: list[dict] = []
-    results: dict[str, list[np.ndarray]] = defaultdict(list)
-    for i, (photo, face) in enumerate(zip(tqdm(faces.photos, desc="evaluate", unit="face"), masked)):
-        photo = np.asarray(photo)
-        about = {key: faces.rows[i][key] for key in ("name", "source", "group", "gender")}
-        about |= {"kind": face.kind, "wear": face.wear, "share": round(share(face.mask), 4)}
-        hole = face.mask
-        if holes == "found" or "mseg" in models:
-            found = unmasker.find_mask(face.image)
-            if "mseg" in models:
-                bare = unmasker.segment(photo, aligned=True)
-                scores = {
-                    "dice": metrics.dice(found, face.mask),
-                    "accuracy": metrics.pixel_accuracy(found, face.mask),
-                    "bare_share": share(bare),
-                }
-                rows.append(about | {"model": "mseg"} | scores)
-            if holes == "found":
-                hole = unmasker.segment(face.image, aligned=True)
-        for name in models:
-            if MODELS[name].kind == "segmenter":
-                continue
-            result = composite(face.image, unmasker.fill(name, face.image, hole), hole)
-            results[name].append(result)
-            rows.append(
-                about
-                | {
-                    "model": name,
-                    "psnr": metrics.psnr(result, photo),
-                    "ssim": metrics.ssim(result, photo),
-                    "hole_psnr": metrics.psnr(result, photo, face.mask),
-                    "hole_ssim": metrics.ssim(result, photo, face.mask),
-                    "sharpness": metrics.sharpness_ratio(result, photo, face.mask),
-                }
-            )
-    _write_csv(out / "per-image.csv", rows)
-    text = table(rows, models, holes)
-    (out / "table.md").write_text(text)
-    for name, images in results.items():
-        save_sheet(out / f"sheet-{name}.png", name, images, rows, faces, masked)
-    if len(results) > 1:
-        save_comparison(out / "sheet-comparison.png", results, faces, masked)
+    pictures: dict[str, list[np.ndarray]] = defaultdict(list)
+    for case in tqdm(cases, desc="evaluate", unit="face"):
+        hole = case.mask
+        if "mseg" in models:
+            found = unmasker.find_mask(case.image)
+            bare = unmasker.segment(case.photo, aligned=True)
+            scores = {
+                "dice": metrics.dice(found, case.mask),
+                "accuracy": metrics.pixel_accuracy(found, case.mask),
+                "bare_share": share(bare),
+            }
+            rows.append(case.about | {"model": "mseg"} | scores)
+            pictures["mseg"].append(tint(case.image, found))
+        if holes == "found":
+            hole = unmasker.segment(case.image, aligned=True)
+        for name in removers:
+            result = composite(case.image, unmasker.fill(name, case.image, hole), hole)
+            rows.append(case.about | {"model": name} | score(result, case))
+            pictures[name].append(result)
+
+    truths = [case.photo for case in cases]
+    composites = {name: pictures[name] for name in removers}
+    notes = perceptual.add_lpips(rows, composites, truths, unmasker.device)
+    distances, more = perceptual.distances(composites, truths, unmasker.device)
+    about = {
+        "protocol": protocol, "holes": holes, "size": BOX_SIZE if protocol == "boxes" else SIDE, "seed": SEED,
+        "revision": revision(), "data": {"fingerprint": fingerprint(data), "split": "val", "faces": len(cases)},
+        "weights": {name: describe(unmasker, name, weights) for name in models if MODELS[name].kind != "classical"},
+        "distances": distances, "notes": notes + more,
+    }  # fmt: skip
+    text = write_report(out, rows, about)
+    for name, images in pictures.items():
+        scores = [row["dice" if name == "mseg" else "hole_psnr"] for row in rows if row["model"] == name]
+        words = [f"{name} {100 * score:.1f} %" if name == "mseg" else f"{name} {score:.1f} dB" for score in scores]
+        ends = [tint(case.photo, case.mask) for case in cases] if name == "mseg" else truths
+        save_ranked(out / f"sheet-{name}.png", [[case.image for case in cases], images, ends], scores, words)
+    if len(composites) > 1:
+        save_comparison(out / "sheet-comparison.png", [case.image for case in cases], composites, truths)
     return text
 
 
-def _write_csv(path: Path, rows: list[dict]) -> None:
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, keys)
-        writer.writeheader()
-        writer.writerows(rows)
+def score(result: np.ndarray, case: Case) -> dict[str, float]:
+    """A remover's figures for one picture."""
+    return {
+        "psnr": metrics.psnr(result, case.photo),
+        "ssim": metrics.ssim(result, case.photo),
+        "hole_psnr": metrics.psnr(result, case.photo, case.mask),
+        "hole_ssim": metrics.ssim(result, case.photo, case.mask),
+        "sharpness": metrics.sharpness_ratio(result, case.photo, case.mask),
+    }
 
 
-def table(rows: list[dict], models: list[str], holes: str) -> str:
-    """Means over faces as Markdown, one table for the segmenter and one for the removers."""
-    mean = lambda name, key: float(np.mean([row[key] for row in rows if row["model"] == name]))
-    lines: list[str] = []
-    if "mseg" in models:
-        own = [row for row in rows if row["model"] == "mseg"]
-        none_found = np.mean([row["bare_share"] == 0 for row in own])
-        lines += [
-            "| segmenter | faces | Dice | pixel accuracy | no mask found on the bare face |",
-            "|---|---|---|---|---|",
-            f"| M-Seg | {len(own)} | {mean('mseg', 'dice'):.2%} | {mean('mseg', 'accuracy'):.2%} | {none_found:.1%} |",
-            "",
-        ]
-    removers = [name for name in models if MODELS[name].kind != "segmenter"]
-    if removers:
-        hole_share = mean(removers[0], "share")
-        lines += [
-            f"Removers, hole = the {holes} mask; mean share of the picture under the mask: {hole_share:.1%}.",
-            "",
-            "| remover | faces | PSNR | SSIM | hole PSNR | hole SSIM | hole sharpness |",
-            "|---|---|---|---|---|---|---|",
-        ]
-        for name in removers:
-            count = sum(row["model"] == name for row in rows)
-            scores = [mean(name, key) for key in ("psnr", "ssim", "hole_psnr", "hole_ssim", "sharpness")]
-            lines.append(
-                "| {} | {} | {:.2f} | {:.4f} | {:.2f} | {:.4f} | {:.2f} |".format(MODELS[name].title, count, *scores)
-            )
-        lines.append("")
-    return "\n".join(lines)
-
-
-def save_sheet(path: Path, name: str, images, rows, faces: Faces, masked) -> None:
-    """Best, median and worst six by hole PSNR: masked, result, truth."""
-    scores = np.array([row["hole_psnr"] for row in rows if row["model"] == name])
-    order = np.argsort(-scores)
-    middle = len(order) // 2
-    picks = [order[:6], order[max(middle - 3, 0) :][:6], order[-6:]]
-    blocks = []
-    for indices in picks:
-        for kind in (
-            [masked[i].image for i in indices],
-            [label(images[i], f"{name} {scores[i]:.1f} dB") for i in indices],
-            [np.asarray(faces.photos[i]) for i in indices],
-        ):
-            blocks.append(np.concatenate(kind, axis=1))
-    _write_rows(path, blocks)
-
-
-def save_comparison(path: Path, results: dict[str, list[np.ndarray]], faces: Faces, masked, count: int = 8) -> None:
-    """Evenly spread faces, one a column: masked, every model, truth."""
-    indices = np.linspace(0, len(masked) - 1, min(count, len(masked))).astype(int)
-    blocks = [np.concatenate([masked[i].image for i in indices], axis=1)]
-    for name, images in results.items():
-        blocks.append(np.concatenate([label(images[i], name) for i in indices], axis=1))
-    blocks.append(np.concatenate([np.asarray(faces.photos[i]) for i in indices], axis=1))
-    _write_rows(path, blocks)
-
-
-def _write_rows(path: Path, blocks: list[np.ndarray]) -> None:
-    width = max(block.shape[1] for block in blocks)
-    padded = [np.pad(block, ((0, 0), (0, width - block.shape[1]), (0, 0))) for block in blocks]
-    with open(path, "wb") as file:
-        write_png(file, np.concatenate(padded, axis=0))
+def describe(unmasker: Unmasker, name: str, weights: dict[str, str]) -> dict:
+    """Which file was measured."""
+    path = weight_files.find(name, weights.get(name))
+    return {"sha256": weight_files.sha256(path), "size": unmasker.model(name).size}

@@ -24,6 +24,9 @@ def export(run: Path, out: Path) -> dict:
         "revision": state["revision"],
         "before": state["before"],
         "hardware": state["hardware"],
+        # Checkpoints of the first trainer say neither.
+        "processes": state.get("processes", 1),
+        "data": state.get("fingerprint"),
     }
     weights.save(out, state["name"], recipe.generator, state["config"], state["size"], trained)
     if out.parent.resolve() == weights.CHECKPOINTS:

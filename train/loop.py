@@ -1,8 +1,12 @@
-"""The one training loop. What a model trains on, and with which losses, is its recipe's business."""
+"""The one training loop. What a model trains on, and with which losses, is its recipe's business.
+
+In several processes (see train.processes) each takes its rows of the same total batch, and the gradients are averaged
+before every step: by hand and not by DistributedDataParallel, for recipes call their networks by name, several times a
+step and by other methods than forward. Batch norms see their own process's rows, as is usual. The first process alone
+writes files, and measures the averaged weights' batch norm statistics on whole batches at the end.
+"""
 
 import copy
-import json
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +17,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from train.data import Batches
-from train.sheets import save_grid
+from train.processes import Processes
+from train.record import RunLog, revision, write_settings
+from train.sheets import grid
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,10 @@ class Recipe(Protocol):
         """Rows of N3HW pictures in [-1, 1] for the sample grid."""
 
 
+class RunError(ValueError):
+    """A run that cannot be started so. str() is one sentence."""
+
+
 def train(
     recipe: Recipe,
     batches: Batches,
@@ -64,13 +74,21 @@ def train(
     decay: float = 0.4,  # last share of the run in which the learning rates fall to zero
     time_limit: float | None = None,  # minutes, after which the run saves and stops
     save_every: float = 10,  # minutes between checkpoints and sample grids
+    log_every: int = 50,  # steps between lines of the log
     resume: bool = False,
     compile: bool = False,
-    before: dict | None = None,  # what the first weights were trained on, for the release's provenance
-    hardware: str = "unknown",
+    settings: dict | None = None,  # for run.json; `before`, `hardware`, `fingerprint` go into the checkpoint as well
+    processes: Processes | None = None,  # those that share each batch; alone unless given
 ) -> Path:
-    """Train until `kimg` or the time limit; returns the checkpoint. Same seed, same steps: resuming changes nothing."""
-    device = batches.device
+    """Train until `kimg` or the time limit; returns the checkpoint. Same seed, same steps: resuming changes nothing.
+
+    Raises RunError for a checkpoint of another run, and for a batch that the processes cannot share evenly.
+    """
+    device, processes = batches.device, processes or Processes(str(batches.device))
+    settings = settings or {}
+    about = {key: settings.get(key) for key in ("before", "hardware", "fingerprint")}  # for the release's provenance
+    if batch % processes.count:
+        raise RunError(f"A batch of {batch} cannot be shared evenly by {processes.count} processes.")
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / "checkpoint.pt"
     nets = {"generator": recipe.generator, "discriminator": recipe.discriminator}
@@ -81,13 +99,21 @@ def train(
         for (key, net), lr in zip(nets.items(), recipe.learning_rates)
     }
     done, seconds = 0, 0.0  # finished steps; time they took
-    if resume and checkpoint.exists():
+    if checkpoint.exists() and not resume:
+        raise RunError(f"{checkpoint} is there already: go on from it with --resume, or name another folder.")
+    if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
-        done, seconds = state["step"], state["seconds"]
+        for key, value in {"name": recipe.name, "config": recipe.config, "size": recipe.size, "batch": batch}.items():
+            if state[key] != value:
+                raise RunError(f"{checkpoint} was made with {key} {state[key]!r}, not {value!r}: it cannot go on so.")
+        done, seconds, about["before"] = state["step"], state["seconds"], state["before"]
         ema.load_state_dict(state["ema"])
         for key in nets:
             nets[key].load_state_dict(state[key])
             optimizers[key].load_state_dict(state[f"{key}_optimizer"])
+    processes.average([common := torch.tensor(float(done), device=device)])
+    if common != done:
+        raise RunError(f"{out} must be one folder that all machines share: their checkpoints differ.")
     if compile:
         for net in nets.values():
             net.compile()
@@ -95,42 +121,47 @@ def train(
     def save() -> None:
         state = {"step": done, "seconds": seconds + time.monotonic() - start, "ema": ema.state_dict()}
         state |= {"name": recipe.name, "config": recipe.config, "size": recipe.size, "batch": batch}
-        state |= {"images": done * batch, "revision": revision()}
-        state |= {"before": before, "hardware": hardware}
+        state |= {"images": done * batch, "revision": revision(), "processes": processes.count}
+        state |= about
         for key in nets:
             state |= {key: nets[key].state_dict(), f"{key}_optimizer": optimizers[key].state_dict()}
         torch.save(state, checkpoint.with_suffix(".part"))
         checkpoint.with_suffix(".part").rename(checkpoint)
         with torch.inference_mode():
-            save_grid(out / f"samples-{done * batch // 1000:05d}k.png", recipe.show(ema.eval(), samples))
+            log.show(done * batch, grid(recipe.show(ema.eval(), samples)))
 
     start = last_save = time.monotonic()
     total = int(kimg * 1000 / batch)
-    log = open(out / "log.jsonl", "a", buffering=1)
-    sums: dict[str, Tensor] = {}
-    bar = tqdm(range(done, total), initial=done, total=total, desc=recipe.name, unit_scale=batch, unit="img")
+    log = RunLog(out, done * batch) if processes.main else None
+    if log:
+        write_settings(out, settings, resumed=done > 0)
+    recent: dict[str, list[Tensor]] = {}  # the losses since the last line of the log
+    bar = tqdm(
+        range(done, total), initial=done, total=total, desc=recipe.name, unit_scale=batch, unit="img",
+        disable=not processes.main,
+    )  # fmt: skip
     for step in bar:
-        torch.manual_seed(batches.seed * 7_919 + step)  # dropout and random holes, too, depend on the step alone
+        processes.seed(batches.seed * 7_919 + step)  # dropout and random holes, too, depend on the step alone
         progress = step / total
         phase = current_phase(recipe.phases, progress)
         for optimizer, lr in zip(optimizers.values(), recipe.learning_rates):
             optimizer.param_groups[0]["lr"] = lr * min(1, step / 100, (1 - progress) / decay)
 
-        data = batches.get(step, batch, recipe.warp)
+        data = processes.share(batches.get(step, batch, recipe.warp))
         with half_precision(device):
             fake = recipe.generate(data)
         scalars: dict[str, Tensor] = {}
         if phase.discriminator and "discriminator" in nets:
             with half_precision(device):
                 loss, parts = recipe.d_loss(data, fake.detach())
-            update(optimizers["discriminator"], loss)
+            update(optimizers["discriminator"], loss, processes)
             scalars |= parts
         if phase.generator:
             if "discriminator" in nets:
                 nets["discriminator"].requires_grad_(False)
             with half_precision(device):
                 loss, parts = recipe.g_loss(data, fake, phase)
-            update(optimizers["generator"], loss)
+            update(optimizers["generator"], loss, processes)
             if "discriminator" in nets:
                 nets["discriminator"].requires_grad_(True)
             # The half-life grows with the run, so that the first, bad weights are soon forgotten.
@@ -139,24 +170,27 @@ def train(
             scalars |= parts
 
         for key, value in scalars.items():
-            sums[key] = sums.get(key, 0) + value.detach()
-        now = time.monotonic()
-        if (step + 1) % 50 == 0:
-            means = {key: round(float(value) / 50, 5) for key, value in sums.items()}
-            speed = (step + 1 - bar.initial) * batch / (now - start)
-            line = {"kimg": (step + 1) * batch / 1000, "phase": phase.name, "images_per_second": round(speed, 1)}
-            log.write(json.dumps(line | means) + "\n")
+            recent.setdefault(key, []).append(value.detach().float())
+        done, now = step + 1, time.monotonic()
+        if done % log_every == 0:
+            processes.average(values := [torch.stack(values).mean() for values in recent.values()])
+            means = {key: round(float(value), 5) for key, value in zip(recent, values)}
+            recent = {}
             bar.set_postfix(means)
-            sums = {}
-        done = step + 1
-        if time_limit is not None and now - start > time_limit * 60:
+            if log:
+                speed = {"images_per_second": round((done - bar.initial) * batch / (now - start), 1)}
+                rates = {key: optimizer.param_groups[0]["lr"] for key, optimizer in optimizers.items()}
+                log.write(done * batch, phase.name, speed | means, rates)
+        if time_limit is not None and processes.agree(now - start > time_limit * 60):
             break
-        if now - last_save > save_every * 60:
-            save()
+        if log and now - last_save > save_every * 60:
+            save()  # the others wait for the first process at their next exchange
             last_save = now
-    recalibrate(recipe, ema, batches, batch)
-    save()
-    log.close()
+    if log:
+        recalibrate(recipe, ema, batches, batch)
+        save()
+        log.close()
+    processes.end()
     return checkpoint
 
 
@@ -175,11 +209,12 @@ def current_phase(phases: tuple[Phase, ...], progress: float) -> Phase:
     return phases[-1]
 
 
-def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    """One step; a batch whose loss or gradient is not finite moves nothing."""
+def update(optimizer: torch.optim.Optimizer, loss: Tensor, processes: Processes) -> None:
+    """One step by the processes' mean gradient; a batch whose loss or gradient is not finite moves nothing."""
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    processes.average([p.grad for p in parameters])
     norm = nn.utils.clip_grad_norm_(parameters, 5.0, foreach=True)
     for p in parameters:
         p.grad = torch.where(norm.isfinite(), p.grad, torch.zeros_like(p.grad))
@@ -209,12 +244,3 @@ def recalibrate(recipe: Recipe, ema: nn.Module, batches: Batches, batch: int, st
     recipe.generator = live
     for norm in norms:
         norm.momentum = 0.1
-
-
-def revision() -> str:
-    """The commit that trains, with "+" when the working tree differs; "unknown" outside a checkout."""
-    try:
-        run = subprocess.run(["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, check=True)
-        return run.stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"

@@ -42,9 +42,16 @@ def touched(hole: Tensor, logits: Tensor, field: int = 70) -> Tensor:
     return F.interpolate(near, size=logits.shape[2:], mode="nearest")
 
 
-def bce_gan(logits: Tensor, target: float) -> Tensor:
-    """The first GAN loss on raw logits."""
-    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+def bce_gan(logits: Tensor, target: float, counts: Tensor | None = None) -> Tensor:
+    """The first GAN loss on raw logits. counts: as in `lsgan`."""
+    loss = F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target), reduction="none")
+    return loss.mean() if counts is None else hole_mean(loss, counts)
+
+
+def hinge(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """A discriminator's hinge loss on raw logits (Yu et al. 2019, section 3.3): its parts for real and for fake
+    pictures. The generator's is -mean(fake)."""
+    return F.relu(1 - real).mean(), F.relu(1 + fake).mean()
 
 
 def feature_matching(fake: list[Tensor], real: list[Tensor]) -> Tensor:
@@ -91,3 +98,48 @@ class VGGPerceptual(nn.Module):
         with torch.no_grad():
             truth = self._extract(real)
         return torch.stack([F.smooth_l1_loss(f, t) for f, t in zip(self._extract(fake), truth)]).sum()
+
+
+class FacePerceptual(nn.Module):
+    """Distance of the features of our own landmark network: a perceptual loss where no ImageNet network is at hand.
+
+    What tells a mouth's corner or a nostril's edge to a network that has to place them. Features of the stem and the
+    first four stages (a half to a sixteenth of the crop), each place's vector brought to length one, as in LPIPS
+    (Zhang et al. 2018, section 3).
+    """
+
+    STAGES = 4
+
+    def __init__(self):
+        super().__init__()
+        from unmask import weights
+
+        self.net = weights.load("landmarks").eval().requires_grad_(False)
+
+    @staticmethod
+    def available() -> bool:
+        from unmask import weights
+
+        try:
+            return weights.find("landmarks") is not None
+        except weights.WeightsError:
+            return False
+
+    def _extract(self, x: Tensor) -> list[Tensor]:
+        x = self.net.stem(x)
+        found = [x]
+        for stage in self.net.stages[: self.STAGES]:
+            x = stage(x)
+            found.append(x)
+        return [F.normalize(f.float(), dim=1) for f in found]
+
+    def forward(self, fake: Tensor, real: Tensor, hole: Tensor) -> Tensor:
+        """fake, real: N3HW in [-1, 1]; hole: N1HW, 1 = hole. Returns the mean over the layers of the squared distance
+        at places that see the hole."""
+        with torch.no_grad():
+            truth = self._extract(real)
+        total = torch.zeros((), device=fake.device)
+        for f, t in zip(self._extract(fake), truth):
+            near = F.adaptive_max_pool2d(hole, f.shape[2:])
+            total = total + ((f - t).square().sum(dim=1, keepdim=True) * near).sum() / near.sum().clamp_min(1)
+        return total / (self.STAGES + 1)

@@ -112,7 +112,8 @@ def outlined(crop: np.ndarray, mask: np.ndarray, side: int = 128) -> np.ndarray:
 
 def show_held_back(model_mask, data: Path, out: Path, count: int = 100) -> str:
     """A contact sheet of the held-back real masks as `model_mask` (crop -> mask) finds them, for judging by eye."""
-    tiles, shares = [], []
+    tiles: list[np.ndarray] = []
+    shares: list[float] = []
     for stem, content in read_images(data, "real-masked.tar"):
         if is_held_back(stem) and len(tiles) < count:
             crop = decode(content)

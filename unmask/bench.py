@@ -1,87 +1,221 @@
-"""How long one face takes on this machine: every network, and what a visitor waits for."""
+"""What one face costs on this machine: every network, what a visitor waits for, memory, and the start of the demo."""
 
+import json
 import platform
+import socket
 import statistics
+import subprocess
+import sys
 import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from unmask import weights
-from unmask.faces import detect, whole_photo
 from unmask.image import read_photo, resize
-from unmask.models import DEFAULT_MODELS, FACE_FINDER, LANDMARKS, MODELS, describe
-from unmask.pipeline import Unmasker
-
-
-def milliseconds(function, repeats: int) -> float:
-    """Median time of a call after one to warm up."""
-    function()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(1000 * (time.perf_counter() - start))
-    return statistics.median(times)
-
+from unmask.models import DEFAULT_MODELS, MODELS, describe
+from unmask.pipeline import CROP, Unmasker
 
 PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "hopper-photo.png"
 LARGE = (3750, 3200)  # px, height and width: 12 megapixels
+GEMM = 2048  # rows and columns of the matrices whose product is taken as the machine's peak
+
+# The demo in a process of its own. Prints the CPU time (s) until it serves, "loaded", and the peak memory (MB) after a
+# first large photo.
+DEMO = """
+import resource, sys, time
+from unmask import Unmasker
+from unmask.bench import LARGE, PORTRAIT, load_all
+from unmask.image import read_photo, resize
+from unmask.models import DEFAULT_MODELS
+from unmask.web import launch
+unmasker = Unmasker(sys.argv[1])
+launch("127.0.0.1", int(sys.argv[2]), wait=False, unmasker=unmasker)
+print("page_cpu_s", time.process_time(), flush=True)
+load_all(unmasker)
+print("loaded", flush=True)
+photo = resize(read_photo(PORTRAIT), LARGE)
+faces = unmasker.find(photo)
+unmasker.remove(photo, unmasker.segment(photo, faces=faces), DEFAULT_MODELS, faces=faces)
+unit = 1 if sys.platform == "darwin" else 1024
+print("memory_mb", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, flush=True)
+sys.stdin.read()
+"""
 
 
-def bench(device: str = "auto", repeats: int = 15) -> str:
-    """Time every model with weights; returns the table as Markdown.
+def times(function: Callable[[], Any], repeats: int) -> list[float]:
+    """Milliseconds of `repeats` calls, after two to warm up."""
+    took = []
+    for _ in range(2 + repeats):
+        start = time.perf_counter()
+        function()
+        if torch.accelerator.is_available():
+            torch.accelerator.synchronize()
+        took.append(1000 * (time.perf_counter() - start))
+    return took[2:]
 
-    Removers and segmenters on one aligned 256 px face, the face finder and the landmarks on a 640 x 480 photo. The last
-    rows are what a visitor waits for: find the mask, then the three default models, from array to array, on a face
-    crop and, with everything from finding the face to pasting it back, on a portrait of 12 megapixels.
+
+def milliseconds(function: Callable[[], Any], repeats: int) -> float:
+    """Median time of a call."""
+    return statistics.median(times(function, repeats))
+
+
+def load_all(unmasker: Unmasker) -> list[str]:
+    """Names of the models that have weights here, which are loaded now."""
+    names = [name for name, info in MODELS.items() if info.kind == "classical" or describe(name)["weights"]]
+    for name in names:
+        unmasker.model(name)
+    return names
+
+
+def peak(device: torch.device, repeats: int) -> float:
+    """The machine's fp32 peak in GFLOP/s: what the best of some large matrix products reaches."""
+    a, b = torch.rand(2, GEMM, GEMM, device=device)
+    return 2 * GEMM**3 / min(times(lambda: a @ b, repeats)) / 1e6
+
+
+@torch.inference_mode()
+def bench_network(unmasker: Unmasker, name: str, height: int, width: int, repeats: int) -> dict[str, Any]:
+    """Milliseconds and GMACs of the network alone, on one picture of height x width px."""
+    model = unmasker.model(name)
+    crop = torch.rand(1, 3, height, width, device=unmasker.device) * 2 - 1
+    mask = torch.zeros(1, 1, height, width, device=unmasker.device)
+    mask[:, :, height // 2 : -height // 8, width // 4 : -width // 4] = 1
+    inputs = (crop, mask) if MODELS[name].kind in ("remover", "classical") else (crop,)
+    with FlopCounterMode(display=False) as counter:
+        model(*inputs)
+    took = milliseconds(lambda: model(*inputs), repeats)
+    return {"ms": took, "gmacs": counter.get_total_flops() / 2e9, "size": f"{width} x {height}"}
+
+
+def bench_demo(device: str) -> dict[str, float]:
+    """The demo in a process of its own: s from its start to the page (also as CPU time, which other programs hardly
+    change) and to all models loaded, and peak memory in MB. Raises RuntimeError when it ends by itself."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start = time.perf_counter()
+    command = [sys.executable, "-c", DEMO, device, str(port)]
+    with subprocess.Popen(
+        command, cwd=PORTRAIT.parent.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as demo:
+        assert demo.stdin and demo.stdout
+        try:
+            while True:
+                try:
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60).read()
+                    break
+                except (urllib.error.URLError, ConnectionError):
+                    if demo.poll() is not None:
+                        raise RuntimeError(f"The demo ended with status {demo.returncode}.") from None
+                    time.sleep(0.02)
+            found = {"page_s": time.perf_counter() - start}
+            for line in demo.stdout:  # Gradio's own lines among them
+                match line.split():
+                    case ["loaded"]:
+                        found["loaded_s"] = time.perf_counter() - start
+                    case ["page_cpu_s" | "memory_mb" as key, value]:
+                        found[key] = float(value)
+                if "memory_mb" in found:
+                    return found
+            raise RuntimeError("The demo ended before it had removed a mask.")
+        finally:
+            demo.stdin.close()
+            demo.terminate()
+
+
+def measure(
+    device: str = "auto", repeats: int = 30, reference: Mapping[str, float] | None = None, demo: bool = False
+) -> dict[str, Any]:
+    """Time every network that has weights, and what a visitor waits for; with `demo`, start the web demo as well.
+
+    Networks alone, on one picture: segmenters and removers at their own size and at 256 px, the face finder on
+    640 x 480 px. Visits from array to array: mask and the three default removers on a face's crop of 256 px, with the
+    networks at their own size and all at 256 px; and a portrait of 12 megapixels, from finding the face to pasting the
+    results back. reference: model -> ms that other code takes at the last size in the table.
     """
     unmasker = Unmasker(device)
-    rng = np.random.default_rng(0)
-    photo = rng.integers(0, 256, (256, 256, 3), np.uint8)
-    scene = rng.integers(0, 256, (480, 640, 3), np.uint8)
-    mask = np.zeros((256, 256), np.uint8)
-    mask[130:230, 60:196] = 255
-    lines = [
-        f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, "
-        f"{unmasker.device}, torch {torch.__version__}",
-        "",
-        "| model | parameters (M) | ms |",
-        "|---|---|---|",
-    ]
-    usable = []
-    for name, info in MODELS.items():
-        try:
-            unmasker.model(name)
-        except weights.WeightsError:
-            continue
-        usable.append(name)
-        if info.kind == "detector":
-            took = milliseconds(lambda name=name: detect(unmasker.model(name), scene), repeats)
-        elif info.kind == "landmarks":
-            took = milliseconds(lambda: unmasker.landmarks(photo, whole_photo(photo)), repeats)
-        elif info.kind == "segmenter":
-            took = milliseconds(lambda: unmasker.segment(photo, aligned=True), repeats)
-        else:
-            took = milliseconds(lambda name=name: unmasker.remove(photo, mask, [name], aligned=True), repeats)
-        lines.append(f"| {info.title} | {describe(name)['parameters'] / 1e6:.2f} | {took:.0f} |")
-    defaults = [name for name in DEFAULT_MODELS if name in usable]
-    if "mseg" in usable and defaults:
+    names = load_all(unmasker)
+    report: dict[str, Any] = {
+        "machine": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "device": str(unmasker.device),
+        "torch": torch.__version__,
+        "peak_gflops": peak(unmasker.device, repeats),
+        "networks": [],
+        "visits": {},
+    }
+    for name in names:
+        kind, own = MODELS[name].kind, vars(unmasker.model(name))["size"]
+        sizes = {"detector": [(480, 640)], "landmarks": [(own, own)]}.get(kind, sorted({(own, own), (CROP, CROP)}))
+        for height, width in sizes:
+            row = {"name": name, "title": MODELS[name].title, "parameters": describe(name)["parameters"]}
+            row |= bench_network(unmasker, name, height, width, repeats)
+            row["peak_share"] = 2000 * row["gmacs"] / row["ms"] / report["peak_gflops"]
+            report["networks"].append(row)
+    for name, took in (reference or {}).items():
+        for row in [row for row in report["networks"] if row["name"] == name][-1:]:
+            row["times_as_fast"] = took / row["ms"]
+    if {"mseg", "face-finder", "landmarks", *DEFAULT_MODELS} <= set(names) and PORTRAIT.exists():
+        portrait = read_photo(PORTRAIT)
+        crop = resize(portrait[:512], (CROP, CROP))
+        mask = np.zeros((CROP, CROP), np.uint8)
+        mask[130:230, 60:196] = 255
+        large = resize(portrait, LARGE)
 
         def visit() -> None:
-            unmasker.segment(photo, aligned=True)
-            unmasker.remove(photo, mask, defaults, aligned=True)
+            unmasker.segment(crop, aligned=True)
+            unmasker.remove(crop, mask, DEFAULT_MODELS, aligned=True)
 
-        titles = ", ".join(MODELS[name].title for name in defaults)
-        lines.append(f"| mask, then {titles} | | {milliseconds(visit, repeats):.0f} |")
-        if {FACE_FINDER, LANDMARKS} <= set(usable) and PORTRAIT.exists():
-            portrait = resize(read_photo(PORTRAIT), LARGE)
+        def visit_with_portrait() -> None:
+            faces = unmasker.find(large)
+            unmasker.remove(large, unmasker.segment(large, faces=faces), DEFAULT_MODELS, faces=faces)
 
-            def visit_with_portrait() -> None:
-                faces = unmasker.find(portrait)
-                unmasker.remove(portrait, unmasker.segment(portrait, faces=faces), defaults, faces=faces)
+        visits = report["visits"]
+        visits["mask and three removers"] = milliseconds(visit, repeats)
+        few = max(repeats // 5, 1)
+        visits["portrait of 12 megapixels, everything included"] = milliseconds(visit_with_portrait, few)
+        for name in ("mseg", *DEFAULT_MODELS):
+            vars(unmasker.model(name))["size"] = CROP
+        visits["mask and three removers, networks at 256 px"] = milliseconds(visit, repeats)
+    if demo:
+        report["demo"] = bench_demo(device)
+    return report
 
-            took = milliseconds(visit_with_portrait, max(repeats // 5, 1))
-            lines.append(f"| a portrait of 12 megapixels: face, mask, {titles} | | {took:.0f} |")
+
+def table(report: Mapping[str, Any]) -> str:
+    """What `measure` gave, as Markdown."""
+    columns = ["model", "parameters (M)", "ms", "px", "GMACs", "share of peak"]
+    compared = any("times_as_fast" in row for row in report["networks"])
+    columns += ["times as fast as the reference"] if compared else []
+    lines = [
+        f"{report['machine']}, {report['threads']} threads, {report['device']}, torch {report['torch']}; fp32 peak "
+        f"{report['peak_gflops']:.0f} GFLOP/s, a product of {GEMM} x {GEMM} matrices",
+        "",
+        f"| {' | '.join(columns)} |",
+        "|---" * len(columns) + "|",
+    ]
+    for row in report["networks"]:
+        cells = [row["title"], f"{row['parameters'] / 1e6:.2f}", f"{row['ms']:.1f}", row["size"]]
+        cells += [f"{row['gmacs']:.2f}", f"{row['peak_share']:.0%}"] if row["gmacs"] else ["-", "-"]
+        if compared:
+            cells.append(f"{row['times_as_fast']:.1f}" if "times_as_fast" in row else "-")
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", *(f"* {visit}: {took:.0f} ms" for visit, took in report["visits"].items())]
+    if demo := report.get("demo"):
+        lines.append(
+            f"* the demo: page after {demo['page_s']:.1f} s ({demo['page_cpu_s']:.1f} s of CPU time), all models "
+            f"loaded after {demo['loaded_s']:.1f} s; {demo['memory_mb']:.0f} MB at most, with them and the portrait"
+        )
     return "\n".join(lines)
+
+
+def bench(*args, as_json: bool = False, **options) -> str:
+    """`measure` as a table or as JSON: what the command line prints."""
+    report = measure(*args, **options)
+    return json.dumps(report, indent=2) if as_json else table(report)

@@ -94,8 +94,18 @@ def build_parser() -> argparse.ArgumentParser:
     added = add(models, "List the models.")
     added.add_argument("--json", action="store_true", help="all that is known of each, as a JSON list")
 
-    added = add(bench, "Time every model on this machine.")
+    added = add(bench, "Time every model, a visit and the demo's start on this machine.")
     added.add_argument("--device", default="auto", choices=DEVICES)
+    added.add_argument("--json", action="store_true", help="all figures as one JSON object")
+    added.add_argument(
+        "--reference",
+        nargs="+",
+        action="extend",
+        default=[],
+        type=reference,
+        metavar="NAME=MS",
+        help="milliseconds that other code takes for a model's picture, measured on this machine",
+    )
 
     purpose = "Plan a rating study, and analyse what people said."
     add_study_commands(commands.add_parser("study", help=purpose, description=purpose))
@@ -165,8 +175,11 @@ def models(args: argparse.Namespace) -> int:
 
 def bench(args: argparse.Namespace) -> int:
     from unmask.bench import bench as measure
+    from unmask.models import MODELS
 
-    print(measure(args.device))
+    if unknown := [name for name, _ in args.reference if name not in MODELS]:
+        raise CallError(f"there is no model {', '.join(unknown)}; there are {', '.join(MODELS)}")
+    print(measure(args.device, reference=dict(args.reference), demo=True, as_json=args.json))
     return 0
 
 
@@ -182,6 +195,17 @@ def positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def reference(text: str) -> tuple[str, float]:
+    """NAME=MS, a model and milliseconds above 0."""
+    name, _, took = text.partition("=")
+    try:
+        if name and 0 < float(took) < float("inf"):
+            return name, float(took)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not a model's name, '=' and milliseconds")
 
 
 def check_device(args: argparse.Namespace) -> None:

@@ -1,17 +1,26 @@
 """The registry: every network by name, with what the interface and the model card say about it."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Container
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import nn
 
 from unmask.nets.face_finder import FaceFinder
 from unmask.nets.ganmasker import GANMasker
+from unmask.nets.ganmasker_one_stage import GANMaskerOneStage
+from unmask.nets.gated_conv import GatedConv
+from unmask.nets.gender_hint import GenderHint
 from unmask.nets.glcic import GLCIC
+from unmask.nets.gumf import GUMF
+from unmask.nets.landmark_guided import LandmarkGuided
 from unmask.nets.landmarks import LandmarkNet
 from unmask.nets.mseg import MSeg
+from unmask.nets.navier_stokes import NavierStokes
 from unmask.nets.pix2pix import Pix2Pix
 from unmask.nets.telea import Telea
+from unmask.nets.two_autoencoders import TwoAutoencoders
 
 
 @dataclass(frozen=True)
@@ -21,7 +30,7 @@ class ModelInfo:
     name: str
     title: str
     # "segmenter": crop -> mask probability; "remover": crop and mask -> crop; "classical": the same without weights;
-    # "landmarks": crop -> 92 points; "detector": photo -> faces
+    # "landmarks": crop -> 92 points; "hint": crop -> a number in [-1, 1]; "detector": photo -> faces
     kind: str
     paper: str
     year: int
@@ -74,6 +83,57 @@ _ALL = (
         needs_mask=True,
     ),
     ModelInfo(
+        name="ganmasker-one-stage",
+        title="GANMasker, one stage",
+        kind="remover",
+        paper="GANMasker: A Two-Stage Generative Adversarial Network for High-Quality Face Mask Removal",
+        year=2023,
+        idea="The same attention U-Net as GANMasker's, but nobody tells it where the mask is.",
+        build=GANMaskerOneStage,
+        needs_mask=False,
+    ),
+    ModelInfo(
+        name="two-autoencoders",
+        title="Two autoencoders",
+        kind="remover",
+        paper="A Method for Face Image Inpainting Based on Autoencoder and Adversarial Generative Network",
+        year=2022,
+        idea="One autoencoder sketches what is missing, a second one paints it over; two critics judge.",
+        build=TwoAutoencoders,
+        needs_mask=True,
+        size=128,
+    ),
+    ModelInfo(
+        name="gated-conv",
+        title="GatedConv",
+        kind="remover",
+        paper="Free-Form Image Inpainting with Gated Convolution",
+        year=2019,
+        idea="Every layer learns which pixels to trust; what fits is copied from the visible face.",
+        build=GatedConv,
+        needs_mask=True,
+    ),
+    ModelInfo(
+        name="gumf",
+        title="GUMF",
+        kind="remover",
+        paper="A Novel GAN-Based Network for Unmasking of Masked Face",
+        year=2020,
+        idea="One critic judges the whole face, a second one joins for what lies under the mask.",
+        build=GUMF,
+        needs_mask=True,
+    ),
+    ModelInfo(
+        name="landmark-guided",
+        title="Landmark-guided",
+        kind="remover",
+        paper="A Deep Learning Framework to Reconstruct Face under Mask",
+        year=2022,
+        idea="Landmarks found under the mask say where mouth and jaw belong; move them, and the face follows.",
+        build=LandmarkGuided,
+        needs_mask=True,
+    ),
+    ModelInfo(
         name="telea",
         title="Telea (classical)",
         kind="classical",
@@ -81,6 +141,17 @@ _ALL = (
         year=2004,
         idea="No learning: colours march into the hole from its edge. The baseline to beat.",
         build=Telea,
+        needs_mask=True,
+        licence="Apache-2.0 (OpenCV)",
+    ),
+    ModelInfo(
+        name="navier-stokes",
+        title="Navier-Stokes (classical)",
+        kind="classical",
+        paper="Navier-Stokes, Fluid Dynamics, and Image and Video Inpainting",
+        year=2001,
+        idea="No learning: brightness flows into the hole like a fluid, along its own contours.",
+        build=NavierStokes,
         needs_mask=True,
         licence="Apache-2.0 (OpenCV)",
     ),
@@ -94,6 +165,17 @@ _ALL = (
         build=FaceFinder,
         needs_mask=False,
         size=192,
+    ),
+    ModelInfo(
+        name="gender-hint",
+        title="Gender hint",
+        kind="hint",
+        paper="A Deep Learning Framework to Reconstruct Face under Mask",
+        year=2022,
+        idea="A guess from the visible half, which landmark-guided inpainting takes as a hint and a visitor can change.",
+        build=GenderHint,
+        needs_mask=False,
+        size=128,
     ),
     ModelInfo(
         name="landmarks",
@@ -113,14 +195,27 @@ FACE_FINDER, LANDMARKS, DEFAULT_SEGMENTER = "face-finder", "landmarks", "mseg"
 DEFAULT_MODELS = ("ganmasker", "pix2pix", "glcic")
 
 
-def list_models(kind: str | None = None) -> list[str]:
-    """Names in the registry, all or of one kind ("segmenter", "remover", "classical", "landmarks", "detector")."""
-    return [name for name, info in MODELS.items() if kind in (None, info.kind)]
+def list_models(kind: str | None = None, own: Container[str] = ()) -> list[str]:
+    """Names of what can be used: classical methods, and networks whose weights are released or given.
+
+    kind: "segmenter", "remover", "classical", "landmarks" or "detector", where only one is asked for. own: names that
+    the caller has a file for. A network in training is in MODELS, but never here: nobody is to see an untrained one.
+    """
+    from unmask import weights
+
+    released, folder = weights._released_hashes(), os.environ.get("UNMASK_WEIGHTS")
+
+    def usable(name: str, info: ModelInfo) -> bool:
+        filename = f"{name}.safetensors"
+        given = name in own or (folder is not None and (Path(folder) / filename).is_file())
+        return info.kind == "classical" or filename in released or given
+
+    return [name for name, info in MODELS.items() if kind in (None, info.kind) and usable(name, info)]
 
 
-def list_removers() -> list[str]:
-    """Names of everything that fills a hole: learned removers first, then the classical baselines."""
-    return list_models("remover") + list_models("classical")
+def list_removers(own: Container[str] = ()) -> list[str]:
+    """Names of everything that fills a hole, see `list_models`: learned removers first, then the classical ones."""
+    return list_models("remover", own) + list_models("classical", own)
 
 
 def describe(name: str) -> dict:

@@ -20,6 +20,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn.utils import fuse_conv_bn_eval
 
 from unmask.models import MODELS
 
@@ -178,6 +179,21 @@ def load(name: str, path: str | Path | None = None, device: str | torch.device =
     except WeightsError as error:
         log.error("%s %s", error, error.detail)
         raise
+
+
+def fuse(model: nn.Module) -> nn.Module:
+    """The model itself, with every batch norm that follows a convolution in an nn.Sequential put into its weights.
+
+    For inference: it computes the same up to rounding, in less time, but is neither to be trained nor saved.
+    """
+    for block in model.modules():
+        if isinstance(block, nn.Sequential):
+            for i in range(len(block) - 1):
+                conv, norm = block[i], block[i + 1]
+                if isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) and isinstance(norm, nn.BatchNorm2d):
+                    block[i] = fuse_conv_bn_eval(conv, norm, transpose=isinstance(conv, nn.ConvTranspose2d))
+                    block[i + 1] = nn.Identity()
+    return model
 
 
 def _load(name: str, path: str | Path | None, device: str | torch.device) -> nn.Module:

@@ -2,12 +2,19 @@
 
 from train.recipes.face_finder import FaceFinderRecipe
 from train.recipes.ganmasker import GANMaskerRecipe
+from train.recipes.ganmasker_one_stage import GANMaskerOneStageRecipe
+from train.recipes.gated_conv import GatedConvRecipe
+from train.recipes.gender_hint import GenderHintRecipe
 from train.recipes.glcic import GLCICRecipe
+from train.recipes.gumf import GUMFRecipe
+from train.recipes.landmark_guided import LandmarkGuidedRecipe
 from train.recipes.landmarks import LandmarksRecipe
 from train.recipes.mseg import MSegRecipe
 from train.recipes.pix2pix import Pix2PixRecipe
+from train.recipes.two_autoencoders import TwoAutoencodersRecipe
 
-RECIPES = {
-    recipe.name: recipe
-    for recipe in (MSegRecipe, GANMaskerRecipe, Pix2PixRecipe, GLCICRecipe, LandmarksRecipe, FaceFinderRecipe)
-}
+_ALL = (
+    MSegRecipe, GANMaskerRecipe, GANMaskerOneStageRecipe, Pix2PixRecipe, GLCICRecipe, TwoAutoencodersRecipe,
+    GatedConvRecipe, GUMFRecipe, LandmarkGuidedRecipe, GenderHintRecipe, LandmarksRecipe, FaceFinderRecipe,
+)  # fmt: skip
+RECIPES = {recipe.name: recipe for recipe in _ALL}

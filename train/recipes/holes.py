@@ -5,11 +5,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def masked_crop(batch: dict[str, Tensor], free: float) -> tuple[Tensor, Tensor]:
+def masked_crop(
+    batch: dict[str, Tensor], free: float, boxed: float = 0.0, covered: bool = False
+) -> tuple[Tensor, Tensor]:
     """(crop N3HW, hole N1HW): the masked face with its mask, not quite exact, as a segmenter finds it.
 
     Each picture's hole is the mask grown by 0 to 5 px (at 256), so that skin is lost but no fabric is left. A share
-    `free` of the pictures is a bare face with free-form holes, for visitors paint what they like.
+    `free` of the pictures is a bare face with free-form holes, for visitors paint what they like; a share `boxed` is
+    one with a box. covered: these holes show another face of the batch, for a network that looks into the hole: its
+    own would be the answer. Adds to the batch `worn`, (N, 1, 1, 1) bool: which pictures are of a masked face.
     """
     mask, n = batch["mask"], len(batch["mask"])
     scale = mask.shape[-1] / 256
@@ -18,5 +22,23 @@ def masked_crop(batch: dict[str, Tensor], free: float) -> tuple[Tensor, Tensor]:
         kernel = 2 * max(round(pixels * scale), 1) + 1
         grown.append(F.max_pool2d(mask, kernel, stride=1, padding=kernel // 2))
     hole = torch.stack(grown).gather(0, sizes.expand(n, *mask.shape[1:])[None])[0]
-    painted = (torch.rand(n, 1, 1, 1) < free).to(mask.device)
-    return torch.where(painted, batch["photo"], batch["masked"]), torch.where(painted, batch["free"], hole)
+    pick = torch.rand(n, 1, 1, 1).to(mask.device)
+    painted, bare = batch["free"], batch["photo"]
+    if boxed:
+        painted = torch.where(pick < free, painted, boxes(n, mask.shape[-1]).to(mask.device))
+    if covered:
+        bare = torch.where(painted > 0, bare.roll(1, 0), bare)
+    batch["worn"] = worn = pick >= free + boxed
+    return torch.where(worn, batch["masked"], bare), torch.where(worn, hole, painted)
+
+
+def boxes(count: int, size: int, smallest: float = 24 / 128, largest: float = 48 / 128) -> Tensor:
+    """One box a picture anywhere in it, (count, 1, size, size) of {0, 1}; sides of `smallest` to `largest` of `size`.
+
+    24 to 48 px at 128 are the holes of Gao, Nguyen and Yan, section 4.
+    """
+    side = torch.randint(round(smallest * size), round(largest * size) + 1, (count, 2, 1))
+    start = (torch.rand(count, 2, 1) * (size - side + 1)).floor()
+    line = torch.arange(size)
+    y, x = ((line >= start) & (line < start + side)).float().unbind(1)  # (count, size) each
+    return y[:, None, :, None] * x[:, None, None, :]

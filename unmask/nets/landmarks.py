@@ -18,6 +18,8 @@ STAGES = (
     (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)
 )  # fmt: skip
 
+MAPPED = (2, 4, 6)  # the stages whose features make the points' maps
+
 
 class InvertedResidual(nn.Module):
     """Widen by a 1x1 convolution, filter each channel by a 3x3, narrow again; a shortcut where shapes allow."""
@@ -39,6 +41,21 @@ class InvertedResidual(nn.Module):
         return x + self.layers(x) if self.shortcut else self.layers(x)
 
 
+def mobilenet_v2(width: float) -> tuple[nn.Sequential, nn.ModuleList, list[int]]:
+    """MobileNetV2 at `width` times its channels: its stem, its seven stages, and each stage's channels."""
+    scale = lambda channels: max(round(channels * width / 8), 1) * 8
+    cin, stages, widths = scale(32), nn.ModuleList(), []
+    stem = conv_block(3, cin, stride=2, activation=nn.ReLU6(inplace=True))
+    for expansion, channels, count, stride in STAGES:
+        blocks = []
+        for i in range(count):
+            blocks.append(InvertedResidual(cin, scale(channels), stride if i == 0 else 1, expansion))
+            cin = scale(channels)
+        stages.append(nn.Sequential(*blocks))
+        widths.append(cin)
+    return stem, stages, widths
+
+
 class LandmarkNet(nn.Module):
     """MobileNetV2 at `width` times its channels; points = centres of mass of their maps + a linear correction.
 
@@ -50,20 +67,12 @@ class LandmarkNet(nn.Module):
 
     def __init__(self, width: float = 0.75):
         super().__init__()
-        scale = lambda channels: max(round(channels * width / 8), 1) * 8
-        cin = scale(32)
-        self.stem = conv_block(3, cin, stride=2, activation=nn.ReLU6(inplace=True))
-        self.stages = nn.ModuleList()
-        for expansion, channels, count, stride in STAGES:
-            blocks = []
-            for i in range(count):
-                blocks.append(InvertedResidual(cin, scale(channels), stride if i == 0 else 1, expansion))
-                cin = scale(channels)
-            self.stages.append(nn.Sequential(*blocks))
+        self.stem, self.stages, widths = mobilenet_v2(width)
+        cin = widths[-1]
         self.widen = conv_block(cin, 640, kernel=1, activation=nn.ReLU6(inplace=True))
         self.correction = nn.Linear(cin + 640, 2 * self.points)
         # Maps at an eighth of the crop, from the stages at an eighth, a sixteenth and a thirty-second.
-        self.lateral = nn.ModuleList(nn.Conv2d(scale(channels), 64, 1) for channels in (32, 96, 320))
+        self.lateral = nn.ModuleList(nn.Conv2d(widths[stage], 64, 1) for stage in MAPPED)
         self.maps = nn.Sequential(conv_block(64, 64), nn.Conv2d(64, self.points, 1))
         nn.init.normal_(self.correction.weight, std=1e-4)
         with torch.no_grad():  # even maps say the middle of the crop; the mean face is a better start
@@ -75,7 +84,7 @@ class LandmarkNet(nn.Module):
         x, kept = self.stem(crop), []
         for i, stage in enumerate(self.stages):
             x = stage(x)
-            if i in (2, 4, 6):
+            if i in MAPPED:
                 kept.append(x)
         pooled = torch.cat([x.mean(dim=(2, 3)), self.widen(x).mean(dim=(2, 3))], dim=1)
         correction = self.correction(pooled).float().unflatten(1, (self.points, 2))

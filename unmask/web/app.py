@@ -6,8 +6,8 @@ import gradio as gr
 import numpy as np
 
 from unmask import Unmasker, WeightsError
-from unmask.models import DEFAULT_MODELS
-from unmask.web import api, limits, remove_tab, researcher_tab, study_page, truth_tab
+from unmask.models import DEFAULT_MODELS, LANDMARKS
+from unmask.web import api, limits, live_tab, remove_tab, researcher_tab, study_page, truth_tab
 from unmask.web.parts import FORGET_AFTER
 from unmask.web.texts import i18n, on_page, static
 from unmask.web.theme import CSS, HEAD, build_theme, draw_footer, draw_header
@@ -31,6 +31,8 @@ def build_demo(unmasker: Unmasker | None = None, studies: study_page.Studies | N
                 remove_tab.build(unmasker)
             with gr.Tab(static("Try it on a bare face")):
                 truth_tab.build(unmasker)
+            with gr.Tab(static("Live"), elem_id="live-tab"):
+                live_tab.build()
             if researcher_tab.wanted():
                 with gr.Tab("Rating studies"):
                     researcher_tab.build(unmasker, studies)
@@ -57,6 +59,7 @@ def launch(
     """
     unmasker = unmasker or Unmasker(device="auto")
     studies = study_page.Studies(unmasker)
+    routes = [*study_page.routes(studies), *live_tab.routes(live_tab.Line(unmasker))]
     guard = limits.middleware()
     folder = limits.private_folder()
     demo = build_demo(unmasker, studies)
@@ -75,7 +78,7 @@ def launch(
         strict_cors=True,
         max_file_size="30mb",
         ssr_mode=False,
-        app_kwargs={"routes": study_page.routes(studies), "middleware": guard},
+        app_kwargs={"routes": routes, "middleware": guard},
     )
     limits.keep_sweeping(demo, folder, FORGET_AFTER - CLEAN_UP_EVERY, CLEAN_UP_EVERY)
     threading.Thread(target=_warm_up, args=(unmasker,), daemon=True).start()
@@ -91,6 +94,7 @@ def _warm_up(unmasker: Unmasker) -> None:
     mask[128:192, 64:192] = 255
     try:
         unmasker.segment(photo)
+        unmasker.model(LANDMARKS)  # a grey photo has no face to look for
         unmasker.remove(photo, mask, DEFAULT_MODELS)
     except WeightsError:
         pass  # the page says so, in the place where the result is missing

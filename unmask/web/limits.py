@@ -39,8 +39,8 @@ HEADERS = {
 }
 # Gradio fetches an address for anybody who asks, and forwards to other Spaces; this page needs neither.
 FETCHES_ELSEWHERE = re.compile(r"^(?:/gradio_api)?/(?:file[=/]\s*[a-z][a-z0-9+.-]*:/|proxy=)", re.IGNORECASE)
-# What costs something: a file to take in, or an event that computes.
-COSTLY = re.compile(r"^(?:/gradio_api)?/(?:upload|queue/join|call/|run/|api/|component_server)")
+# What costs something: a file to take in, an event that computes, or a live view, of which the pictures are free.
+COSTLY = re.compile(r"^(?:/gradio_api)?/(?:upload|queue/join|call/|run/|api/|component_server|live/start)")
 MINUTE = 60.0
 MOST_VISITORS = 10_000  # whose counts are remembered; the one not seen for longest is forgotten first
 

@@ -28,11 +28,20 @@ FORGET_AFTER = 600  # seconds after which a photo is gone: from memory and from 
 # Heavy events, the API's too, share one group, in which one runs at a time.
 COMPUTE = {"concurrency_id": "compute", "concurrency_limit": 1}
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}  # the page's own events are no API
-HEAVY = PRIVATE | COMPUTE
+# What Gradio then says of the queue is hidden, and said by the line that `build_queue_line` adds.
+HEAVY = PRIVATE | COMPUTE | {"show_progress": "minimal"}
 THUMBNAIL = 112  # px, the side of a face's small picture
 SHOWN = 1024  # px: longest side of what is shown; downloads have the photo's own size
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ASSETS = Path(__file__).resolve().parent / "assets"
+# A masked face, in the place of what is not there yet.
+PICTOGRAM = """
+<svg viewBox="0 0 64 64" width="64" height="64" fill="none" stroke="currentColor" stroke-width="2"
+     aria-hidden="true">
+  <path d="M16 24c0-10 7-16 16-16s16 6 16 16v10c0 12-7 22-16 22S16 46 16 34z"/>
+  <path d="M16 32c5-2 10-3 16-3s11 1 16 3c0 13-7 24-16 24S16 45 16 32z" fill="#ff336655" stroke="#ff3366"/>
+  <path d="M25 23h.1M39 23h.1" stroke-width="4" stroke-linecap="round"/>
+</svg>"""
 LINE_AT = 12  # %: where the line between two pictures begins: there is something beside the result, this shows
 
 # What visitors can put right themselves, worded for them. Anything else is a fault of ours.
@@ -94,6 +103,31 @@ def status(text: str = "", tone: str = "") -> str:
 def draw_status(text: str) -> str:
     """A status line to begin with: an English text, in the visitor's language."""
     return status(tr(text))
+
+
+def build_queue_line(run_status: gr.HTML) -> None:
+    """Add the line that takes the place of `run_status` while its event waits for those of other visitors."""
+    gr.HTML(
+        on_page(_draw_queue_line, run_status.elem_id),
+        js_on_load=(ASSETS / "queue.js").read_text(),
+        apply_default_css=False,
+        elem_classes="queue-line",
+    )
+
+
+def _draw_queue_line(of: str) -> str:
+    # The script puts the numbers where their names are: a text that is translated in the browser has no braces.
+    timed = tr(
+        "Waiting: number {place} of {size} in line, about {seconds} s.",
+        place="#place",
+        size="#size",
+        seconds="#seconds",
+    )
+    plain = tr("Waiting: number {place} of {size} in line.", place="#place", size="#size")
+    return (
+        f'<p class="status busy queue" role="status" aria-live="polite" data-of="{of}" '
+        f'data-timed="{html.escape(timed)}" data-plain="{html.escape(plain)}"></p>'
+    )
 
 
 def painting_text(model: str, number: int, count: int) -> str:

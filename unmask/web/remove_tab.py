@@ -15,11 +15,13 @@ from unmask.web import casual, faces_panel
 from unmask.web.parts import (
     FORGET_AFTER,
     HEAVY,
+    PICTOGRAM,
     PRIVATE,
     VISIBLE_ERRORS,
     MaskEditor,
     build_cards,
     build_examples,
+    build_queue_line,
     cached_png,
     download_through,
     draw_status,
@@ -58,13 +60,6 @@ SCROLL_TO_RESULTS = """
     }), 300
   )
 """
-PICTOGRAM = """
-<svg viewBox="0 0 64 64" width="64" height="64" fill="none" stroke="currentColor" stroke-width="2"
-     aria-hidden="true">
-  <path d="M16 24c0-10 7-16 16-16s16 6 16 16v10c0 12-7 22-16 22S16 46 16 34z"/>
-  <path d="M16 32c5-2 10-3 16-3s11 1 16 3c0 13-7 24-16 24S16 45 16 32z" fill="#ff336655" stroke="#ff3366"/>
-  <path d="M25 23h.1M39 23h.1" stroke-width="4" stroke-linecap="round"/>
-</svg>"""
 
 
 def draw_empty_bench() -> str:
@@ -185,6 +180,7 @@ def build(unmasker: Unmasker) -> None:
             )
             run_button = gr.Button(static("Remove the mask"), variant="primary", elem_id="run")
             run_status = gr.HTML(on_page(draw_status, RUN_HINT), elem_id="run-status")
+            build_queue_line(run_status)
             gr.HTML(on_page(draw_how_to))
     with gr.Column(elem_id="results"):
         stars = casual.stars if casual.wanted() else None

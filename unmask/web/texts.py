@@ -6,7 +6,8 @@ start is translated in the browser, by Gradio (`static`, `on_page`); what callba
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -38,6 +39,16 @@ def language() -> str:
     return _drawing_in.get() or language_of(request.headers.get("accept-language", "") if request else "")
 
 
+@contextmanager
+def in_language(language: str) -> Iterator[None]:
+    """Texts are in this language, whoever the visitor is."""
+    token = _drawing_in.set(language)
+    try:
+        yield
+    finally:
+        _drawing_in.reset(token)
+
+
 def tr(text: str, **values) -> str:
     """An English text in the visitor's language, with what belongs into its {placeholders}."""
     translated = TABLES.get(language(), {}).get(text, text)
@@ -66,11 +77,8 @@ def on_page(draw: Callable[..., str], *args) -> str:
     """
 
     def draw_in(language: str) -> str:
-        token = _drawing_in.set(language)
-        try:
+        with in_language(language):
             return draw(*args)
-        finally:
-            _drawing_in.reset(token)
 
     english = draw_in("en")
     for language, page in _on_page.items():

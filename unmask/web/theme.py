@@ -171,6 +171,7 @@ CSS = """
 /* The frame */
 .gradio-container { max-width: 1320px !important; margin: 0 auto !important; padding: 0 !important; }
 .gradio-container .app { padding: clamp(12px, 2vw, 20px) clamp(12px, 2.2vw, 28px) 12px !important; }
+.gradio-container main { width: 100%; }
 .html-container { padding: 0 !important; }
 .prose { color: inherit; }
 .masthead { display: flex; align-items: center; gap: 16px; }
@@ -219,6 +220,9 @@ footer .show-api, footer .built-with, footer .settings { color: var(--soft) !imp
     scroll-behavior: auto !important;
   }
 }
+/* The queue: our own line takes the place of the status line; Gradio's words, in English, are not seen */
+.block:has(> .html-container .status) > .wrap { visibility: hidden; border: 0; animation: none !important; }
+.queue-line:not(:has(.queue:not(:empty))), .block:has(+ .queue-line .queue:not(:empty)) { display: none !important; }
 .how-to { color: var(--soft); font-size: 0.875rem !important; line-height: 1.5; margin: 0 !important; }
 .empty-bench {
   display: grid; place-items: center; align-content: center; gap: 14px; min-height: 440px; text-align: center;
@@ -230,7 +234,7 @@ footer .show-api, footer .built-with, footer .settings { color: var(--soft) !imp
 .examples button { padding: 0; border: 0; border-radius: 8px; overflow: hidden; background: none; line-height: 0; }
 .examples img { width: 100%; height: auto; aspect-ratio: 1; object-fit: cover; }
 .examples button:hover img { filter: brightness(1.08); }
-video[data-mirrored="true"] { transform: scaleX(-1); }
+[data-mirrored="true"] { transform: scaleX(-1); }
 .models .wrap { flex-direction: column; gap: 6px !important; }
 .models label { width: 100%; }
 
@@ -301,6 +305,29 @@ video[data-mirrored="true"] { transform: scaleX(-1); }
 .faces .drop::after { content: ""; position: absolute; inset: -8px; }
 .faces .cancel, .drawing .add { display: none; }
 .drawing .faces .cancel { display: block; }
+
+/* Live */
+.live { display: grid; gap: 12px; }
+.live-pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 16px; }
+.live figure { margin: 0; display: grid; gap: 6px; justify-items: center; }
+.live :is(video, canvas) {
+  width: 100%; max-height: 62vh; object-fit: contain; border-radius: 12px; background: #0d1318;
+}
+.live figcaption, .live-figures { color: var(--soft); font-size: 0.875rem; line-height: 1.4; }
+.live-bar { display: flex; flex-wrap: wrap; gap: 12px; align-items: center; }
+.live-bar > div { flex: 1 1 240px; min-height: 3em; align-content: center; }
+.live-bar button {
+  min-height: 44px; padding: 0 18px; border-radius: 10px; font: 600 1rem/1.2 var(--font); color: inherit;
+  border: 1px solid var(--button-secondary-border-color); background: var(--button-secondary-background-fill);
+}
+.live-bar .live-start {
+  background: var(--button-primary-background-fill); color: var(--button-primary-text-color); border-color: #0000;
+}
+.live-figures { margin: 2px 0 0; font-variant-numeric: tabular-nums; }
+.live-bar [hidden], .live:not(.on) :is(.live-pictures, [data-act=stop], [data-act=other], .invention),
+.live.on :is(.empty-bench, .live-start) {
+  display: none;
+}
 
 /* The editor: our own buttons do what these would do to the picture as well as to the mask */
 #editor [aria-label="Clear canvas"], #editor [aria-label="Color"], #editor .toolbar-wrap-wrap {
@@ -387,6 +414,11 @@ video[data-mirrored="true"] { transform: scaleX(-1); }
 #scores .how-to { margin-top: 10px !important; }
 
 @media (max-width: 640px) {
+  /* The camera's own picture is small, in the corner of the other: both and the buttons are on one screen */
+  .live-pictures { position: relative; display: block; }
+  .live figure:first-child { position: absolute; top: 8px; left: 8px; width: 30%; z-index: 1; }
+  .live figure:first-child video { border: 2px solid #fff; border-radius: 8px; }
+  .live figure:first-child figcaption { display: none; }
   .masthead { gap: 12px; align-items: flex-start; }
   .masthead p { font-size: 0.9375rem; line-height: 1.4; }
   .tab-container button { font-size: 0.875rem; padding: 0 8px; }

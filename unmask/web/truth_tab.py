@@ -20,6 +20,7 @@ from unmask.web.parts import (
     VISIBLE_ERRORS,
     build_cards,
     build_examples,
+    build_queue_line,
     cached_png,
     draw_status,
     failed,
@@ -190,6 +191,7 @@ def build(unmasker: Unmasker) -> None:
                 model_choices(), value=list(DEFAULT_MODELS), label=static("Models"), elem_classes="models"
             )
             run_status = gr.HTML(on_page(draw_status, RUN_HINT), elem_id="truth-status")
+            build_queue_line(run_status)
     table = gr.HTML(elem_id="scores")
     with gr.Column(elem_classes="truth-results"):
         cards = build_cards("Drag the line: the truth and the result")

@@ -1,0 +1,186 @@
+"""The model card: train/card.md with its gaps filled from weights' metadata and evaluation reports."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from train.report import by_group, overall, table
+from train.sheets import label, tint
+from unmask import metrics, weights
+from unmask.image import composite, read_photo
+from unmask.models import MODELS
+from unmask.pipeline import Unmasker
+
+HERE = Path(__file__).parent
+EXAMPLES = HERE.parent / "examples"  # portraits in the public domain, with drawn masks and without
+PICTURE = "failures.jpg"
+FACES = ("faces.md", "landmarks.md")  # what evaluate-faces writes
+
+
+def write_card(out: Path, reports: list[Path], files: list[Path]) -> str:
+    """Write the card `out`, and failures.jpg beside it; returns a line for every file whose figures are missing.
+
+    reports: folders that evaluations wrote, or their report.json; of two that measured the same, the later counts.
+    files: the weights that the card is about. Raises ValueError for a report that is none.
+    """
+    found = [read_report(path) for path in reports]
+    about = {path.stem: weights.read_metadata(path) | {"path": path} for path in files}
+    hashes = {name: weights.sha256(row["path"]) for name, row in about.items()}
+    figures, measured = figure_sections(found, hashes)
+    cv2.imwrite(str(out.with_name(PICTURE)), failures(about), [cv2.IMWRITE_JPEG_QUALITY, 80])
+    text = (HERE / "card.md").read_text(encoding="utf-8")
+    for gap, filling in {
+        "files": file_table(about),
+        "figures": figures,
+        "faces": face_figures(reports),
+        "failures": f"![Pictures of failures]({PICTURE})\n\n*{CAPTION}*",
+    }.items():
+        text = text.replace("{{" + gap + "}}", filling)
+    out.write_text(text, encoding="utf-8")
+    lacking = [name for name in about if MODELS[name].kind in ("segmenter", "remover") and name not in measured]
+    return "\n".join([str(out), *(f"{name}: none of the reports measured it" for name in lacking)])
+
+
+def read_report(path: Path) -> dict:
+    """report.json of a folder, or the file itself."""
+    path = path / "report.json" if path.is_dir() else path
+    try:
+        report = json.loads(path.read_text())
+        report["models"], report["protocol"], report["holes"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no report of 'python -m train evaluate'.") from error
+    return report
+
+
+def stages(metadata: dict) -> list[dict]:
+    """How a file was trained, the first stage first: kimg, minutes, size (None where it was not noted)."""
+    found: list[dict] = []
+    step, size = metadata["trained"], metadata["size"]
+    while step:
+        # A release's own stage counts in thousands and minutes, a run's in images and seconds.
+        kimg = step["kimg"] if "kimg" in step else step["images"] / 1000
+        minutes = step["minutes"] if "minutes" in step else step["seconds"] / 60
+        found.append({"kimg": kimg, "minutes": minutes, "size": size, "hardware": step.get("hardware")})
+        step = step.get("before")
+        size = step.get("size") if step else None
+    return found[::-1]
+
+
+def file_table(about: dict[str, dict]) -> str:
+    """One row a file: network, paper, config, parameters, what it saw and for how long, licence."""
+    rows = []
+    for name, metadata in about.items():
+        steps = [step for step in stages(metadata) if step["kimg"]]
+        merged: list[tuple[float, int | None]] = []
+        for step in steps:
+            if merged and merged[-1][1] == step["size"]:
+                merged[-1] = (merged[-1][0] + step["kimg"], step["size"])
+            else:
+                merged.append((step["kimg"], step["size"]))
+        seen = ", then ".join(f"{kimg:.0f} at {f'{size} px' if size else 'unknown size'}" for kimg, size in merged)
+        config = ", ".join(f"{key} {value}" for key, value in metadata["config"].items())
+        minutes, hardware = sum(step["minutes"] for step in steps), {step["hardware"] for step in steps}
+        rows.append([
+            f"`{name}.safetensors`", MODELS[name].title, f"{MODELS[name].paper} ({MODELS[name].year})", config,
+            f"{weights.count_parameters(metadata['path']) / 1e6:.1f} M",
+            f"{sum(step['kimg'] for step in steps):.0f} thousand: {seen}",
+            f"{minutes:.0f} min on {', '.join(sorted(map(str, hardware))) or 'nothing'}",
+            MODELS[name].licence,
+        ])  # fmt: skip
+    head = ["file", "network", "paper", "config", "parameters", "images seen (thousands)", "time", "licence"]
+    return "\n".join(table(head, rows)).rstrip()
+
+
+def figure_sections(reports: list[dict], hashes: dict[str, str]) -> tuple[str, set[str]]:
+    """The reports' tables as Markdown, one section a protocol, and which models they measured.
+
+    Of several reports of one protocol the later one's models replace the earlier one's. A report that measured other
+    weights than `hashes` (name -> sha256) says so.
+    """
+    by_protocol: dict[tuple[str, str], list[dict]] = {}
+    for report in reports:
+        by_protocol.setdefault((report["protocol"], report["holes"]), []).append(report)
+    lines, measured = [], set()
+    for (protocol, holes), lot in by_protocol.items():
+        latest = {name: report for report in lot for name in report["models"]}
+        command = "python -m train evaluate --data DATA --out report"
+        command += "".join(f" --{key} {value}" for key, value in (("protocol", protocol), ("holes", holes))
+                           if value not in ("faces", "true"))  # fmt: skip
+        what = (
+            "Random squares of 24 to 48 px on the held-back faces"
+            if protocol == "boxes"
+            else f"A synthetic mask on every held-back face; holes are the {holes} masks"
+        )
+        lines += [
+            f"### {'Random holes' if protocol == 'boxes' else f'Face masks, {holes}'}", "",
+            f"{what} (`{command}`). Composite output, means over faces, in brackets their 95 % bootstrap intervals. "
+            "PSNR and SSIM (RGB, Gaussian 11 / 1.5, valid region) over the whole picture and over the hidden pixels "
+            "alone; sharpness is the Laplacian variance in the hole relative to the truth's.", "",
+        ]  # fmt: skip
+        notes = dict.fromkeys(note for report in lot for note in report.get("notes", []))
+        for report in lot:
+            own = [name for name, last in latest.items() if last is report]
+            if not own:
+                continue
+            measured |= set(own)
+            kept = report | {"models": {name: report["models"][name] for name in own}}
+            if "distances" in report:
+                kept["distances"] = {name: value for name, value in report["distances"].items() if name in own}
+            lines += overall(kept)
+            files = report.get("weights", {})
+            old = [name for name in own if name in hashes and files.get(name, {}).get("sha256") != hashes[name]]
+            if old:
+                lines += [f"Measured with other files than those released here: {', '.join(old)}.", ""]
+            if report.get("groups"):
+                lines += ["<details><summary>By source, group, gender, mask and hole</summary>", "", *by_group(kept)]
+                lines += ["</details>", ""]
+        lines += [f"{note}\n" for note in notes]
+    return "\n".join(lines).rstrip(), measured
+
+
+def face_figures(reports: list[Path]) -> str:
+    """What evaluate-faces wrote into the report folders; the last known figures where it did not."""
+    texts = [(path / name).read_text(encoding="utf-8") for path in reports for name in FACES if (path / name).is_file()]
+    return "\n\n".join(text.strip() for text in texts) or (HERE / "card_faces.md").read_text(encoding="utf-8").strip()
+
+
+CAPTION = (
+    "Each network's worst result on this project's examples, by hole PSNR (a segmenter's by Dice): what went in, what "
+    "came out, the truth. The portraits are in the public domain, see examples/README.md."
+)
+
+
+def failures(about: dict[str, dict], side: int = 144) -> np.ndarray:
+    """A row for each segmenter's and remover's worst result on the masked examples: (H, 3 * side, 3) uint8, BGR."""
+    unmasker = Unmasker("cpu", weights={name: str(row["path"]) for name, row in about.items()})
+    cases = []
+    for path in sorted(EXAMPLES.glob("*-*.png")):
+        bare = path.with_name(f"{path.stem.split('-')[0]}.png")
+        if bare.exists() and not path.stem.endswith("-photo"):
+            image, truth = (
+                cv2.resize(read_photo(file), (256, 256), interpolation=cv2.INTER_AREA) for file in (path, bare)
+            )
+            mask = np.where((read_photo(path) != read_photo(bare)).any(axis=2), np.uint8(255), np.uint8(0))
+            mask = np.where(cv2.resize(mask, (256, 256), interpolation=cv2.INTER_AREA) > 0, np.uint8(255), np.uint8(0))
+            cases.append((image, truth, mask))
+    rows = []
+    for name in about:
+        tries = []
+        for image, truth, mask in cases:
+            if MODELS[name].kind == "segmenter":
+                found = unmasker.find_mask(image)
+                tries.append((metrics.dice(found, mask), image, tint(image, found), tint(truth, mask)))
+            elif MODELS[name].kind == "remover":
+                result = composite(image, unmasker.fill(name, image, mask), mask)
+                tries.append((metrics.psnr(result, truth, mask), image, result, truth))
+        if tries:
+            score, image, result, truth = min(tries, key=lambda row: row[0])
+            words = f"{score:.1%}" if MODELS[name].kind == "segmenter" else f"{score:.1f} dB"
+            image, result, truth = (
+                cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in (image, result, truth)
+            )
+            titled = [label(image, MODELS[name].title), label(result, words), label(truth, "truth")]
+            rows.append(np.concatenate(titled, axis=1))
+    return cv2.cvtColor(np.concatenate(rows, axis=0), cv2.COLOR_RGB2BGR)

@@ -1,0 +1,37 @@
+"""GANMasker's ablation: its losses, for a generator that is not told the mask (Mahmoud and Kang 2023, section 4.5)."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from train.recipes.ganmasker import GANMaskerRecipe
+from train.recipes.holes import masked_crop
+from unmask.nets.ganmasker_one_stage import GANMaskerOneStage
+from unmask.nets.layers import murf
+
+
+class GANMaskerOneStageRecipe(GANMaskerRecipe):
+    name = "ganmasker-one-stage"
+    free = 0.0  # a painted hole cannot be seen: only masks can be found
+
+    def __init__(self, size: int, width: int = 24):
+        super().__init__(size, width)
+        self.generator = GANMaskerOneStage(width)
+
+    def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """GANMasker's weights of the same width as this generator's: the first layer's mask channel is dropped."""
+        own = self.generator.state_dict()
+        return {key: value[:, :3] if value.shape != own[key].shape else value for key, value in state.items()}
+
+    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+        batch["crop"], batch["hole"] = masked_crop(batch, self.free)
+        return self.generator(batch["crop"])
+
+    def g_loss(self, batch, fake, phase):
+        # What lies outside the mask has to come back, for a visitor may mark more than the mask.
+        total, parts = super().g_loss(batch, fake, phase)
+        whole = F.smooth_l1_loss(fake, batch["photo"])
+        return total + whole, parts | {"whole": whole}
+
+    def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
+        fake = model(batch["masked"])
+        return [batch["masked"], fake, murf(fake, batch["masked"], batch["mask"]), batch["photo"]]

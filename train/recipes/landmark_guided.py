@@ -1,0 +1,75 @@
+"""Landmark-guided inpainting: LaFIn's losses (Yang et al. 2020, section 3.2), true landmarks first, as in the paper."""
+
+import torch
+from torch import Tensor, nn
+
+from train.discriminators import PatchDiscriminator
+from train.loop import Phase
+from train.losses import VGGPerceptual, feature_matching, hole_mean, lsgan, touched
+from train.recipes.holes import masked_crop
+from unmask.nets.landmark_guided import LandmarkGuided, landmark_map
+from unmask.nets.layers import murf
+
+
+class LandmarkGuidedRecipe:
+    name = "landmark-guided"
+    phases = (Phase("reconstruction", 0.5, discriminator=False), Phase("joint", 0.5))
+    learning_rates = (4e-4, 1e-4)  # LaFIn's 1e-4 and a tenth of it are for 1.3 million steps
+    betas = (0.5, 0.9)
+    warp = 0.25
+    free = 0.1
+    open = 0.5  # share of faces whose hint is left open
+    shaken = 0.006  # of the crop's side: what the landmark network gets wrong
+
+    def __init__(self, size: int, width: int = 24):
+        self.size, self.config = size, {"width": width}
+        self.generator = LandmarkGuided(width)
+        self.discriminator = PatchDiscriminator(4, width=32, norm="spectral")
+        # Where VGG19's ImageNet weights are not on disk, the discriminator's own features stand in for them.
+        self.vgg = VGGPerceptual() if VGGPerceptual.available() else None
+
+    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+        batch["crop"], batch["hole"] = masked_crop(batch, self.free)
+        points, n = batch["points"], len(batch["points"])
+        # The network's errors move whole parts of a face together.
+        shift = self.shaken * (torch.randn(n, 1, 2) + 0.5 * torch.randn(n, points.shape[1], 2))
+        batch["dots"] = landmark_map(points, self.size)
+        told = (torch.rand(n) > self.open).to(points.device)
+        return self.generator.fill(batch["crop"], batch["hole"], points + shift.to(points.device), batch["gender"] * told)
+
+    def g_loss(self, batch, fake, phase):
+        photo, hole = batch["photo"], batch["hole"]
+        fused = murf(fake, photo, hole)
+        parts = {"hole_l1": hole_mean((fake - photo).abs(), hole), "l1": (fake - photo).abs().mean()}
+        # The smoothness of the fill (LaFIn's total variation).
+        parts["tv"] = (fused.diff(dim=2).abs().mean() + fused.diff(dim=3).abs().mean()) / 2
+        total = 1.0 * parts["hole_l1"] + 0.2 * parts["l1"] + 0.02 * parts["tv"]
+        if phase.discriminator:
+            logits, features = self.discriminator(torch.cat([fused, batch["dots"]], dim=1))
+            parts["adv"] = lsgan(logits, 1.0, touched(hole, logits))
+            total = total + 0.02 * parts["adv"]
+            if self.vgg is None:
+                with torch.no_grad():
+                    _, truth = self.discriminator(torch.cat([photo, batch["dots"]], dim=1))
+                parts["perceptual"] = feature_matching(features, truth)
+                total = total + 1.0 * parts["perceptual"]
+        if self.vgg is not None:
+            parts["perceptual"] = self.vgg.to(photo.device)(fused, photo)
+            total = total + 0.1 * parts["perceptual"]
+        return total, parts
+
+    def d_loss(self, batch, fake):
+        photo, hole, dots = batch["photo"], batch["hole"], batch["dots"]
+        real = self.discriminator(torch.cat([photo, dots], dim=1))[0]
+        false = self.discriminator(torch.cat([murf(fake, photo, hole), dots], dim=1))[0]
+        counts = touched(hole, real)
+        d_real, d_fake = lsgan(real, 1.0, counts), lsgan(false, 0.0, counts)
+        return 0.5 * (d_real + d_fake), {"d_real": d_real, "d_fake": d_fake}
+
+    def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
+        """The masked face, its dots, the fill, the fill with every mouth a twentieth of the crop lower, the truth."""
+        lowered = batch["points"].clone()
+        lowered[:, 72:, 1] += 0.05
+        dots = 2 * landmark_map(batch["points"], self.size).expand(-1, 3, -1, -1) - 1
+        fills = [model(batch["masked"], batch["mask"], points) for points in (batch["points"], lowered)]
+        return [batch["masked"], dots, *fills, batch["photo"]]

@@ -1,0 +1,175 @@
+"""The report of an evaluation: means with their 95 % intervals, over all faces and by kind of face and mask.
+
+Writes per-image.csv, report.json (every figure, for programs) and table.md (the same for people).
+"""
+
+import csv
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from unmask.models import MODELS
+
+RESAMPLES, SEED = 2000, 2026  # of the bootstrap
+FEWEST = 10  # faces for which an interval is given: the bootstrap of fewer is too narrow to mean anything
+SEGMENTER = {"dice": ("Dice", "{:.2%}"), "accuracy": ("pixel accuracy", "{:.2%}")}
+REMOVER = {
+    "psnr": ("PSNR", "{:.2f}"),
+    "ssim": ("SSIM", "{:.4f}"),
+    "hole_psnr": ("hole PSNR", "{:.2f}"),
+    "hole_ssim": ("hole SSIM", "{:.4f}"),
+    "sharpness": ("hole sharpness", "{:.2f}"),
+    "lpips": ("LPIPS", "{:.4f}"),
+}
+BARE = {"none_found": ("no mask found on the bare face", "{:.1%}")}
+FORMATS = SEGMENTER | REMOVER | BARE
+GROUPS = {
+    "source": "source", "group": "group, as the source labels it", "gender": "gender, likewise",
+    "kind": "kind of mask", "wear": "how it is worn", "hole": "hole, share of the picture",
+}  # fmt: skip
+
+
+def interval(values: Iterable[float]) -> dict[str, float | int | None]:
+    """The mean, and its 95 % interval by the percentile bootstrap over faces, seeded: mean, low, high, count.
+
+    Values that do not exist (a measure over no pixels) are left out; low and high are None for fewer than FEWEST.
+    """
+    x = np.array([value for value in values if math.isfinite(value)])
+    if len(x) == 0:
+        return {"mean": None, "low": None, "high": None, "count": 0}
+    low = high = None
+    if len(x) >= FEWEST:
+        picks = np.random.default_rng(SEED).integers(len(x), size=(RESAMPLES, len(x)))
+        low, high = (float(value) for value in np.percentile(x[picks].mean(axis=1), (2.5, 97.5)))
+    return {"mean": float(x.mean()), "low": low, "high": high, "count": len(x)}
+
+
+def hole_terciles(rows: list[dict]) -> tuple[float, float]:
+    """The two shares that part the faces into three equal lots."""
+    shares = list({row["name"]: row["share"] for row in rows}.values())
+    low, high = np.quantile(shares, (1 / 3, 2 / 3))
+    return float(low), float(high)
+
+
+def summarise(rows: list[dict], about: dict) -> dict:
+    """All figures as plain types: `about`, then `share`, `models` and `groups`.
+
+    rows: one for each face and model, see train.evaluate. models[name][measure] and
+    groups[key][value]["models"][name][measure] are what `interval` gives.
+    """
+    low, high = hole_terciles(rows)
+    names = (f"small, below {low:.1%}", "middle", f"large, above {high:.1%}")
+    for row in rows:
+        row["hole"] = names[(row["share"] > low) + (row["share"] > high)]
+        if "bare_share" in row:
+            row["none_found"] = float(row["bare_share"] == 0)
+    groups: dict[str, dict] = {}
+    for key in GROUPS:
+        values = names if key == "hole" else sorted({row[key] for row in rows})
+        if len(values) > 1:
+            lots = {value: [row for row in rows if row[key] == value] for value in values}
+            groups[key] = {
+                value or "not known": {"faces": len({row["name"] for row in lot}), "models": _models(lot)}
+                for value, lot in lots.items() if lot
+            }  # fmt: skip
+    shares = {row["name"]: row["share"] for row in rows}.values()
+    return about | {"share": interval(shares), "models": _models(rows), "groups": groups}
+
+
+def _models(rows: list[dict]) -> dict[str, dict]:
+    """Model name -> measure -> interval, in the rows' order."""
+    by_model: dict[str, list[dict]] = {}
+    for row in rows:
+        by_model.setdefault(row["model"], []).append(row)
+    return {
+        name: {key: interval(row[key] for row in own) for key in FORMATS if key in own[0]}
+        for name, own in by_model.items()
+    }
+
+
+def cell(key: str, value: dict) -> str:
+    """A figure for people: the mean and, where there is one, its interval."""
+    if value["mean"] is None:
+        return "-"
+    form = FORMATS[key][1]
+    text = form.format(value["mean"])
+    if value["low"] is not None:
+        text += f" [{form.format(value['low']).rstrip('%')}, {form.format(value['high']).rstrip('%')}]"
+    return text
+
+
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Markdown lines."""
+    line = lambda cells: "| " + " | ".join(cells) + " |"
+    return [line(head), "|" + "---|" * len(head), *map(line, rows), ""]
+
+
+def overall(report: dict) -> list[str]:
+    """The tables over all faces, as Markdown lines: segmenters, then removers."""
+    lines: list[str] = []
+    models = report["models"]
+    finders = {name: measures for name, measures in models.items() if "dice" in measures}
+    removers = {name: measures for name, measures in models.items() if "psnr" in measures}
+    if finders:
+        keys = SEGMENTER | BARE
+        lines += table(["segmenter", "faces", *(title for title, _ in keys.values())], [
+            [MODELS[name].title, str(own["dice"]["count"]), *(cell(key, own[key]) for key in keys)]
+            for name, own in finders.items()
+        ])  # fmt: skip
+    if removers:
+        what = "a white square, " if report["protocol"] == "boxes" else f"the {report['holes']} mask, "
+        lines += [
+            f"Removers at {report['size']} px, hole = {what}mean share of the picture that is hidden "
+            f"{report['share']['mean']:.1%}.",
+            "",
+        ]
+        keys = [key for key in REMOVER if any(key in own for own in removers.values())]
+        lines += table(["remover", "faces", *(REMOVER[key][0] for key in keys)], [
+            [MODELS[name].title, str(own["psnr"]["count"])]
+            + [cell(key, own[key]) if key in own else "-" for key in keys]
+            for name, own in removers.items()
+        ])  # fmt: skip
+    if report.get("distances"):
+        keys = list(next(iter(report["distances"].values())))
+        lines += table(["remover", *keys], [
+            [MODELS[name].title, *(f"{own[key]:.4g}" for key in keys)] for name, own in report["distances"].items()
+        ])  # fmt: skip
+    return lines
+
+
+def by_group(report: dict) -> list[str]:
+    """A table for every grouping: Dice of the segmenter, hole PSNR of the removers."""
+    lines: list[str] = []
+    measure = {name: "dice" if "dice" in own else "hole_psnr" for name, own in report["models"].items()}
+    head = [f"{MODELS[name].title}, {FORMATS[key][0]}" for name, key in measure.items()]
+    for group, lots in report["groups"].items():
+        lines += table([GROUPS[group], "faces", *head], [
+            [value, str(lot["faces"]), *(cell(key, lot["models"][name][key]) for name, key in measure.items())]
+            for value, lot in lots.items()
+        ])  # fmt: skip
+    return lines
+
+
+def write_report(out: Path, rows: list[dict], about: dict) -> str:
+    """Write the three files; returns table.md's text."""
+    out.mkdir(parents=True, exist_ok=True)
+    report = summarise(rows, about)
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    with open(out / "per-image.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, keys)
+        writer.writeheader()
+        writer.writerows(rows)
+    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    lines = overall(report)
+    lines += [
+        f"In brackets: 95 % intervals of the means, percentile bootstrap over faces ({RESAMPLES:,} resamples, seeded), "
+        f"for {FEWEST} faces and more.",
+        "",
+    ]
+    lines += [f"{note}\n" for note in report.get("notes", [])]
+    text = "\n".join(lines + by_group(report))
+    (out / "table.md").write_text(text)
+    return text

@@ -1,0 +1,110 @@
+"""Landmark-guided inpainting: the third stage of "A Deep Learning Framework to Reconstruct Face under Mask" (2022).
+
+The paper follows LaFIn (Yang et al. 2020, section 3.2): a generator that sees, beside the face with its hole, a picture
+of where the landmarks of the whole face are, so that moving them moves the mouth and the jaw that it paints. The paper
+adds the gender, which its first stage guesses from the visible half; here that is a hint, which may be left open.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unmask.nets.layers import murf
+
+
+def landmark_map(points: Tensor, size: int) -> Tensor:
+    """Dots where the landmarks are. points: (N, K, 2), x and y in units of the crop's side. Returns (N, 1, size, size)
+    of {0, 1}; each dot is 3 px wide."""
+    place = (points.float() * size).long().clamp(0, size - 1)
+    drawn = points.new_zeros(len(points), 1, size, size, dtype=torch.float32)
+    drawn[torch.arange(len(points), device=points.device)[:, None], 0, place[..., 1], place[..., 0]] = 1
+    return F.max_pool2d(drawn, 3, stride=1, padding=1)
+
+
+def norm_relu(channels: int) -> list[nn.Module]:
+    return [nn.InstanceNorm2d(channels, affine=True), nn.ReLU(inplace=True)]
+
+
+class DilatedResidual(nn.Module):
+    """Two 3x3 convolutions, the first dilated by 2, and a shortcut. Keeps the shape."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=2, dilation=2, padding_mode="reflect", bias=False),
+            *norm_relu(channels),
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=False),
+            nn.InstanceNorm2d(channels, affine=True),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+class LongShortAttention(nn.Module):
+    """Every place looks at all others (Zheng et al. 2019, Pluralistic Image Completion, section 3.3).
+
+    Short-term: at the decoder's own features. Long-term: at the encoder's, which in the hole are replaced by what the
+    attention brings from elsewhere. Both start at nothing (gamma = alpha = 0).
+    x, encoded: (N, C, H, W); hole: (N, 1, H, W).
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.query = nn.Conv2d(channels, channels // 4, 1, bias=False)
+        self.gamma, self.alpha = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
+        self.fuse = nn.Conv2d(2 * channels, channels, 1)
+
+    def forward(self, x: Tensor, encoded: Tensor, hole: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        query = self.query(x).flatten(2).transpose(1, 2)  # (N, HW, C / 4)
+        values = torch.cat([x, encoded], dim=1).flatten(2).transpose(1, 2)  # (N, HW, 2C)
+        brought = F.scaled_dot_product_attention(query, query, values).transpose(1, 2).unflatten(2, (height, width))
+        own, far = brought.chunk(2, dim=1)
+        short = x + self.gamma * own
+        long = (1 - hole) * encoded + self.alpha * hole * far
+        return self.fuse(torch.cat([short, long], dim=1))
+
+
+class LandmarkGuided(nn.Module):
+    """LaFIn's generator: two halvings, seven dilated residual blocks, attention, two doublings with fused skips.
+
+    Input is six channels: the crop with a white hole, the hole, the landmarks' dots, and the hint as a plane of one
+    value. `width` is the first layer's channels; LaFIn's is 64.
+    """
+
+    uses_landmarks = True  # the pipeline gives `points`, and what the visitor says as `hint`
+
+    def __init__(self, width: int = 64):
+        super().__init__()
+        w = width
+        self.encode1 = nn.Sequential(nn.Conv2d(6, w, 7, padding=3, padding_mode="reflect", bias=False), *norm_relu(w))
+        self.encode2 = nn.Sequential(nn.Conv2d(w, 2 * w, 4, 2, 1, bias=False), *norm_relu(2 * w))
+        self.encode3 = nn.Sequential(nn.Conv2d(2 * w, 4 * w, 4, 2, 1, bias=False), *norm_relu(4 * w))
+        self.middle = nn.Sequential(*(DilatedResidual(4 * w) for _ in range(7)))
+        self.attention = LongShortAttention(4 * w)
+        self.decode2 = nn.Sequential(nn.ConvTranspose2d(4 * w, 2 * w, 4, 2, 1, bias=False), *norm_relu(2 * w))
+        self.fuse2 = nn.Conv2d(4 * w, 2 * w, 1)
+        self.decode1 = nn.Sequential(nn.ConvTranspose2d(2 * w, w, 4, 2, 1, bias=False), *norm_relu(w))
+        self.fuse1 = nn.Conv2d(2 * w, w, 1)
+        self.head = nn.Conv2d(w, 3, 7, padding=3, padding_mode="reflect")
+
+    def fill(self, crop: Tensor, mask: Tensor, points: Tensor, hint: Tensor) -> Tensor:
+        """The whole generated face, N3HW in [-1, 1]; arguments as in `forward`."""
+        dots = landmark_map(points, crop.shape[-1])
+        plane = hint.float().view(-1, 1, 1, 1).expand_as(mask)
+        x1 = self.encode1(torch.cat([torch.where(mask > 0, 1.0, crop), mask, dots, plane], dim=1))  # (N, w, H, W)
+        x2 = self.encode2(x1)  # (N, 2w, H / 2, W / 2)
+        x3 = self.encode3(x2)  # (N, 4w, H / 4, W / 4)
+        half, quarter = F.max_pool2d(mask, 2), F.max_pool2d(mask, 4)
+        x = self.attention(self.middle(x3), x3, quarter)
+        # Skips carry the visible face; in the hole they would carry the white paint.
+        x = self.fuse2(torch.cat([self.decode2(x), x2 * (1 - half)], dim=1))
+        x = self.fuse1(torch.cat([self.decode1(x), x1 * (1 - mask)], dim=1))
+        return torch.tanh(self.head(x).float())
+
+    def forward(self, crop: Tensor, mask: Tensor, points: Tensor, hint: Tensor | None = None) -> Tensor:
+        """crop: N3HW in [-1, 1], H = W, a multiple of 4; mask: N1HW in {0, 1}; points: (N, 92, 2), the landmarks, x and
+        y in units of the crop's side; hint: (N,), -1 male, 1 female, 0 open. Returns N3HW, the crop unmasked."""
+        hint = crop.new_zeros(len(crop)) if hint is None else hint
+        return murf(self.fill(crop, mask, points, hint), crop, mask)
