@@ -8,16 +8,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from unmask.guidance import Guide
     from unmask.image import PhotoError, read_photo
     from unmask.models import MODELS, list_models, list_removers
     from unmask.pipeline import Unmasker
     from unmask.weights import WeightsError
 
-__all__ = ["MODELS", "PhotoError", "Unmasker", "WeightsError", "list_models", "list_removers", "read_photo"]
+__all__ = ["Guide", "MODELS", "PhotoError", "Unmasker", "WeightsError", "list_models", "list_removers", "read_photo"]
 __version__ = "0.1.0"
 
 # Each name's module is imported when the name is first asked for: torch takes a second, which `--help` need not wait.
 _HOMES = {
+    "Guide": "guidance",
     "MODELS": "models",
     "PhotoError": "image",
     "Unmasker": "pipeline",

@@ -191,7 +191,7 @@ _ALL = (
 )
 
 MODELS: dict[str, ModelInfo] = {info.name: info for info in _ALL}
-FACE_FINDER, LANDMARKS, DEFAULT_SEGMENTER = "face-finder", "landmarks", "mseg"
+FACE_FINDER, LANDMARKS, GENDER_HINT, DEFAULT_SEGMENTER = "face-finder", "landmarks", "gender-hint", "mseg"
 DEFAULT_MODELS = ("ganmasker", "pix2pix", "glcic")
 
 

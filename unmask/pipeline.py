@@ -25,9 +25,19 @@ from unmask.faces import (
     upright_crop,
     whole_photo,
 )
+from unmask.guidance import Guide, move
 from unmask.image import PhotoError, mask_to_tensor, resize, to_image, to_tensor
 from unmask.masks import binarise, check_mask, clean, grow, is_empty, share
-from unmask.models import DEFAULT_MODELS, DEFAULT_SEGMENTER, FACE_FINDER, LANDMARKS, MODELS, list_removers
+from unmask.models import (
+    DEFAULT_MODELS,
+    DEFAULT_SEGMENTER,
+    FACE_FINDER,
+    GENDER_HINT,
+    LANDMARKS,
+    MODELS,
+    list_models,
+    list_removers,
+)
 
 CROP = 256  # px, the side of a face's crop
 THRESHOLD = 0.6  # of a face's score
@@ -111,17 +121,31 @@ class Unmasker:
         return clean(probability[0, 0].float().cpu().numpy() > 0.5)
 
     @torch.inference_mode()
-    def fill(self, name: str, crop: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    def hint(self, crop: np.ndarray) -> float:
+        """How a masked face crop (S, S, 3) uint8 is likely to be read: -1 male to 1 female, 0 where nothing can say."""
+        if GENDER_HINT not in list_models(own=self._paths):
+            return 0.0
+        model = self.model(GENDER_HINT)
+        return float(model(to_tensor(resize(crop, (model.size, model.size))).to(self.device))[0])
+
+    @torch.inference_mode()
+    def fill(self, name: str, crop: np.ndarray, mask: np.ndarray, guide: Guide = Guide()) -> np.ndarray:
         """The remover `name` on a face crop (S, S, 3) uint8 and its mask (S, S) uint8: (S, S, 3) uint8.
 
         Only the masked pixels of the result are meant to be used: a model of another size has resampled the rest.
+        guide: what the visitor tells a network that is guided by landmarks; the others do not listen.
         """
         model = self.model(name)
         side = len(crop)
         # Every pixel of the model's crop that the mask touches is hole, or fabric would show at its edge.
         hole = binarise(resize(mask, (model.size, model.size)), 0)
         x = to_tensor(resize(crop, (model.size, model.size))).to(self.device)
-        filled = model(x, mask_to_tensor(hole).to(self.device))
+        told: tuple = ()
+        if getattr(model, "uses_landmarks", False):
+            points = move(self.landmarks(crop, whole_photo(crop)), guide) / side
+            hint = self.hint(crop) if guide.hint is None else guide.hint
+            told = (torch.tensor(points[None], dtype=torch.float32), torch.tensor([hint], dtype=torch.float32))
+        filled = model(x, mask_to_tensor(hole).to(self.device), *(each.to(self.device) for each in told))
         return resize(to_image(filled), (side, side))
 
     def segment(self, photo: np.ndarray, aligned: bool = False, faces: list[Face] | None = None) -> np.ndarray:
@@ -144,18 +168,19 @@ class Unmasker:
         models: Iterable[str] = DEFAULT_MODELS,
         aligned: bool = False,
         faces: list[Face] | None = None,
+        guide: Guide = Guide(),
     ) -> dict[str, np.ndarray]:
         """Take the mask off: model name -> (H, W, 3) uint8, the photo's size.
 
         photo: (H, W, 3) uint8; mask: (H, W) uint8, above 127 = covered, or None to find it. Outside the mask no
-        pixel changes. faces: what `find` gave for this photo, where it is known already.
+        pixel changes. faces: what `find` gave for this photo, where it is known already. guide: see `fill`.
 
         Raises PhotoError when there is no mask or it does not fit, WeightsError for broken weights.
         """
         models = list(dict.fromkeys(models))
         for name in models:
-            if name not in list_removers():
-                raise PhotoError(f"There is no remover named {name!r}; there are {', '.join(list_removers())}.")
+            if name not in (usable := list_removers(self._paths)):
+                raise PhotoError(f"There is no remover named {name!r}; there are {', '.join(usable)}.")
         faces = self.find(photo, aligned) if faces is None else faces
         if mask is None:
             mask = self.segment(photo, faces=faces)
@@ -178,12 +203,14 @@ class Unmasker:
                 hole=own,
                 crop=align(photo, face, CROP),
                 crop_mask=align_mask(mask, face, CROP, threshold=0),
+                guide=guide,
             )
             results = dict(zip(models, self._pool.map(fill, models, results.values()), strict=True))
         return results
 
     def _fill_face(
-        self, name: str, photo: np.ndarray, face: Face, hole: np.ndarray, crop: np.ndarray, crop_mask: np.ndarray
-    ) -> np.ndarray:
+        self, name: str, photo: np.ndarray, face: Face, hole: np.ndarray, crop: np.ndarray, crop_mask: np.ndarray,
+        guide: Guide,
+    ) -> np.ndarray:  # fmt: skip
         """The photo (H, W, 3) with one face's hole (H, W) filled by the remover `name`, which sees crop and mask."""
-        return paste_back(photo, face, self.fill(name, crop, crop_mask), hole, FEATHER * face.side)
+        return paste_back(photo, face, self.fill(name, crop, crop_mask, guide), hole, FEATHER * face.side)
