@@ -179,7 +179,7 @@ def make_recipe(args: argparse.Namespace, processes: Processes) -> tuple[Recipe,
         torch.set_float32_matmul_precision("high")
     cv2.setNumThreads(1)
     config = {"width": args.width} if args.width else {}
-    recipe = RECIPES[args.command](args.size, **config)
+    recipe: Recipe = RECIPES[args.command](args.size, **config)
     if args.lr:
         recipe.learning_rates = tuple(args.lr)
     if args.only:
@@ -202,6 +202,7 @@ def make_recipe(args: argparse.Namespace, processes: Processes) -> tuple[Recipe,
 def make_batches(args: argparse.Namespace, processes: Processes) -> tuple[Batches, dict[str, torch.Tensor]]:
     """The batches to train on, and the first held-back faces for the sample grids."""
     device = processes.device
+    batches: Batches
     with processes.main_first():  # it fills the cache
         faces = load_faces(args.data, "train", args.cache, args.limit)
         pairs = draw_pairs(faces, args.cache, args.variants, args.seed)

@@ -121,10 +121,10 @@ def evaluate(
     }  # fmt: skip
     text = write_report(out, rows, about)
     for name, images in pictures.items():
-        scores = [row["dice" if name == "mseg" else "hole_psnr"] for row in rows if row["model"] == name]
-        words = [f"{name} {100 * score:.1f} %" if name == "mseg" else f"{name} {score:.1f} dB" for score in scores]
+        ranks = [row["dice" if name == "mseg" else "hole_psnr"] for row in rows if row["model"] == name]
+        words = [f"{name} {100 * rank:.1f} %" if name == "mseg" else f"{name} {rank:.1f} dB" for rank in ranks]
         ends = [tint(case.photo, case.mask) for case in cases] if name == "mseg" else truths
-        save_ranked(out / f"sheet-{name}.png", [[case.image for case in cases], images, ends], scores, words)
+        save_ranked(out / f"sheet-{name}.png", [[case.image for case in cases], images, ends], ranks, words)
     if len(composites) > 1:
         save_comparison(out / "sheet-comparison.png", [case.image for case in cases], composites, truths)
     return text

@@ -4,10 +4,14 @@ import json
 import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unmask.image import write_png
+
+if TYPE_CHECKING:  # optional
+    from torch.utils.tensorboard import SummaryWriter
 
 
 def write_settings(out: Path, settings: dict, resumed: bool) -> None:
@@ -44,12 +48,12 @@ class RunLog:
         kept = [line for line in lines if line.endswith("\n") and json.loads(line)["kimg"] * 1000 <= images + 0.5]
         path.write_text("".join(kept))
         self.file = open(path, "a", buffering=1)
+        self.board: "SummaryWriter | None" = None
         try:
             from torch.utils.tensorboard import SummaryWriter
 
             self.board = SummaryWriter(out, purge_step=images + 1)
         except ImportError:
-            self.board = None
             print("tensorboard is not installed: the losses are written to log.jsonl alone.")
 
     def write(self, images: int, phase: str, numbers: dict[str, float], rates: dict[str, float]) -> None:

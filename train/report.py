@@ -126,16 +126,16 @@ def overall(report: dict) -> list[str]:
             f"{report['share']['mean']:.1%}.",
             "",
         ]
-        keys = [key for key in REMOVER if any(key in own for own in removers.values())]
-        lines += table(["remover", "faces", *(REMOVER[key][0] for key in keys)], [
+        given = [key for key in REMOVER if any(key in own for own in removers.values())]
+        lines += table(["remover", "faces", *(REMOVER[key][0] for key in given)], [
             [MODELS[name].title, str(own["psnr"]["count"])]
-            + [cell(key, own[key]) if key in own else "-" for key in keys]
+            + [cell(key, own[key]) if key in own else "-" for key in given]
             for name, own in removers.items()
         ])  # fmt: skip
     if report.get("distances"):
-        keys = list(next(iter(report["distances"].values())))
-        lines += table(["remover", *keys], [
-            [MODELS[name].title, *(f"{own[key]:.4g}" for key in keys)] for name, own in report["distances"].items()
+        distances = list(next(iter(report["distances"].values())))
+        lines += table(["remover", *distances], [
+            [MODELS[name].title, *(f"{own[key]:.4g}" for key in distances)] for name, own in report["distances"].items()
         ])  # fmt: skip
     return lines
 
