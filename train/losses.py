@@ -114,7 +114,8 @@ class FacePerceptual(nn.Module):
         super().__init__()
         from unmask import weights
 
-        self.net = weights.load("landmarks").eval().requires_grad_(False)
+        net = weights.load("landmarks").eval().requires_grad_(False)
+        self.layers = nn.ModuleList([net.get_submodule("stem"), *net.get_submodule("stages").children()][: self.STAGES + 1])
 
     @staticmethod
     def available() -> bool:
@@ -126,10 +127,9 @@ class FacePerceptual(nn.Module):
             return False
 
     def _extract(self, x: Tensor) -> list[Tensor]:
-        x = self.net.stem(x)
-        found = [x]
-        for stage in self.net.stages[: self.STAGES]:
-            x = stage(x)
+        found = []
+        for layer in self.layers:
+            x = layer(x)
             found.append(x)
         return [F.normalize(f.float(), dim=1) for f in found]
 

@@ -45,12 +45,12 @@ def is_held_back(name: str) -> bool:
 @torch.inference_mode()
 def probabilities(model: MSeg, crop: np.ndarray) -> np.ndarray:
     """What the network says of a face crop (256, 256, 3) uint8 in each view, turned back: (V, 256, 256) in [0, 1]."""
-    x = to_tensor(crop)
+    x, size = to_tensor(crop), int(getattr(model, "size"))
     found = []
     for degrees, zoom, mirrored, gains in VIEWS:
         view = ((x + 1) * torch.tensor(gains).view(1, 3, 1, 1) - 1).clamp(-1, 1)
         view = _turn(view.flip(3) if mirrored else view, degrees, 1 / zoom, "reflection")
-        view = F.interpolate(view, size=(model.size, model.size), mode="bilinear", antialias=True)
+        view = F.interpolate(view, size=(size, size), mode="bilinear", antialias=True)
         answer = F.interpolate(model(view), size=(SIDE, SIDE), mode="bilinear", align_corners=False)
         inverse = _turn(answer, -degrees, zoom, "border")
         found.append((inverse.flip(3) if mirrored else inverse)[0, 0].numpy())

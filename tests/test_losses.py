@@ -1,0 +1,57 @@
+"""What the critic and the perceptual loss look at."""
+
+import pytest
+import torch
+
+from train.discriminators import PatchDiscriminator
+from train.losses import FacePerceptual, lsgan, touched
+
+
+def test_only_logits_that_see_the_hole_count():
+    """By the gradient: a logit counts if and only if it moves with a pixel of the hole (or misses it by a stride)."""
+    torch.manual_seed(0)
+    critic = PatchDiscriminator(3, width=8, norm="spectral").eval()
+    picture = torch.rand(1, 3, 256, 256, requires_grad=True)
+    logits, _ = critic(picture)
+    hole = torch.zeros(1, 1, 256, 256)
+    hole[..., 120:136, 60:80] = 1
+    counts = touched(hole, logits)
+    assert counts.shape == logits.shape and 0 < counts.sum() < counts.numel()
+    missed = wrongly = 0
+    for row in range(0, logits.shape[2], 3):
+        for column in range(0, logits.shape[3], 3):
+            (gradient,) = torch.autograd.grad(logits[0, 0, row, column], picture, retain_graph=True)
+            sees = bool((gradient.abs().sum(dim=1, keepdim=True) * hole).sum() > 0)
+            missed += sees and not counts[0, 0, row, column]
+            wrongly += not sees and bool(counts[0, 0, row, column])
+    assert missed + wrongly <= 6, (missed, wrongly)  # of 100, at the edge of the hole's reach
+
+
+def test_least_squares_over_the_counted_logits_alone():
+    logits, counts = torch.tensor([[[[1.0, 5.0]]]]), torch.tensor([[[[1.0, 0.0]]]])
+    assert lsgan(logits, 0.0, counts) == 1 and lsgan(logits, 0.0) == 13
+
+
+def test_the_critic_gets_fine_detail_amplified():
+    torch.manual_seed(0)
+    plain, keen = (PatchDiscriminator(4, width=8, norm="spectral", detail=detail).eval() for detail in (0.0, 8.0))
+    assert keen.layers[0][0].weight.shape[1] == 7
+    flat = torch.zeros(1, 4, 64, 64)
+    texture = flat.clone()
+    texture[:, :3] = 0.02 * torch.sign(torch.rand(1, 3, 64, 64) - 0.5)
+    difference = lambda critic: (critic(texture)[1][0] - critic(flat)[1][0]).abs().mean()
+    assert difference(keen) > 2 * difference(plain)
+
+
+@pytest.mark.skipif(not FacePerceptual.available(), reason="no released landmark network")
+def test_the_face_perceptual_loss_sees_the_hole_and_passes_a_gradient():
+    torch.manual_seed(0)
+    loss = FacePerceptual()
+    photo, hole = torch.rand(1, 3, 64, 64) * 2 - 1, torch.zeros(1, 1, 64, 64)
+    hole[..., 24:40, 24:40] = 1
+    assert loss(photo, photo, hole) == 0
+    fake = torch.where(hole > 0, -photo, photo).requires_grad_(True)
+    distance = loss(fake, photo, hole)
+    distance.backward()
+    assert distance > 0.05 and fake.grad[..., 24:40, 24:40].abs().sum() > 0
+    assert not any(p.requires_grad for p in loss.parameters())
