@@ -32,7 +32,7 @@ from unmask.weights import WeightsError
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 LANGUAGES = {"de", "fr", "es", "zh", "ja", "ko", "hi"}
 # Texts for a reader of English, in any language: names, and what Gradio itself does not translate.
-ENGLISH = {"Unmask", "GANMasker", "Pix2Pix", "GLCIC", "Telea (classical)"}
+ENGLISH = {"Unmask", "GANMasker", "Pix2Pix", "GLCIC", "Telea (classical)", "Navier-Stokes (classical)"}
 
 
 @pytest.fixture(scope="module")

@@ -87,6 +87,8 @@ def parse() -> argparse.Namespace:
         command.add_argument("--device", default="auto")
         command.add_argument("--compile", action="store_true", help="torch.compile, worth its start-up on a GPU")
 
+        if name == "two-autoencoders":
+            command.add_argument("--stages", type=int, choices=(1, 2), help="autoencoders in a row: 1 is the ablation")
         if name == "mseg":
             command.add_argument("--real", type=Path, help="trusted labels of real masks, from pseudo-labels")
 
@@ -178,7 +180,7 @@ def make_recipe(args: argparse.Namespace, processes: Processes) -> tuple[Recipe,
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision("high")
     cv2.setNumThreads(1)
-    config = {"width": args.width} if args.width else {}
+    config = {key: value for key in ("width", "stages") if (value := getattr(args, key, None))}
     recipe: Recipe = RECIPES[args.command](args.size, **config)
     if args.lr:
         recipe.learning_rates = tuple(args.lr)

@@ -115,7 +115,8 @@ class FacePerceptual(nn.Module):
         from unmask import weights
 
         net = weights.load("landmarks").eval().requires_grad_(False)
-        self.layers = nn.ModuleList([net.get_submodule("stem"), *net.get_submodule("stages").children()][: self.STAGES + 1])
+        layers = [net.get_submodule("stem"), *net.get_submodule("stages").children()]
+        self.layers = nn.ModuleList(layers[: self.STAGES + 1])
 
     @staticmethod
     def available() -> bool:

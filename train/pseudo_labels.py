@@ -1,12 +1,13 @@
 """Self-training on photographs of real masks: M-Seg's own answers as labels, where they can be trusted.
 
 The rules: the network must say nearly the same of a picture turned, mirrored, scaled and in other colours; the mask
-must be of one piece, of a mask's size, and over the mouth. Pixels about which the views differ are left out of the loss.
-A better network trusts more pictures: label, train and label again.
+must be of one piece, of a mask's size, and over the mouth. Pixels about which the views differ are left out of the
+loss. A better network trusts more pictures: label, train and label again.
 """
 
 import zlib
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -45,7 +46,7 @@ def is_held_back(name: str) -> bool:
 @torch.inference_mode()
 def probabilities(model: MSeg, crop: np.ndarray) -> np.ndarray:
     """What the network says of a face crop (256, 256, 3) uint8 in each view, turned back: (V, 256, 256) in [0, 1]."""
-    x, size = to_tensor(crop), int(getattr(model, "size"))
+    x, size = to_tensor(crop), cast(int, model.size)
     found = []
     for degrees, zoom, mirrored, gains in VIEWS:
         view = ((x + 1) * torch.tensor(gains).view(1, 3, 1, 1) - 1).clamp(-1, 1)

@@ -48,7 +48,7 @@ class RunLog:
         kept = [line for line in lines if line.endswith("\n") and json.loads(line)["kimg"] * 1000 <= images + 0.5]
         path.write_text("".join(kept))
         self.file = open(path, "a", buffering=1)
-        self.board: "SummaryWriter | None" = None
+        self.board: SummaryWriter | None = None
         try:
             from torch.utils.tensorboard import SummaryWriter
 

@@ -20,6 +20,9 @@ class Guide:
     hint: float | None = 0.0
 
 
+AS_FOUND = Guide()
+
+
 def move(points: np.ndarray, guide: Guide) -> np.ndarray:
     """The landmarks (92, 2) of an upright face, moved as the guide says; x and y in any one unit, y down."""
     moved = np.array(points, np.float64)

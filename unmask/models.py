@@ -172,7 +172,7 @@ _ALL = (
         kind="hint",
         paper="A Deep Learning Framework to Reconstruct Face under Mask",
         year=2022,
-        idea="A guess from the visible half, which landmark-guided inpainting takes as a hint and a visitor can change.",
+        idea="A guess from the visible half, a hint for landmark-guided inpainting that a visitor can change.",
         build=GenderHint,
         needs_mask=False,
         size=128,
@@ -203,7 +203,7 @@ def list_models(kind: str | None = None, own: Container[str] = ()) -> list[str]:
     """
     from unmask import weights
 
-    released, folder = weights._released_hashes(), os.environ.get("UNMASK_WEIGHTS")
+    released, folder = weights.released_hashes(), os.environ.get("UNMASK_WEIGHTS")
 
     def usable(name: str, info: ModelInfo) -> bool:
         filename = f"{name}.safetensors"

@@ -25,7 +25,7 @@ from unmask.faces import (
     upright_crop,
     whole_photo,
 )
-from unmask.guidance import Guide, move
+from unmask.guidance import AS_FOUND, Guide, move
 from unmask.image import PhotoError, mask_to_tensor, resize, to_image, to_tensor
 from unmask.masks import binarise, check_mask, clean, grow, is_empty, share
 from unmask.models import (
@@ -129,7 +129,7 @@ class Unmasker:
         return float(model(to_tensor(resize(crop, (model.size, model.size))).to(self.device))[0])
 
     @torch.inference_mode()
-    def fill(self, name: str, crop: np.ndarray, mask: np.ndarray, guide: Guide = Guide()) -> np.ndarray:
+    def fill(self, name: str, crop: np.ndarray, mask: np.ndarray, guide: Guide = AS_FOUND) -> np.ndarray:
         """The remover `name` on a face crop (S, S, 3) uint8 and its mask (S, S) uint8: (S, S, 3) uint8.
 
         Only the masked pixels of the result are meant to be used: a model of another size has resampled the rest.
@@ -168,7 +168,7 @@ class Unmasker:
         models: Iterable[str] = DEFAULT_MODELS,
         aligned: bool = False,
         faces: list[Face] | None = None,
-        guide: Guide = Guide(),
+        guide: Guide = AS_FOUND,
     ) -> dict[str, np.ndarray]:
         """Take the mask off: model name -> (H, W, 3) uint8, the photo's size.
 

@@ -88,7 +88,7 @@ def _download(name: str, repo: str, revision: str) -> Path:
     filename = f"{name}.safetensors"
     if not revision:
         raise _missing(name, "UNMASK_HUB_REPO needs UNMASK_HUB_REVISION beside it: the commit to take weights from.")
-    if filename not in _released_hashes():
+    if filename not in released_hashes():
         raise _missing(name, f"{filename} has no hash in checkpoints/sha256.json: it is not a released file.")
     try:
         path = Path(hf_hub_download(repo, filename, revision=revision))
@@ -108,7 +108,7 @@ def _download(name: str, repo: str, revision: str) -> Path:
     return path
 
 
-def _released_hashes() -> dict[str, str]:
+def released_hashes() -> dict[str, str]:
     """File name -> sha256 of everything that was released."""
     listing = CHECKPOINTS / "sha256.json"
     try:
@@ -120,7 +120,7 @@ def _released_hashes() -> dict[str, str]:
 @lru_cache(maxsize=64)
 def _is_released(path: Path, modified_ns: int) -> bool:
     """Whether the file has its released hash. Computed again only when the file has changed."""
-    return sha256(path) == _released_hashes().get(path.name)
+    return sha256(path) == released_hashes().get(path.name)
 
 
 def sha256(path: Path) -> str:

@@ -35,7 +35,8 @@ class LandmarkGuidedRecipe:
         shift = self.shaken * (torch.randn(n, 1, 2) + 0.5 * torch.randn(n, points.shape[1], 2))
         batch["dots"] = landmark_map(points, self.size)
         told = (torch.rand(n) > self.open).to(points.device)
-        return self.generator.fill(batch["crop"], batch["hole"], points + shift.to(points.device), batch["gender"] * told)
+        shaken = points + shift.to(points.device)
+        return self.generator.fill(batch["crop"], batch["hole"], shaken, batch["gender"] * told)
 
     def g_loss(self, batch, fake, phase):
         photo, hole = batch["photo"], batch["hole"]

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from unmask import MODELS, PhotoError, Unmasker, WeightsError
+from unmask import PhotoError, Unmasker, WeightsError, list_models
 
 SECONDS = 15  # asked for a call, which takes one or two: a short request is served sooner and costs less quota
 
@@ -29,7 +29,7 @@ class ZeroUnmasker(Unmasker):
 
         super().__init__(device="cpu")
         on_gpu = Unmasker()
-        for name in MODELS:
+        for name in list_models():
             try:
                 on_gpu.model(name)
             except WeightsError:
