@@ -25,7 +25,18 @@ from unmask.masks import check_mask, read_mask
 from unmask.models import MODELS, list_removers
 from unmask.synth import KINDS, PATTERNS, WEARS
 from unmask.web import app as web_app
-from unmask.web import faces_panel, launch, live_tab, parts, remove_tab, texts, theme, truth_tab
+from unmask.web import (
+    disagreement_card,
+    faces_panel,
+    guide_panel,
+    launch,
+    live_tab,
+    parts,
+    remove_tab,
+    texts,
+    theme,
+    truth_tab,
+)
 from unmask.web.parts import EXAMPLES
 from unmask.weights import WeightsError
 
@@ -175,7 +186,8 @@ def test_nothing_moves_for_who_does_not_want_it(browser, demo):
 def texts_in_code() -> set[str]:
     """Every English text that the page's modules hand to `tr`, `static` or a function that translates."""
     found = set()
-    for module in (web_app, parts, remove_tab, truth_tab, live_tab, faces_panel, theme):
+    tabs = (remove_tab, truth_tab, live_tab, faces_panel, guide_panel, disagreement_card)
+    for module in (web_app, parts, theme, *tabs):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in TRANSLATING:
                 continue
@@ -186,7 +198,7 @@ def texts_in_code() -> set[str]:
                     value = getattr(module, argument.id)
                     found |= {value} if isinstance(value, str) else set()
     found |= {MODELS[name].idea for name in list_removers()} | {*KINDS, *WEARS, *PATTERNS}
-    found |= set(live_tab.STATES.values())
+    found |= {*live_tab.STATES.values(), *guide_panel.HINTS.values(), *(text for text, _ in guide_panel.SLIDERS.values())}
     return found | {truth_tab.ANY, *truth_tab.SCORES_NOTES, *(label for _, label, _ in truth_tab.COLUMNS)}
 
 

@@ -1,5 +1,7 @@
 """Where the models disagree: what the map says of pictures whose differences are known."""
 
+from itertools import combinations
+
 import cv2
 import numpy as np
 import pytest
@@ -32,16 +34,15 @@ def lightness(level):
 def test_a_difference_of_two_greys_is_that_of_their_lightness(mask):
     apart = disagreement([grey(120), grey(140)], mask, SIDE)
     assert apart.dtype == np.float32 and (apart[mask == 0] == 0).all()
-    assert np.allclose(apart[mask == 255], (lightness(140) - lightness(120)) / FULL, atol=1e-3)
+    assert np.allclose(apart[mask == 255], (lightness(140) - lightness(120)) / FULL, rtol=0.04)
     assert disagreement([grey(0), grey(255)], mask, SIDE).max() == 1
     assert disagreement([grey(120)] * 3, mask, SIDE).max() == 0
 
 
 def test_more_models_of_the_same_spread_do_not_disagree_more(mask):
-    rng = np.random.default_rng(0)
-    many = [grey(int(level)) for level in rng.normal(128, 12, 60).round()]
-    pairs = [disagreement(many[i : i + 2], mask, SIDE)[80, 64] ** 2 for i in range(0, 60, 2)]
-    assert np.isclose(disagreement(many, mask, SIDE)[80, 64] ** 2, np.mean(pairs), rtol=0.25)
+    many = [grey(level) for level in (100, 104, 113, 121, 125)]
+    pairs = [disagreement(pair, mask, SIDE)[80, 64] ** 2 for pair in combinations(many, 2)]
+    assert np.isclose(disagreement(many, mask, SIDE)[80, 64] ** 2, np.mean(pairs), rtol=1e-3)
 
 
 def test_the_order_does_not_matter_and_the_place_does(mask):

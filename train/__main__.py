@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ from train.evaluate_faces import evaluate_finder
 from train.evaluate_landmarks import evaluate_landmarks
 from train.export import export
 from train.loop import Recipe, RunError, train
+from train.parsed_faces import ParsedBatches, evaluate_parsing
 from train.prepare import prepare
 from train.processes import Processes
 from train.pseudo_labels import label_real_masks, show_held_back
@@ -118,6 +120,12 @@ def parse() -> argparse.Namespace:
     command.add_argument("--out", type=Path, default=weights.CHECKPOINTS / "README.md")
     command.add_argument("--files", type=Path, nargs="*", help="the weights; all in checkpoints/ unless given")
 
+    command = commands.add_parser("evaluate-parsing", help="F-scores of the face parsing network")
+    command.add_argument("--data", type=Path, required=True, help="folder with parsing.tar")
+    command.add_argument("--out", type=Path, required=True)
+    command.add_argument("--limit", type=int, help="only so many faces, for a rehearsal")
+    add_weights(command)
+
     command = commands.add_parser("export", help="a run's averaged weights as a release")
     command.add_argument("run", type=Path)
     command.add_argument("--out", type=Path, required=True, help="checkpoints/NAME.safetensors")
@@ -201,10 +209,17 @@ def make_recipe(args: argparse.Namespace, processes: Processes) -> tuple[Recipe,
     return recipe, settings | {"torch": torch.__version__, "python": platform.python_version()}
 
 
-def make_batches(args: argparse.Namespace, processes: Processes) -> tuple[Batches, dict[str, torch.Tensor]]:
+def make_batches(
+    args: argparse.Namespace, processes: Processes
+) -> tuple[Batches | ParsedBatches, dict[str, torch.Tensor]]:
     """The batches to train on, and the first held-back faces for the sample grids."""
     device = processes.device
     batches: Batches
+    if args.command == "parsing":
+        part = lambda held_back: ParsedBatches(
+            args.data, size=args.size, seed=args.seed, device=device, held_back=held_back, limit=args.limit
+        )
+        return part(False), part(True).first(8)
     with processes.main_first():  # it fills the cache
         faces = load_faces(args.data, "train", args.cache, args.limit)
         pairs = draw_pairs(faces, args.cache, args.variants, args.seed)
@@ -259,6 +274,9 @@ def do(args: argparse.Namespace) -> None:
         )
     elif args.command == "card":
         print(write_card(args.out, args.report, args.files or sorted(weights.CHECKPOINTS.glob("*.safetensors"))))
+    elif args.command == "evaluate-parsing":
+        model = Unmasker("cpu", weights=dict(args.weights)).model("parsing")
+        print(evaluate_parsing(model, args.data, args.out, cast(int, model.size), args.limit))
     elif args.command == "export":
         print(json.dumps(export(args.run, args.out), indent=1))
 

@@ -4,14 +4,11 @@ import json
 import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from unmask.image import write_png
-
-if TYPE_CHECKING:  # optional
-    from torch.utils.tensorboard import SummaryWriter
 
 
 def write_settings(out: Path, settings: dict, resumed: bool) -> None:
@@ -48,7 +45,7 @@ class RunLog:
         kept = [line for line in lines if line.endswith("\n") and json.loads(line)["kimg"] * 1000 <= images + 0.5]
         path.write_text("".join(kept))
         self.file = open(path, "a", buffering=1)
-        self.board: SummaryWriter | None = None
+        self.board: Any = None  # a SummaryWriter, where TensorBoard is installed
         try:
             from torch.utils.tensorboard import SummaryWriter
 

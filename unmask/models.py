@@ -18,6 +18,7 @@ from unmask.nets.landmark_guided import LandmarkGuided
 from unmask.nets.landmarks import LandmarkNet
 from unmask.nets.mseg import MSeg
 from unmask.nets.navier_stokes import NavierStokes
+from unmask.nets.parsing import ParsingNet
 from unmask.nets.pix2pix import Pix2Pix
 from unmask.nets.telea import Telea
 from unmask.nets.two_autoencoders import TwoAutoencoders
@@ -30,7 +31,8 @@ class ModelInfo:
     name: str
     title: str
     # "segmenter": crop -> mask probability; "remover": crop and mask -> crop; "classical": the same without weights;
-    # "landmarks": crop -> 92 points; "hint": crop -> a number in [-1, 1]; "detector": photo -> faces
+    # "parser": crop -> 19 classes; "landmarks": crop -> 92 points; "hint": crop -> a number in [-1, 1];
+    # "detector": photo -> faces
     kind: str
     paper: str
     year: int
@@ -167,6 +169,17 @@ _ALL = (
         size=192,
     ),
     ModelInfo(
+        name="parsing",
+        title="Face parsing",
+        kind="parser",
+        paper="Generative Face Completion",
+        year=2017,
+        idea="Says what every pixel of a face is: skin, lip, brow, hair. It judges others' faces in training.",
+        build=ParsingNet,
+        needs_mask=False,
+        size=128,
+    ),
+    ModelInfo(
         name="gender-hint",
         title="Gender hint",
         kind="hint",
@@ -198,8 +211,8 @@ DEFAULT_MODELS = ("ganmasker", "pix2pix", "glcic")
 def list_models(kind: str | None = None, own: Container[str] = ()) -> list[str]:
     """Names of what can be used: classical methods, and networks whose weights are released or given.
 
-    kind: "segmenter", "remover", "classical", "landmarks" or "detector", where only one is asked for. own: names that
-    the caller has a file for. A network in training is in MODELS, but never here: nobody is to see an untrained one.
+    kind: one of ModelInfo's, where only that is asked for. own: names that the caller has a file for. A network in
+    training is in MODELS, but never here: nobody is to see an untrained one.
     """
     from unmask import weights
 

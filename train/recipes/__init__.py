@@ -10,11 +10,13 @@ from train.recipes.gumf import GUMFRecipe
 from train.recipes.landmark_guided import LandmarkGuidedRecipe
 from train.recipes.landmarks import LandmarksRecipe
 from train.recipes.mseg import MSegRecipe
+from train.recipes.parsing import ParsingRecipe
 from train.recipes.pix2pix import Pix2PixRecipe
 from train.recipes.two_autoencoders import TwoAutoencodersRecipe
 
 _ALL = (
     MSegRecipe, GANMaskerRecipe, GANMaskerOneStageRecipe, Pix2PixRecipe, GLCICRecipe, TwoAutoencodersRecipe,
-    GatedConvRecipe, GUMFRecipe, LandmarkGuidedRecipe, GenderHintRecipe, LandmarksRecipe, FaceFinderRecipe,
+    GatedConvRecipe, GUMFRecipe, LandmarkGuidedRecipe, GenderHintRecipe, LandmarksRecipe, ParsingRecipe,
+    FaceFinderRecipe,
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in _ALL}

@@ -46,8 +46,9 @@ def save(model: str, stars: int) -> None:
 def stars(model: str) -> None:
     """Add five stars to a model's card, to click once its result is there; they are free again when saved."""
     choices = [(f"{count} ★", count) for count in range(1, STARS + 1)]
-    given = gr.Radio(choices, label="How real does this look?", elem_classes="stars")
-    note = gr.HTML(status())
+    with gr.Column(elem_classes="opinion"):
+        given = gr.Radio(choices, label="How real does this look?", elem_classes="stars")
+        note = gr.HTML(status())
 
     def rate(count: int | None) -> tuple:
         try:

@@ -21,6 +21,7 @@ from PIL import Image, ImageOps
 from unmask.faces import Face, align
 from unmask.image import PhotoError, open_upright, resize, write_png
 from unmask.models import MODELS, ModelInfo, list_removers
+from unmask.web.facts import Score, parameters_of, score_of
 from unmask.web.texts import on_page, static, tr, tr_error
 from unmask.weights import WeightsError
 
@@ -268,32 +269,46 @@ class Card:
         return [self.pictures, self.note]
 
 
-def build_cards(line: str, opinion: Callable[[str], None] | None = None) -> dict[str, Card]:
+def build_cards(
+    line: str, below: Callable[[str], None] = lambda name: None, after: Callable[[], None] = lambda: None
+) -> dict[str, Card]:
     """A card for every model that takes masks off, by name; all hidden until their model is asked for.
 
-    opinion: adds to a card, given its model's name, what asks visitors for theirs.
+    below: adds to a card, given its model's name. after: adds cards after the models' own.
     """
     cards = {}
     script = (ASSETS / "before_after.js").read_text()
     with gr.Row(elem_classes="cards"):
         for name in list_removers():
             with gr.Column(min_width=0, elem_classes="card"):
-                gr.HTML(on_page(_card_head, MODELS[name]))
+                gr.HTML(on_page(_card_head, MODELS[name], parameters_of(name), score_of(name)))
                 pictures = gr.HTML(js_on_load=script, apply_default_css=False, elem_classes="pictures")
                 note = gr.HTML()
                 download = gr.Button(static("Download at full size"), size="sm")
-                if opinion is not None:
-                    with gr.Column(elem_classes="opinion"):
-                        opinion(name)
+                below(name)
             cards[name] = Card(MODELS[name].title, line, pictures, note, download)
+        after()
     return cards
 
 
-def _card_head(info: ModelInfo) -> str:
+def _card_head(info: ModelInfo, parameters: int, score: Score | None) -> str:
     title, paper, idea = html.escape(info.title), html.escape(info.paper), html.escape(tr(info.idea))
+    facts = []
+    if parameters:
+        facts.append(tr("{count} million parameters.", count=f"{parameters / 1e6:.1f}"))
+    if score:
+        facts.append(
+            tr(
+                "On {faces} held-back faces, under the mask: PSNR {psnr} dB, SSIM {ssim}.",
+                faces=score.faces,
+                psnr=f"{score.psnr:.1f}",
+                ssim=f"{score.ssim:.2f}",
+            )
+        )
     return (
         f'<div class="card-head"><h3>{title}</h3><p>{idea}</p>'
-        f'<p class="paper"><span lang="en">{paper}</span>, {info.year}</p></div>'
+        f'<p class="paper"><span lang="en">{paper}</span>, {info.year}</p>'
+        f'<p class="paper">{html.escape(" ".join(facts))}</p></div>'
     )
 
 

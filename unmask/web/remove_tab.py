@@ -7,11 +7,14 @@ from functools import partial
 
 import gradio as gr
 
-from unmask import PhotoError, Unmasker, read_photo
+from unmask import Guide, PhotoError, Unmasker, WeightsError, read_photo
+from unmask.faces import align
 from unmask.image import NOTICE
 from unmask.masks import MASK_COLOR, check_mask, is_empty, read_mask
-from unmask.models import DEFAULT_MODELS, MODELS, list_removers
-from unmask.web import casual, faces_panel
+from unmask.models import DEFAULT_MODELS, GENDER_HINT, MODELS, list_models, list_removers
+from unmask.pipeline import CROP
+from unmask.web import casual, disagreement_card, faces_panel, guide_panel
+from unmask.web.guide_panel import GUIDED
 from unmask.web.parts import (
     FORGET_AFTER,
     HEAVY,
@@ -122,6 +125,9 @@ def warn(text: str) -> str:
 def build(unmasker: Unmasker) -> None:
     """Lay out the tab and wire it."""
     visit = gr.State(time_to_live=FORGET_AFTER)
+    guide = gr.State(Guide())  # as the controls on the guided model's card stand
+    panels: list[gr.HTML] = []  # on that card: the controls, and the hint network's guess
+    maps: list[gr.HTML] = []  # where the models disagree
 
     with gr.Row(elem_classes="steps"):
         with gr.Column(scale=4, min_width=270, elem_classes="step"):
@@ -183,8 +189,16 @@ def build(unmasker: Unmasker) -> None:
             build_queue_line(run_status)
             gr.HTML(on_page(draw_how_to))
     with gr.Column(elem_id="results"):
-        stars = casual.stars if casual.wanted() else None
-        cards = build_cards("Drag the line: before and after", stars)
+
+        def below(name: str) -> None:
+            if name == GUIDED:
+                panels.extend(guide_panel.build())
+            if casual.wanted():
+                casual.stars(name)
+
+        cards = build_cards(
+            "Drag the line: before and after", below, lambda: maps.append(disagreement_card.build())
+        )
         result_file = gr.DownloadButton(visible="hidden", elem_id="result-file")
 
     def in_editor(new: Visit) -> dict:
@@ -203,7 +217,11 @@ def build(unmasker: Unmasker) -> None:
             mask_status: status(text or mask_text(new), tone),
         }
 
-    def take_photo(path: str | None, old: Visit | None, names: list[str]) -> Iterator[dict]:
+    def nothing() -> dict:
+        """Updates that hide all cards."""
+        return waiting(cards, []) | dict.fromkeys([*maps, *panels[1:]], "")
+
+    def take_photo(path: str | None, old: Visit | None, names: list[str], told: Guide) -> Iterator[dict]:
         """A new photo: find its faces and their masks, show them, and run the chosen models at once."""
         if path is None:
             return  # the camera was opened, or the photo cleared
@@ -217,14 +235,14 @@ def build(unmasker: Unmasker) -> None:
             return
         new = Visit.begin(picture, found, faces, [thumbnail(picture, face) for face in faces])
         new = replace(new, overview=file_url(cached_png(panel, to_show(picture), "photo.png")))
-        yield {empty_bench: ""} | waiting(cards, [])
+        yield {empty_bench: ""} | nothing()
         if is_empty(found):
             yield show(new, nothing_found_text(new)) | {run_status: status(tr(WAITING_HINT), "warn")}
             return
         yield show(new)
-        yield from fill(new, names)
+        yield from fill(new, names, told)
 
-    def fill(now: Visit, names: list[str]) -> Iterator[dict]:
+    def fill(now: Visit, names: list[str], told: Guide) -> Iterator[dict]:
         """Run the chosen models one after the other; each result is shown as soon as it is there."""
         names = [name for name in list_removers() if name in names]
         try:
@@ -238,24 +256,62 @@ def build(unmasker: Unmasker) -> None:
             return
         shown = to_show(now.photo)
         before = cached_png(next(iter(cards.values())).pictures, shown, "photo.png")
-        yield {visit: replace(now, ran=(now.mask, now.faces))} | waiting(cards, names, before, shown.shape)
+        fresh = nothing() | waiting(cards, names, before, shown.shape)
+        yield {visit: replace(now, ran=(now.mask, now.faces))} | fresh
+        learned = []  # results that are all a network's own idea of this face
         for count, name in enumerate(names, 1):
             tone = "busy first" if count == 1 else "busy"
             yield {run_status: status(painting_text(MODELS[name].title, count, len(names)), tone)}
             try:
-                results, milliseconds = timed(unmasker.remove, now.photo, now.mask, [name], faces=now.faces)
+                results, milliseconds = timed(
+                    unmasker.remove, now.photo, now.mask, [name], faces=now.faces, guide=told
+                )
             except VISIBLE_ERRORS as error:
                 yield failed(cards[name], error)
-            else:
-                yield finished(cards[name], before, results[name], milliseconds)
+                continue
+            yield finished(cards[name], before, results[name], milliseconds)
+            if name == GUIDED:
+                yield {panels[1]: guess(now)}
+            if MODELS[name].kind == "remover" and (name != GUIDED or told == Guide()):
+                learned.append(to_show(results[name]))
+        if len(learned) > 1:
+            yield {maps[0]: disagreement_card.render(maps[0], shown, learned, now.mask, now.faces)}
         yield {run_status: status(tr(DONE_HINT), "done")}
 
-    def run_again(old: Visit | None, value: dict | None, names: list[str]) -> Iterator[dict]:
+    def guess(now: Visit) -> str:
+        """The hint network's guess, as HTML; nothing before it is released, nor for several faces at once."""
+        if GENDER_HINT not in list_models("hint") or len(now.faces) != 1:
+            return ""
+        try:
+            return guide_panel.draw_guess(unmasker.hint(align(now.photo, now.faces[0], CROP)))
+        except WeightsError:
+            return ""  # logged; the controls work without
+
+    def paint_guided(old: Visit | None, event: gr.EventData) -> Iterator[dict]:
+        """The guided model alone, as its controls now say, on the mask and the faces of its last result."""
+        if old is None or old.ran is None:
+            yield {run_status: warn(tr(NO_PHOTO))}
+            return
+        card, (mask, faces) = cards[GUIDED], old.ran
+        try:
+            told = guide_panel.guide_of(event)
+            yield {guide: told, run_status: status(painting_text(card.title, 1, 1), "busy")}
+            results, milliseconds = timed(unmasker.remove, old.photo, mask, [GUIDED], faces=faces, guide=told)
+        except VISIBLE_ERRORS as error:
+            yield {run_status: warn(tr_error(error))}
+            return
+        before = cached_png(card.pictures, to_show(old.photo), "photo.png")
+        yield finished(card, before, results[GUIDED], milliseconds)
+        yield {run_status: status(tr(DONE_HINT), "done")}
+
+    def run_again(
+        old: Visit | None, value: dict | None, names: list[str], told: Guide
+    ) -> Iterator[dict]:
         """The button: the chosen models on the mask as it is in the editor now."""
         if old is None:
             yield {run_status: warn(tr(NO_PHOTO))}
             return
-        yield from fill(old.edited(value), names)
+        yield from fill(old.edited(value), names, told)
 
     def change_mask(change):
         """A button's callback from a function (Visit as edited, ...) -> Visit with another mask."""
@@ -316,14 +372,14 @@ def build(unmasker: Unmasker) -> None:
             return None
         return cached_png(mask_file, old.edited(value).mask, "unmask-mask.png")
 
-    def save_result(name: str, old: Visit | None) -> str | None:
+    def save_result(name: str, old: Visit | None, told: Guide) -> str | None:
         """One model's result in the photo's size, made anew: keeping all would cost more than a run."""
         if old is None or old.ran is None:
             gr.Warning(tr(NO_PHOTO))
             return None
         with plain_errors():
             mask, faces = old.ran
-            result = unmasker.remove(old.photo, mask, [name], faces=faces)[name]
+            result = unmasker.remove(old.photo, mask, [name], faces=faces, guide=told)[name]
         return cached_png(result_file, result, f"unmask-{name}.png", NOTICE)
 
     def start_over() -> dict:
@@ -335,14 +391,14 @@ def build(unmasker: Unmasker) -> None:
             empty_bench: draw_empty_bench(),
             mask_status: status(tr(MASK_HINT)),
             run_status: status(tr(RUN_HINT)),
-        } | waiting(cards, [])
+        } | nothing()
 
-    card_parts = [part for card in cards.values() for part in card.components()]
+    card_parts = [part for card in cards.values() for part in card.components()] + maps + panels[1:]
     # What Gradio shows progress on it also reads back, many times: the editor would upload its pictures.
     private, heavy = PRIVATE | {"show_progress_on": run_status}, HEAVY | {"show_progress_on": run_status}
     new_photo = heavy | {
         "fn": take_photo,
-        "inputs": [photo, visit, chosen],
+        "inputs": [photo, visit, chosen, guide],
         "outputs": [photo, visit, editor, panel, empty_bench, mask_status, run_status, *card_parts],
         "trigger_mode": "always_last",
     }
@@ -351,7 +407,15 @@ def build(unmasker: Unmasker) -> None:
     photo.clear(
         start_over, None, [visit, editor, panel, empty_bench, mask_status, run_status, *card_parts], **private
     )
-    run_button.click(run_again, [visit, editor, chosen], [visit, run_status, *card_parts], **heavy)
+    run_button.click(run_again, [visit, editor, chosen, guide], [visit, run_status, *card_parts], **heavy)
+    if panels:
+        # Every change counts: the script sends no more than a few a second.
+        panels[0].guide(
+            paint_guided,
+            visit,
+            [guide, run_status, *cards[GUIDED].components()],
+            **heavy | {"trigger_mode": "multiple"},
+        )
 
     mask_outputs = [visit, editor, panel, mask_status, run_status]
     # Every click counts, one after the other.
@@ -383,7 +447,7 @@ def build(unmasker: Unmasker) -> None:
         js=download_through(mask_file), api_visibility="private"
     )
     for name, card in cards.items():
-        card.download.click(partial(save_result, name), visit, result_file, **heavy).success(
+        card.download.click(partial(save_result, name), [visit, guide], result_file, **heavy).success(
             js=download_through(result_file), api_visibility="private"
         )
     run_status.change(js=SCROLL_TO_RESULTS, api_visibility="private")

@@ -388,9 +388,35 @@ footer .show-api, footer .built-with, footer .settings { color: var(--soft) !imp
 }
 .before-after:fullscreen { width: 100%; aspect-ratio: auto; background: #0d1318; }
 .card:has(.waiting) button.sm, .card:has(.failed) button.sm, .truth-results button.sm { visibility: hidden; }
-.card:has(.opinion) { grid-row: span 5; }
+.cards:has(.opinion) .card, .cards:has(.guide) .card { grid-row: span 5; }
+.cards:has(.guide):has(.opinion) .card { grid-row: span 6; }
 .card .opinion { gap: 8px !important; }
-.card:has(.waiting) .opinion, .card:has(.failed) .opinion { display: none; }
+.card:has(.waiting, .failed) .opinion, .card:has(.waiting) .guide { display: none; }
+.disagreement > :last-child { grid-row: 2 / -1; }
+.disagreement figure { margin: 0 auto 12px; width: min(100%, 440px * var(--ratio)); }
+.disagreement img { display: block; width: 100%; aspect-ratio: var(--ratio); border-radius: 8px; }
+.disagreement figcaption {
+  display: flex; align-items: center; gap: 8px; margin-top: 8px; color: var(--soft); font-size: 0.8125rem;
+}
+.disagreement figcaption i { flex: 1; height: 10px; border-radius: 5px; border: 1px solid var(--line); }
+
+/* What landmark-guided inpainting is told */
+.guide { gap: 8px !important; }
+.guide summary { padding: 8px 0; font-weight: 600; font-size: 0.9375rem; cursor: pointer; }
+.guide form { display: grid; gap: 10px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 200px), 1fr)); }
+.guide form > label { display: grid; gap: 2px; font-size: 0.875rem; }
+.guide input[type=range] { width: 100%; height: 28px; margin: 0; accent-color: var(--accent); cursor: pointer; }
+.guide fieldset {
+  display: flex; flex-wrap: wrap; gap: 4px 16px; margin: 0; padding: 0; border: 0; grid-column: 1 / -1;
+}
+.guide legend { padding: 0; font-size: 0.875rem; }
+.guide fieldset label { display: flex; align-items: center; gap: 8px; min-height: 28px; font-size: 0.875rem; }
+.guide input[type=radio] { width: 20px; height: 20px; margin: 0; accent-color: var(--accent); }
+.guide form button {
+  grid-column: 1 / -1; min-height: 36px; border: 1px solid var(--button-secondary-border-color); border-radius: 8px;
+  background: var(--button-secondary-background-fill); color: inherit; font: 500 0.875rem/1.2 var(--font);
+}
+.guide:not(:has(details[open])) .guess, .guide .guess:has(.prose:empty) { display: none !important; }
 .truth-results .card { grid-row: span 3; }
 .truth-results button.sm { display: none; }
 
@@ -426,7 +452,8 @@ footer .show-api, footer .built-with, footer .settings { color: var(--soft) !imp
   .empty-bench { min-height: 150px; }
   #editor { height: 380px !important; }
   .faces .picture img { max-height: 260px; }
-  .faces .plain, .toolbar button, .card button.sm { min-height: 44px; }
+  .faces .plain, .toolbar button, .card button.sm, .guide form button, .guide fieldset label { min-height: 44px; }
+  .guide input[type=range] { height: 44px; }
   .before-after .full { width: 44px; height: 44px; }
   .toolbar { grid-template-columns: repeat(2, minmax(0, 1fr)) !important; }
   .scores thead { display: none; }
