@@ -198,7 +198,8 @@ def texts_in_code() -> set[str]:
                     value = getattr(module, argument.id)
                     found |= {value} if isinstance(value, str) else set()
     found |= {MODELS[name].idea for name in list_removers()} | {*KINDS, *WEARS, *PATTERNS}
-    found |= {*live_tab.STATES.values(), *guide_panel.HINTS.values(), *(text for text, _ in guide_panel.SLIDERS.values())}
+    found |= {*live_tab.STATES.values(), *guide_panel.HINTS.values()}
+    found |= {label for label, _ in guide_panel.SLIDERS.values()}
     return found | {truth_tab.ANY, *truth_tab.SCORES_NOTES, *(label for _, label, _ in truth_tab.COLUMNS)}
 
 

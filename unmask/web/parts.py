@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import os
 import tempfile
 import time
 from abc import ABCMeta
@@ -26,8 +27,9 @@ from unmask.web.texts import on_page, static, tr, tr_error
 from unmask.weights import WeightsError
 
 FORGET_AFTER = 600  # seconds after which a photo is gone: from memory and from the temporary folder
-# Heavy events, the API's too, share one group, in which one runs at a time.
-COMPUTE = {"concurrency_id": "compute", "concurrency_limit": 1}
+# Heavy events, the API's too, share one group. As many run at a time as there are cores, each on one thread: twice
+# the visits of one at a time on all cores (docs/speed.md).
+COMPUTE = {"concurrency_id": "compute", "concurrency_limit": os.cpu_count() or 1}
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}  # the page's own events are no API
 # What Gradio then says of the queue is hidden, and said by the line that `build_queue_line` adds.
 HEAVY = PRIVATE | COMPUTE | {"show_progress": "minimal"}

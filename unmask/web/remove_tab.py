@@ -287,15 +287,19 @@ def build(unmasker: Unmasker) -> None:
         except WeightsError:
             return ""  # logged; the controls work without
 
-    def paint_guided(old: Visit | None, event: gr.EventData) -> Iterator[dict]:
+    def hear(event: gr.EventData) -> Guide:
+        """What the controls say."""
+        with plain_errors():
+            return guide_panel.guide_of(event)
+
+    def paint_guided(old: Visit | None, told: Guide) -> Iterator[dict]:
         """The guided model alone, as its controls now say, on the mask and the faces of its last result."""
         if old is None or old.ran is None:
             yield {run_status: warn(tr(NO_PHOTO))}
             return
         card, (mask, faces) = cards[GUIDED], old.ran
         try:
-            told = guide_panel.guide_of(event)
-            yield {guide: told, run_status: status(painting_text(card.title, 1, 1), "busy")}
+            yield {run_status: status(painting_text(card.title, 1, 1), "busy")}
             results, milliseconds = timed(unmasker.remove, old.photo, mask, [GUIDED], faces=faces, guide=told)
         except VISIBLE_ERRORS as error:
             yield {run_status: warn(tr_error(error))}
@@ -409,12 +413,14 @@ def build(unmasker: Unmasker) -> None:
     )
     run_button.click(run_again, [visit, editor, chosen, guide], [visit, run_status, *card_parts], **heavy)
     if panels:
-        # Every change counts: the script sends no more than a few a second.
+        # Heard in turn, painted from the last word: an event that has to wait would lose what it says.
         panels[0].guide(
+            hear, None, guide, **PRIVATE, trigger_mode="multiple", concurrency_id="guide", concurrency_limit=1
+        ).success(
             paint_guided,
-            visit,
-            [guide, run_status, *cards[GUIDED].components()],
-            **heavy | {"trigger_mode": "multiple"},
+            [visit, guide],
+            [run_status, *cards[GUIDED].components()],
+            **heavy | {"trigger_mode": "always_last"},
         )
 
     mask_outputs = [visit, editor, panel, mask_status, run_status]
