@@ -15,7 +15,7 @@ from unmask.web.texts import on_page, tr
 
 def build() -> gr.HTML:
     """The card, hidden until it has a picture."""
-    with gr.Column(min_width=0, elem_classes="card disagreement"):
+    with gr.Column(min_width=0, elem_classes=["card", "disagreement"]):
         gr.HTML(on_page(_draw_head))
         return gr.HTML(apply_default_css=False)
 

@@ -411,12 +411,14 @@ footer .show-api, footer .built-with, footer .settings { color: var(--soft) !imp
 }
 .guide legend { padding: 0; font-size: 0.875rem; }
 .guide fieldset label { display: flex; align-items: center; gap: 8px; min-height: 28px; font-size: 0.875rem; }
-.guide input[type=radio] { width: 20px; height: 20px; margin: 0; accent-color: var(--accent); }
+.guide input[type=radio] {
+  appearance: auto !important; width: 20px; height: 20px; margin: 0; accent-color: var(--accent);
+}
 .guide form button {
   grid-column: 1 / -1; min-height: 36px; border: 1px solid var(--button-secondary-border-color); border-radius: 8px;
   background: var(--button-secondary-background-fill); color: inherit; font: 500 0.875rem/1.2 var(--font);
 }
-.guide:not(:has(details[open])) .guess, .guide .guess:has(.prose:empty) { display: none !important; }
+.guide:not(:has(details[open])) .guess, .guide .guess:not(:has(p)) { display: none !important; }
 .truth-results .card { grid-row: span 3; }
 .truth-results button.sm { display: none; }
 
