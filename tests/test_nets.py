@@ -40,7 +40,16 @@ PIXELS = of_kind("segmenter", "remover", "classical")  # networks that give a pi
 
 
 def output(name: str, model, crop, mask):
-    return model(crop) if MODELS[name].kind == "segmenter" else model(crop, mask)
+    if MODELS[name].kind == "segmenter":
+        return model(crop)
+    return model(crop, mask, *told(model, len(crop)))
+
+
+def told(model, count: int) -> tuple:
+    """The mean face's landmarks, for a network that is guided by them."""
+    if not getattr(model, "uses_landmarks", False):
+        return ()
+    return (torch.tensor(MEAN_LANDMARKS / 256, dtype=torch.float32).expand(count, -1, -1),)
 
 
 @pytest.mark.parametrize("name", PIXELS)
@@ -58,6 +67,11 @@ def test_every_parameter_of_a_pixel_network_gets_a_gradient(name):
     out = [output(name, model, crop, mask)]
     if name == "gumf":  # given a mask, it does not look for one
         out.append(model.find(crop))
+    if name == "landmark-guided":  # its attention is let in as training goes on
+        with torch.no_grad():
+            model.attention.gamma.fill_(1.0)
+            model.attention.alpha.fill_(1.0)
+        out = [output(name, model, crop, mask)]
     sum((x * torch.randn(1, 1, 256, 256)).sum() for x in out).backward()
     assert_all_move(model)
 
@@ -79,7 +93,7 @@ def assert_all_move(model):
 def test_known_pixels_come_back_unchanged(name):
     crop, mask = picture()
     crop = ((crop + 1) * 127.5).round() / 127.5 - 1  # values that a uint8 picture can have
-    out = build(name).eval()(crop, mask)
+    out = output(name, build(name).eval(), crop, mask)
     known = (mask == 0).expand_as(crop)
     assert torch.allclose(out[known], crop[known], atol=1e-6)
     assert not torch.allclose(out[~known], crop[~known], atol=0.05)
