@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from unmask.detail import meet_edge
+from unmask.detail import blend, meet_edge
 from unmask.faces import Face, align, paste_back
 
 SIDE, SHAPE = 640, (760, 800)  # of the face's crop and the photo, px
@@ -145,3 +145,21 @@ def test_small_faces(side):
 def test_a_mask_over_the_whole_photo():
     photo, mask = grainy(skin(), 4), np.full(SHAPE, 255, np.uint8)
     assert np.abs(paste_back(photo, FACE, fill(), mask, FEATHER)[100:600, 200:600] - skin()[100:600, 200:600]).max() < 4
+
+
+def test_bricks_and_cloth_around_a_small_face_are_not_strewn_over_it():
+    rng = np.random.default_rng(0)
+    wall = cv2.GaussianBlur(rng.normal(0, 1, (256, 256, 1)), (0, 0), 2)
+    wall = 150 + 20 * wall / wall.std()
+    photo = np.clip(np.repeat(wall.reshape(256, 256, 1), 3, axis=2), 0, 255)
+    photo[60:90, 70:186] = 150 + rng.normal(0, 1, (30, 116, 1))  # what is seen of the skin
+    photo = photo.astype(np.uint8)
+    mask = np.zeros((256, 256), np.uint8)
+    mask[110:220, 70:186] = 255
+    fill = np.full((256, 256, 3), 150, np.float32)
+    place = lambda window, step: cv2.resize(
+        fill[window[1] : window[3], window[0] : window[2]],
+        (round((window[2] - window[0]) / step), round((window[3] - window[1]) / step)),
+    )
+    inner = blend(photo, mask, place, 256.0, 2.5)[125:205, 85:171].astype(float)
+    assert inner.std() < 4, "the wall's standard deviation is 20"

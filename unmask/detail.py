@@ -199,7 +199,10 @@ def texture(
     power, axes = np.linalg.eigh(missing)
     power = np.maximum(power, 0)
     # Wrinkles, stubble and hair are no texture to strew over a face: it is at most somewhat more than grain.
-    allowed = np.einsum("yxcc->", grain) * 1.5 + 3 * (STRONGEST * colour.mean()) ** 2 * grain.shape[0] * grain.shape[1]
+    skin, waves = 3 * (STRONGEST * colour.mean()) ** 2, grain.shape[0] * grain.shape[1]
+    allowed = 1.5 * np.einsum("yxcc->", grain) + skin * waves
+    if step == 1:  # a small face may have no smooth patch at all: hair, bricks and cloth are no grain
+        allowed = min(allowed, (3 * (1.3 * _quietest(known, covered == 0)) ** 2 + skin / 4) * waves)
     power *= min(1, allowed / max(power.sum(), 1e-9))
     root = (axes * np.sqrt(power)[..., None, :]) @ np.swapaxes(axes, -1, -2)  # (P, P / 2 + 1, 3, 3)
 
@@ -207,6 +210,17 @@ def texture(
     count = min(-(-max(width, height) * step // 64) * 64, LARGEST_TILE)
     seed = zlib.crc32(np.rint(known).astype(np.uint8).tobytes())
     return _noise(root.astype(np.float32), count, np.random.default_rng(seed))
+
+
+def _quietest(image: np.ndarray, inside: np.ndarray, size: int = 8, share: float = 0.01) -> float:
+    """Standard deviation, in levels, of what is finer than shading in the quietest small squares of a region."""
+    grey = image @ np.float32([0.299, 0.587, 0.114])
+    lit = inside & (abs(grey - 128) < 118)  # what is clipped has no grain
+    whole = cv2.erode(lit.astype(np.uint8), np.ones((size, size)), borderValue=0) > 0
+    if not whole.any():
+        return 0.0
+    fine = grey - cv2.GaussianBlur(grey, (0, 0), 4)
+    return float(np.quantile(np.sqrt(cv2.blur(fine**2, (size, size)))[whole], share))
 
 
 def _smooth_patches(
