@@ -11,7 +11,7 @@ import pytest
 from web_page import free_port
 
 from unmask import Unmasker
-from unmask.web import launch
+from unmask.web import launch, parts
 
 PATH = Path(__file__).resolve().parents[1] / "scripts" / "load.py"
 MODELS = ["ganmasker", "pix2pix", "glcic"]
@@ -52,7 +52,10 @@ def unmasker():
 
 @pytest.fixture(scope="module")
 def url(unmasker):
-    demo = launch("127.0.0.1", free_port(), wait=False, unmasker=unmasker)
+    with pytest.MonkeyPatch.context() as patch:
+        for group in (parts.COMPUTE, parts.HEAVY):  # on any number of cores: one at work, the others wait
+            patch.setitem(group, "concurrency_limit", 1)
+        demo = launch("127.0.0.1", free_port(), wait=False, unmasker=unmasker)
     yield demo.local_url
     demo.close()
 
