@@ -50,6 +50,9 @@ class StandIn:
 
     boxes = {}  # photo's shape -> boxes of the faces that it finds, largest first
 
+    def model(self, name):
+        """It has none to load."""
+
     def find(self, photo, aligned=False):
         return [face_from_box(box) for box in self.boxes.get(photo.shape, [])] or [whole_photo(photo)]
 
@@ -60,7 +63,7 @@ class StandIn:
             seen |= crop_region(face, cloth.shape)
         return np.where(cloth & seen, 255, 0).astype(np.uint8)
 
-    def remove(self, photo, mask=None, models=DEFAULT_MODELS, aligned=False, faces=None):
+    def remove(self, photo, mask=None, models=DEFAULT_MODELS, aligned=False, faces=None, guide=None):
         filled = np.where(mask[..., None] > 127, np.uint8(FILL), photo)
         return {name: filled for name in models}
 
