@@ -313,7 +313,7 @@ def test_nothing_is_cut_off_on_a_phone(browser, demo, pictures, scheme):
         give_photo(page, pictures["square"])
         wait_until_done(page)
         assert overflow() <= 0
-        page.get_by_role("tab", name="Try it on a bare face").click()
+        page.get_by_role("tab", name="On a bare face").click()
         page.set_input_files("#bare-photo input[type=file]", pictures["bare"])
         page.wait_for_selector("#truth-status .done")
         assert overflow() <= 0
@@ -324,7 +324,7 @@ def test_nothing_is_cut_off_on_a_phone(browser, demo, pictures, scheme):
 
 @needs_browser
 def test_a_bare_face_is_scored_against_the_truth(page, pictures):
-    page.get_by_role("tab", name="Try it on a bare face").click()
+    page.get_by_role("tab", name="On a bare face").click()
     page.set_input_files("#bare-photo input[type=file]", pictures["bare"])
 
     def scores():

@@ -31,7 +31,7 @@ def build_demo(unmasker: Unmasker | None = None, studies: study_page.Studies | N
         with gr.Tabs():
             with gr.Tab(static("Take the mask off")):
                 remove_tab.build(unmasker)
-            with gr.Tab(static("Try it on a bare face")):
+            with gr.Tab(static("On a bare face")):
                 truth_tab.build(unmasker)
             with gr.Tab(static("Live"), elem_id="live-tab"):
                 live_tab.build()
