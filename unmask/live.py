@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from unmask.detail import meet_edge
 from unmask.faces import Face, align, detect, face_from_points, five_points, mask_to_photo
-from unmask.image import composite, resize, to_tensor
-from unmask.masks import clean, grow, share
-from unmask.models import DEFAULT_SEGMENTER, FACE_FINDER
-from unmask.pipeline import CROP, FEATHER, MARGIN, SMALLEST, SMALLEST_FACE, THRESHOLD, Unmasker
+from unmask.image import composite
+from unmask.masks import grow, share
+from unmask.models import FACE_FINDER
+from unmask.pipeline import CROP, FEATHER, MARGIN, SMALLEST, SMALLEST_FACE, THRESHOLD, Unmasker, mask_of
 
 MODEL = "ganmasker"
 LOOK = 128  # px: the side at which the finder looks at the crop of a face that is followed
@@ -92,7 +91,7 @@ class LiveUnmasker:
     def _forget_picture(self) -> None:
         """Carry nothing over from earlier pictures."""
         self._place.reset()
-        self._probability: np.ndarray | None = None  # (S, S) float32, of the mask in the crop
+        self._probability: torch.Tensor | None = None  # (S, S) float32, of the mask in the crop
         self._fill: np.ndarray | None = None  # (CROP, CROP, 3) float32, what was painted into it
         self._masked = False
 
@@ -148,20 +147,15 @@ class LiveUnmasker:
 
     # ------------------------------------------------------------ mask and fill
 
-    @torch.inference_mode()
     def _find_mask(self, crop: np.ndarray, seconds: float) -> np.ndarray | None:
         """The mask in the crop (CROP, CROP, 3), `seconds` after the last one: (CROP, CROP) uint8, None without one."""
-        model = self.unmasker.model(DEFAULT_SEGMENTER)
-        side: int = model.size  # type: ignore[assignment]  # torch types every attribute as a tensor or a module
-        x = to_tensor(resize(crop, (side, side))).to(self.unmasker.device)
-        new = model(x)[0, 0].float().cpu()  # (S, S)
+        new = self.unmasker.mask_probability(crop)
         if self.smooth and self._probability is not None:
             comes, goes = (1 - np.exp(-seconds / each) for each in (MASK_COMES, MASK_GOES))
             change = new - self._probability
             new = self._probability + torch.where(change > 0, comes, goes) * change
         self._probability = new
-        large = F.interpolate(new[None, None], size=crop.shape[:2], mode="bilinear", align_corners=False)[0, 0]
-        mask = clean(large.numpy() > 0.5)
+        mask = mask_of(new, crop.shape[:2])
         # What has been a mask stays one a little longer: at the border of the two it would come and go.
         self._masked = share(mask) > SMALLEST / (2 if self._masked and self.smooth else 1)
         if not self._masked:

@@ -111,14 +111,15 @@ class Unmasker:
         return upright_crop(refined, photo)
 
     @torch.inference_mode()
-    def find_mask(self, crop: np.ndarray) -> np.ndarray:
-        """M-Seg on a face crop (S, S, 3) uint8: the mask as it sees it, (S, S) uint8 of 0 and 255."""
+    def mask_probability(self, crop: np.ndarray) -> torch.Tensor:
+        """M-Seg on a face crop (S, S, 3) uint8: (M, M) float32 in [0, 1] on the CPU, at the network's own size."""
         model = self.model(DEFAULT_SEGMENTER)
         x = to_tensor(resize(crop, (model.size, model.size))).to(self.device)
-        probability = model(x)
-        # Enlarged before it is cut at one half: the edge is then smooth at the crop's own size.
-        probability = F.interpolate(probability, size=crop.shape[:2], mode="bilinear", align_corners=False)
-        return clean(probability[0, 0].float().cpu().numpy() > 0.5)
+        return model(x)[0, 0].float().cpu()
+
+    def find_mask(self, crop: np.ndarray) -> np.ndarray:
+        """M-Seg on a face crop (S, S, 3) uint8: the mask as it sees it, (S, S) uint8 of 0 and 255."""
+        return mask_of(self.mask_probability(crop), crop.shape[:2])
 
     @torch.inference_mode()
     def hint(self, crop: np.ndarray) -> float:
@@ -177,9 +178,9 @@ class Unmasker:
 
         Raises PhotoError when there is no mask or it does not fit, WeightsError for broken weights.
         """
-        models = list(dict.fromkeys(models))
+        models, usable = list(dict.fromkeys(models)), list_removers(self._paths)
         for name in models:
-            if name not in (usable := list_removers(self._paths)):
+            if name not in usable:
                 raise PhotoError(f"There is no remover named {name!r}; there are {', '.join(usable)}.")
         faces = self.find(photo, aligned) if faces is None else faces
         if mask is None:
@@ -214,3 +215,10 @@ class Unmasker:
     ) -> np.ndarray:  # fmt: skip
         """The photo (H, W, 3) with one face's hole (H, W) filled by the remover `name`, which sees crop and mask."""
         return paste_back(photo, face, self.fill(name, crop, crop_mask, guide), hole, FEATHER * face.side)
+
+
+def mask_of(probability: torch.Tensor, shape: tuple[int, int]) -> np.ndarray:
+    """A mask (H, W) uint8 of 0 and 255, of `shape`, from M-Seg's probability (M, M)."""
+    # Enlarged before it is cut at one half: the edge is then smooth at the crop's own size.
+    large = F.interpolate(probability[None, None], size=shape, mode="bilinear", align_corners=False)
+    return clean(large[0, 0].numpy() > 0.5)
