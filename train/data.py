@@ -238,6 +238,12 @@ def shrink(images: np.ndarray, size: int) -> np.ndarray:
     return small
 
 
+def similarity(angle: Tensor, zoom: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """(N, 2, 3) matrices for F.affine_grid, from (N,) angles in rad, scales, and shifts in half sides."""
+    c, s = zoom * angle.cos(), zoom * angle.sin()
+    return torch.stack([c, -s, x, s, c, y], dim=1).view(-1, 2, 3)
+
+
 class Batches:
     """Random batches by step number: the same seed and step give the same batch, which is what lets a run resume."""
 
@@ -331,13 +337,8 @@ class Batches:
         n = len(x)
         draw = lambda: 2 * torch.rand(n, generator=rng) - 1
         angle, zoom = warp * 0.52 * draw() * draw().abs(), torch.exp(warp * 0.45 * draw())
-        theta = torch.stack(
-            [
-                zoom * angle.cos(), -zoom * angle.sin(), warp * 0.4 * draw() * draw().abs(),
-                zoom * angle.sin(), zoom * angle.cos(), warp * 0.4 * draw() * draw().abs(),
-            ],
-            dim=1,
-        ).view(n, 2, 3).to(x.device)  # fmt: skip
+        x_shift, y_shift = (warp * 0.4 * draw() * draw().abs() for _ in range(2))
+        theta = similarity(angle, zoom, x_shift, y_shift).to(x.device)
         grid = F.affine_grid(theta, list(x.shape), align_corners=False)
         x = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
         # theta leads from the warped picture, in [-1, 1], to the plain one; points go the other way.

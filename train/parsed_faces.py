@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from train.data import SIDE, decode, fingerprint, read_images
+from train.data import SIDE, decode, fingerprint, read_images, similarity
 from unmask.image import to_tensor
 from unmask.nets.parsing import CLASSES, ParsingNet
 
@@ -66,13 +66,7 @@ class ParsedBatches:
         x = torch.where(mirror[:, None, None, None], mirrored, x)
         draw = lambda: warp * (2 * torch.rand(batch, generator=rng) - 1)
         angle, zoom = 0.52 * draw(), torch.exp(0.4 * draw())
-        theta = torch.stack(
-            [
-                zoom * angle.cos(), -zoom * angle.sin(), 0.3 * draw(),
-                zoom * angle.sin(), zoom * angle.cos(), 0.3 * draw(),
-            ],
-            dim=1,
-        ).view(batch, 2, 3).to(self.device)  # fmt: skip
+        theta = similarity(angle, zoom, 0.3 * draw(), 0.3 * draw()).to(self.device)
         grid = F.affine_grid(theta, list(x.shape), align_corners=False)
         photo = F.grid_sample(x[:, :3], grid, padding_mode="reflection", align_corners=False)
         labels = F.grid_sample(x[:, 3:], grid, mode="nearest", padding_mode="reflection", align_corners=False)

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from train.data import SIDE, decode, read_images
+from train.data import SIDE, decode, read_images, similarity
 from train.sheets import save_pictures
 from unmask.image import resize, to_tensor
 from unmask.masks import share
@@ -60,9 +60,9 @@ def probabilities(model: MSeg, crop: np.ndarray) -> np.ndarray:
 
 def _turn(x: Tensor, degrees: float, scale: float, padding: str) -> Tensor:
     """x (1, C, S, S) turned about its middle, `scale` of it filling the frame."""
-    angle = np.deg2rad(degrees)
-    c, s = float(scale * np.cos(angle)), float(scale * np.sin(angle))
-    grid = F.affine_grid(torch.tensor([[[c, -s, 0.0], [s, c, 0.0]]]), list(x.shape), align_corners=False)
+    angle, nothing = torch.tensor([np.deg2rad(degrees)], dtype=torch.float32), torch.zeros(1)
+    theta = similarity(angle, torch.tensor([scale], dtype=torch.float32), nothing, nothing)
+    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
     return F.grid_sample(x, grid, mode="bilinear", padding_mode=padding, align_corners=False)
 
 

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.loop import Phase
+from train.recipes.landmarks import shared_trunk
 from train.recipes.mseg import degrade
 from unmask.nets.gender_hint import GenderHint
 
@@ -24,8 +25,7 @@ class GenderHintRecipe:
 
     def adapt(self, landmarks: dict[str, Tensor]) -> dict[str, Tensor]:
         """The weights of a landmark network of the same width, for the layers that both have."""
-        own = self.generator.state_dict()
-        return own | {key: landmarks[key] for key in own if key in landmarks and key.startswith(("stem.", "stages."))}
+        return shared_trunk(self.generator, landmarks)
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         return self.generator.logits(degrade(batch["masked"]))

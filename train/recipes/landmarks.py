@@ -11,6 +11,12 @@ from unmask.nets.landmarks import LandmarkNet
 EYE_DISTANCE = 62.5 / 256  # of the crop's side, on average
 
 
+def shared_trunk(net: nn.Module, landmarks: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state of `net`, another MobileNetV2 of the same width, with a landmark network's stem and stages."""
+    own = net.state_dict()
+    return own | {key: landmarks[key] for key in own if key in landmarks and key.startswith(("stem.", "stages."))}
+
+
 class LandmarksRecipe:
     name = "landmarks"
     phases = (Phase("landmarks", 1.0),)
