@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unmask.nets.layers import murf
+from unmask.synth.mean_face import MEAN_LANDMARKS
 
 
 def landmark_map(points: Tensor, size: int) -> Tensor:
@@ -103,8 +104,13 @@ class LandmarkGuided(nn.Module):
         x = self.fuse1(torch.cat([self.decode1(x), x1 * (1 - mask)], dim=1))
         return torch.tanh(self.head(x).float())
 
-    def forward(self, crop: Tensor, mask: Tensor, points: Tensor, hint: Tensor | None = None) -> Tensor:
+    def forward(
+        self, crop: Tensor, mask: Tensor, points: Tensor | None = None, hint: Tensor | None = None
+    ) -> Tensor:
         """crop: N3HW in [-1, 1], H = W, a multiple of 4; mask: N1HW in {0, 1}; points: (N, 92, 2), the landmarks, x and
-        y in units of the crop's side; hint: (N,), -1 male, 1 female, 0 open. Returns N3HW, the crop unmasked."""
+        y in units of the crop's side, the mean face's unless given; hint: (N,), -1 male, 1 female, 0 open, which it is
+        unless given. Returns N3HW, the crop unmasked."""
+        if points is None:
+            points = crop.new_tensor(MEAN_LANDMARKS / 256).expand(len(crop), -1, -1)
         hint = crop.new_zeros(len(crop)) if hint is None else hint
         return murf(self.fill(crop, mask, points, hint), crop, mask)
