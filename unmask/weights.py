@@ -69,7 +69,7 @@ def find(name: str, path: str | Path | None = None) -> Path:
             return own
     released = CHECKPOINTS / filename
     if released.is_file():
-        if not _is_released(released, released.stat().st_mtime_ns):
+        if not _is_released(released):
             raise _broken(name, f"{released} is damaged: its sha256 is not the released one; fetch it again.")
         return released
     if repo := os.environ.get("UNMASK_HUB_REPO"):
@@ -96,7 +96,7 @@ def _download(name: str, repo: str, revision: str) -> Path:
         reason = " ".join(str(error).split())[:300]
         detail = f"{filename} could not be had from {repo} at {revision}: {type(error).__name__}: {reason}"
         raise _missing(name, detail) from error
-    if not _is_released(path, path.stat().st_mtime_ns):
+    if not _is_released(path):
         with suppress(OSError):  # the cache may be mounted read-only
             path.resolve().unlink()  # the cache keeps a link, and the content elsewhere
             path.unlink(missing_ok=True)
@@ -117,14 +117,19 @@ def released_hashes() -> dict[str, str]:
         raise WeightsError("The list of weights on this machine cannot be read.", f"{listing}: {error}") from error
 
 
-@lru_cache(maxsize=64)
-def _is_released(path: Path, modified_ns: int) -> bool:
-    """Whether the file has its released hash. Computed again only when the file has changed."""
+def _is_released(path: Path) -> bool:
+    """Whether the file has its released hash."""
     return sha256(path) == released_hashes().get(path.name)
 
 
 def sha256(path: Path) -> str:
-    """Hex digest of a file."""
+    """Hex digest of a file. Computed again only when the file has changed: the page's cards ask for it, too."""
+    stat = path.stat()
+    return _sha256(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, modified_ns: int, size: int) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
