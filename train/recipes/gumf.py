@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from train.discriminators import PatchDiscriminator
 from train.loop import Phase
-from train.losses import bce_gan, dice_loss, feature_matching, hole_mean, touched
+from train.losses import FacePerceptual, bce_gan, dice_loss, feature_matching, hole_mean, touched
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.gumf import GUMF
@@ -21,8 +21,9 @@ class Critics(nn.Module):
 
     def __init__(self, width: int = 32):
         super().__init__()
-        self.whole = PatchDiscriminator(7, width, norm="spectral")  # crop, map, face
-        self.region = PatchDiscriminator(7, width, norm="spectral")
+        # Face, crop, map; the face comes first, for its detail is what they are to see.
+        self.whole = PatchDiscriminator(7, width, norm="spectral", detail=8)
+        self.region = PatchDiscriminator(7, width, norm="spectral", detail=8)
 
 
 class GUMFRecipe:
@@ -33,8 +34,8 @@ class GUMFRecipe:
         Phase("whole", 0.25),
         Phase("region", 0.5),
     )
-    learning_rates = (1e-3, 2e-4)
-    betas = (0.5, 0.999)
+    learning_rates = (1e-3, 1e-3)
+    betas = (0.9, 0.999)  # as GANMasker's: with less, critics of small batches stay blind
     warp = 0.25
     free = 0.15
 
@@ -42,6 +43,8 @@ class GUMFRecipe:
         self.size, self.config = size, {"width": width}
         self.generator = GUMF(width)
         self.discriminator = Critics()
+        # In place of VGG19's, whose weights are not on every machine.
+        self.face = FacePerceptual() if FacePerceptual.available() else None
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         # A network that sees what is in the hole must not see the answer there: painted holes show another face.
@@ -53,7 +56,7 @@ class GUMFRecipe:
         """(critic, what is true, what it judges), for the whole face and for the region."""
         critics, photo, hole = self.discriminator, batch["photo"], batch["hole"]
         known = torch.cat([batch["crop"], hole], dim=1)
-        real, face, region = (torch.cat([known, x], dim=1) for x in (photo, fake, murf(fake, photo, hole)))
+        real, face, region = (torch.cat([x, known], dim=1) for x in (photo, fake, murf(fake, photo, hole)))
         return [(critics.whole, real, face), (critics.region, real, region)]
 
     def g_loss(self, batch, fake, phase):
@@ -65,6 +68,9 @@ class GUMFRecipe:
         ssim = 1 - ssim_tensor(fake, photo)
         total = found + 50 * l1 + 50 * ssim
         parts = {"map": found, "l1": l1, "ssim": ssim}
+        if self.face is not None:
+            parts["perceptual"] = self.face.to(photo.device)(murf(fake, photo, hole), photo, hole)
+            total = total + 5 * parts["perceptual"]
         if phase.discriminator:
             pairs = self.pairs(batch, fake)
             for name, (critic, real, false) in zip(("whole", "region"), pairs):
@@ -75,7 +81,6 @@ class GUMFRecipe:
                 with torch.no_grad():
                     _, truth = critic(real)
                 parts[name] = bce_gan(logits, 1.0, counts)
-                # In place of the perceptual loss, whose network's weights are not on every machine.
                 parts[f"{name}_match"] = feature_matching(features, truth)
                 total = total + parts[name] + 10 * parts[f"{name}_match"]
         return total, parts

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from train.discriminators import PatchDiscriminator
 from train.loop import Phase
-from train.losses import VGGPerceptual, feature_matching, hole_mean, lsgan, touched
+from train.losses import FacePerceptual, VGGPerceptual, feature_matching, hole_mean, lsgan, touched
 from train.recipes.holes import masked_crop
 from unmask.nets.landmark_guided import LandmarkGuided, landmark_map
 from unmask.nets.layers import murf
@@ -14,8 +14,8 @@ from unmask.nets.layers import murf
 class LandmarkGuidedRecipe:
     name = "landmark-guided"
     phases = (Phase("reconstruction", 0.5, discriminator=False), Phase("joint", 0.5))
-    learning_rates = (4e-4, 1e-4)  # LaFIn's 1e-4 and a tenth of it are for 1.3 million steps
-    betas = (0.5, 0.9)
+    learning_rates = (1e-3, 1e-3)  # LaFIn's 1e-4 and a tenth of it are for 1.3 million steps
+    betas = (0.9, 0.999)  # as GANMasker's: with less, critics of small batches stay blind
     warp = 0.25
     free = 0.1
     open = 0.5  # share of faces whose hint is left open
@@ -24,9 +24,10 @@ class LandmarkGuidedRecipe:
     def __init__(self, size: int, width: int = 24):
         self.size, self.config = size, {"width": width}
         self.generator = LandmarkGuided(width)
-        self.discriminator = PatchDiscriminator(4, width=32, norm="spectral")
-        # Where VGG19's ImageNet weights are not on disk, the discriminator's own features stand in for them.
+        self.discriminator = PatchDiscriminator(4, width=32, norm="spectral", detail=8)
+        # Where VGG19's ImageNet weights are not on disk, the features of our own networks stand in for them.
         self.vgg = VGGPerceptual() if VGGPerceptual.available() else None
+        self.face = FacePerceptual() if self.vgg is None and FacePerceptual.available() else None
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free)
@@ -49,13 +50,15 @@ class LandmarkGuidedRecipe:
             logits, features = self.discriminator(torch.cat([fused, batch["dots"]], dim=1))
             parts["adv"] = lsgan(logits, 1.0, touched(hole, logits))
             total = total + 0.02 * parts["adv"]
-            if self.vgg is None:
-                with torch.no_grad():
-                    _, truth = self.discriminator(torch.cat([photo, batch["dots"]], dim=1))
-                parts["perceptual"] = feature_matching(features, truth)
-                total = total + 1.0 * parts["perceptual"]
+            with torch.no_grad():
+                _, truth = self.discriminator(torch.cat([photo, batch["dots"]], dim=1))
+            parts["match"] = feature_matching(features, truth)
+            total = total + 1.0 * parts["match"]
         if self.vgg is not None:
             parts["perceptual"] = self.vgg.to(photo.device)(fused, photo)
+            total = total + 0.1 * parts["perceptual"]
+        if self.face is not None:
+            parts["perceptual"] = self.face.to(photo.device)(fused, photo, hole)
             total = total + 0.1 * parts["perceptual"]
         return total, parts
 

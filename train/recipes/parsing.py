@@ -15,6 +15,11 @@ _SHADES = [colorsys.hsv_to_rgb(i * 0.618 % 1, 0.75, 0.95 if i else 0.0) for i in
 COLOURS = 2 * torch.tensor(_SHADES) - 1  # (19, 3) in [-1, 1]
 
 
+def paint(labels: Tensor) -> Tensor:
+    """(N, H, W) classes -> N3HW in [-1, 1], each class in its colour."""
+    return COLOURS.to(labels.device)[labels].permute(0, 3, 1, 2)
+
+
 class ParsingRecipe:
     name = "parsing"
     phases = (Phase("parsing", 1.0),)
@@ -46,5 +51,4 @@ class ParsingRecipe:
 
     def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
         """The faces, what the network says, and the truth, each class in its colour."""
-        paint = lambda labels: COLOURS.to(labels.device)[labels].permute(0, 3, 1, 2)
         return [batch["photo"], paint(model(batch["photo"]).argmax(dim=1)), paint(batch["labels"])]

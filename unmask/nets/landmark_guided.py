@@ -23,7 +23,7 @@ def landmark_map(points: Tensor, size: int) -> Tensor:
 
 
 def norm_relu(channels: int) -> list[nn.Module]:
-    return [nn.InstanceNorm2d(channels, affine=True), nn.ReLU(inplace=True)]
+    return [nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
 
 
 class DilatedResidual(nn.Module):
@@ -35,7 +35,7 @@ class DilatedResidual(nn.Module):
             nn.Conv2d(channels, channels, 3, padding=2, dilation=2, padding_mode="reflect", bias=False),
             *norm_relu(channels),
             nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=False),
-            nn.InstanceNorm2d(channels, affine=True),
+            nn.BatchNorm2d(channels),
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,111 @@
+"""Parsing-guided completion: reconstruction, two critics, and what a frozen face parser makes of the fill.
+
+Li et al. 2017, sections 3.2 and 3.3; the weights are the official code's, turned from sums over pixels into means.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from train.discriminators import PatchDiscriminator, SNPatchDiscriminator
+from train.loop import Phase
+from train.losses import bce_gan, feature_matching, hole_mean, touched
+from train.recipes.holes import masked_crop
+from train.recipes.parsing import paint
+from unmask import weights
+from unmask.nets.layers import murf
+from unmask.nets.parsing_guided import ParsingGuided
+
+
+class Critics(nn.Module):
+    """One judges the face as a whole, the other what is around the hole.
+
+    The paper's are two stacks of convolutions with one logit each. Spectral norm, a logit a place and the fine detail
+    as input are what critics needed to learn anything in runs as short as ours (train/discriminators.py).
+    """
+
+    def __init__(self, width: int = 32):
+        super().__init__()
+        self.whole = SNPatchDiscriminator(4, width, detail=8)
+        self.local = PatchDiscriminator(4, width, norm="spectral", detail=8)
+
+
+class FaceParsing(nn.Module):
+    """The parsing loss (equation 5): pixel-wise cross-entropy between what our frozen parser sees in the fill and what
+    it sees in the photo, inside the hole. No labels are needed."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = weights.load("parsing").requires_grad_(False)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """x: N3HW in [-1, 1]. Returns (N, 19, S, S), at the parser's own size S or the picture's, if that is larger."""
+        side = max(self.net.size, x.shape[-1])
+        return self.net(F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False))
+
+    def forward(self, fake: Tensor, real: Tensor, hole: Tensor) -> Tensor:
+        """fake, real: N3HW in [-1, 1]; hole: N1HW, 1 = hole."""
+        with torch.no_grad():
+            truth = self.logits(real).argmax(dim=1)  # (N, S, S)
+        loss = F.cross_entropy(self.logits(fake), truth, reduction="none")[:, None]
+        return hole_mean(loss, F.interpolate(hole, size=loss.shape[2:], mode="nearest"))
+
+
+class ParsingGuidedRecipe:
+    name = "parsing-guided"
+    # The paper's order: reconstruction, then the local critic, then the global one and the parser.
+    phases = (Phase("reconstruction", 0.5, discriminator=False), Phase("joint", 0.5))
+    learning_rates = (1e-3, 1e-3)  # the paper's 1e-4 and 2e-4, for fewer steps
+    betas = (0.9, 0.999)  # as GANMasker's: with less, critics of small batches stay blind
+    warp = 0.25
+    free = 0.15
+
+    def __init__(self, size: int, width: int = 24):
+        self.size, self.config = size, {"width": width}
+        self.generator = ParsingGuided(width)
+        self.discriminator = Critics()
+        self.parsing = FaceParsing().eval()
+
+    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+        batch["crop"], batch["hole"] = masked_crop(batch, self.free)
+        batch["completed"], refined = self.generator(batch["crop"], batch["hole"], stages=True)
+        return refined
+
+    def g_loss(self, batch, fake, phase):
+        photo, hole = batch["photo"], batch["hole"]
+        # The code's L1 counts the whole picture; five in six pixels only have to be copied, so the covered ones count
+        # once more among themselves.
+        difference = [(x - photo).abs() for x in (batch["completed"], fake)]
+        completed, refined = (0.5 * x.mean() + 0.5 * hole_mean(x, hole) for x in difference)
+        parts = {"completed": completed, "refined": refined}
+        total = completed + refined
+        if phase.discriminator:
+            fused = murf(fake, photo, hole)
+            seen = torch.cat([fused, hole], dim=1)
+            logits, features = self.discriminator.local(seen)
+            with torch.no_grad():
+                _, truth = self.discriminator.local(torch.cat([photo, hole], dim=1))
+            parts["local"] = bce_gan(logits, 1.0, touched(hole, logits))
+            parts["whole"] = bce_gan(self.discriminator.whole(seen), 1.0)
+            parts["match"] = feature_matching(features, truth)
+            parts["parsing"] = self.parsing.to(photo.device)(fused, photo, hole)
+            total = total + 0.006 * (parts["local"] + parts["whole"]) + parts["match"] + 0.017 * parts["parsing"]
+        return total, parts
+
+    def d_loss(self, batch, fake):
+        photo, hole = batch["photo"], batch["hole"]
+        losses = {}
+        for name, x, target in (("real", photo, 1.0), ("fake", murf(fake, photo, hole), 0.0)):
+            seen = torch.cat([x, hole], dim=1)
+            logits = self.discriminator.local(seen)[0]
+            losses[f"d_local_{name}"] = bce_gan(logits, target, touched(hole, logits))
+            losses[f"d_whole_{name}"] = bce_gan(self.discriminator.whole(seen), target)
+        return 0.5 * torch.stack(list(losses.values())).sum(), losses
+
+    def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
+        """The masked face, both stages, what the parser sees in the fill and in the truth, and the truth."""
+        completed, refined = model(batch["masked"], batch["mask"], stages=True)
+        fused = murf(refined, batch["masked"], batch["mask"])
+        seen = [paint(self.parsing.logits(x).argmax(dim=1)) for x in (fused, batch["photo"])]
+        seen = [F.interpolate(x, size=fused.shape[2:]) for x in seen]
+        return [batch["masked"], completed, fused, *seen, batch["photo"]]
