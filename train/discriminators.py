@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 
-def with_detail(x: Tensor, gain: float) -> Tensor:
+def with_detail(x: Tensor, gain: float = 8.0) -> Tensor:
     """(N, C, H, W) whose first three channels are a picture -> (N, C + 3, H, W): its fine detail (the picture less its
     3x3 mean), `gain` times as strong, beside it.
 
@@ -22,33 +22,23 @@ def with_detail(x: Tensor, gain: float) -> Tensor:
 class PatchDiscriminator(nn.Module):
     """70x70 PatchGAN (Isola et al. 2017, section 6.1.2): a logit for every overlapping patch.
 
-    Pix2Pix: batch norm, six input channels (source and target). GANMasker: spectral norm and no batch norm
-    (Mahmoud and Kang 2023, section 3.2.1), the face and its mask. `forward` also returns the features of each
-    layer, for feature matching.
-
-    detail: the gain of `with_detail`; 0 gives the input as it is.
+    Spectral norm instead of batch norm, as GANMasker's (Mahmoud and Kang 2023, section 3.2.1), and `with_detail` before
+    the first convolution. `forward` also returns the features of each layer, for feature matching.
     """
 
-    def __init__(self, channels: int, width: int = 64, norm: str = "batch", detail: float = 0.0):
+    def __init__(self, channels: int, width: int = 64):
         super().__init__()
-        self.detail = detail
-        channels += 3 if detail else 0
-        spectral = norm == "spectral"
         self.layers = nn.ModuleList()
         widths = [width, 2 * width, 4 * width, 8 * width]
-        for level, (cin, cout) in enumerate(zip([channels, *widths], widths)):
-            conv = nn.Conv2d(cin, cout, 4, stride=1 if level == 3 else 2, padding=1, bias=spectral or level == 0)
-            layers = [spectral_norm(conv) if spectral else conv]
-            if not spectral and level > 0:
-                layers.append(nn.BatchNorm2d(cout))
-            self.layers.append(nn.Sequential(*layers, nn.LeakyReLU(0.2)))
-        head = nn.Conv2d(widths[-1], 1, 4, padding=1)
-        self.head = spectral_norm(head) if spectral else head
+        for level, (cin, cout) in enumerate(zip([channels + 3, *widths], widths)):
+            conv = nn.Conv2d(cin, cout, 4, stride=1 if level == 3 else 2, padding=1)
+            self.layers.append(nn.Sequential(spectral_norm(conv), nn.LeakyReLU(0.2)))
+        self.head = spectral_norm(nn.Conv2d(widths[-1], 1, 4, padding=1))
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """x: (N, channels, H, W). Returns logits (N, 1, H / 8 - 2, W / 8 - 2) and the features of the layers."""
-        x = with_detail(x, self.detail) if self.detail else x
-        features = []
+        """x: (N, channels, H, W), the picture in front. Returns logits (N, 1, H / 8 - 2, W / 8 - 2) and the features of
+        the layers."""
+        x, features = with_detail(x), []
         for layer in self.layers:
             x = layer(x)
             features.append(x)
@@ -101,19 +91,17 @@ class SNPatchDiscriminator(nn.Module):
     """SN-PatchGAN (Yu et al. 2019, section 3.3): six 5x5 convolutions of stride 2, spectral norm, and no head.
 
     Every number of the last map is a logit for the hinge loss. Each sees 253 px, which is the hole and more, so that
-    none has to be left out; at 64 px there is one place, and the channels judge it. detail: the gain of `with_detail`.
+    none has to be left out; at 64 px there is one place, and the channels judge it.
     """
 
-    def __init__(self, channels: int = 4, width: int = 64, detail: float = 0.0):
+    def __init__(self, channels: int = 4, width: int = 64):
         super().__init__()
-        self.detail = detail
-        channels += 3 if detail else 0
         widths = [width, 2 * width, 4 * width, 4 * width, 4 * width, 4 * width]
         layers: list[nn.Module] = []
-        for cin, cout in zip([channels, *widths], widths):
+        for cin, cout in zip([channels + 3, *widths], widths):
             layers += [spectral_norm(nn.Conv2d(cin, cout, 5, 2, 2)), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers[:-1])
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, channels, H, W), H and W multiples of 64. Returns logits (N, 4 * width, H / 64, W / 64)."""
-        return self.layers(with_detail(x, self.detail) if self.detail else x).float()
+        return self.layers(with_detail(x)).float()

@@ -23,7 +23,7 @@ class GatedConvRecipe:
     def __init__(self, size: int, width: int = 16):
         self.size, self.config = size, {"width": width}
         self.generator = GatedConv(width)
-        self.discriminator = SNPatchDiscriminator(4, width=32, detail=8)
+        self.discriminator = SNPatchDiscriminator(4, width=32)
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free)

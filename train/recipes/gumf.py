@@ -22,8 +22,8 @@ class Critics(nn.Module):
     def __init__(self, width: int = 32):
         super().__init__()
         # Face, crop, map; the face comes first, for its detail is what they are to see.
-        self.whole = PatchDiscriminator(7, width, norm="spectral", detail=8)
-        self.region = PatchDiscriminator(7, width, norm="spectral", detail=8)
+        self.whole = PatchDiscriminator(7, width)
+        self.region = PatchDiscriminator(7, width)
 
 
 class GUMFRecipe:

@@ -24,7 +24,7 @@ class LandmarkGuidedRecipe:
     def __init__(self, size: int, width: int = 24):
         self.size, self.config = size, {"width": width}
         self.generator = LandmarkGuided(width)
-        self.discriminator = PatchDiscriminator(4, width=32, norm="spectral", detail=8)
+        self.discriminator = PatchDiscriminator(4, width=32)
         # Where VGG19's ImageNet weights are not on disk, the features of our own networks stand in for them.
         self.vgg = VGGPerceptual() if VGGPerceptual.available() else None
         self.face = FacePerceptual() if self.vgg is None and FacePerceptual.available() else None

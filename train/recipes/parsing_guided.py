@@ -26,8 +26,8 @@ class Critics(nn.Module):
 
     def __init__(self, width: int = 32):
         super().__init__()
-        self.whole = SNPatchDiscriminator(4, width, detail=8)
-        self.local = PatchDiscriminator(4, width, norm="spectral", detail=8)
+        self.whole = SNPatchDiscriminator(4, width)
+        self.local = PatchDiscriminator(4, width)
 
 
 class FaceParsing(nn.Module):
