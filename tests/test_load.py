@@ -8,10 +8,9 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from web_page import free_port
+from web_page import one_at_work
 
 from unmask import Unmasker
-from unmask.web import launch, parts
 
 PATH = Path(__file__).resolve().parents[1] / "scripts" / "load.py"
 MODELS = ["ganmasker", "pix2pix", "glcic"]
@@ -52,12 +51,8 @@ def unmasker():
 
 @pytest.fixture(scope="module")
 def url(unmasker):
-    with pytest.MonkeyPatch.context() as patch:
-        for group in (parts.COMPUTE, parts.HEAVY):  # on any number of cores: one at work, the others wait
-            patch.setitem(group, "concurrency_limit", 1)
-        demo = launch("127.0.0.1", free_port(), wait=False, unmasker=unmasker)
-    yield demo.local_url
-    demo.close()
+    with one_at_work(unmasker) as demo:
+        yield demo.local_url
 
 
 def test_everyone_gets_the_own_result_and_is_told_the_place_in_the_queue(script, url, unmasker):

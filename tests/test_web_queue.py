@@ -6,10 +6,9 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from web_page import DESKTOP, PHONE, free_port, needs_browser, visit, wait_until_done
+from web_page import DESKTOP, PHONE, needs_browser, one_at_work, visit, wait_until_done
 
 from unmask import Unmasker
-from unmask.web import launch, parts
 
 pytestmark = needs_browser
 LINE, STATUS = "#run-status + .queue-line .queue", "#run-status .status"
@@ -45,11 +44,8 @@ def unmasker():
 
 @pytest.fixture(scope="module")
 def demo(unmasker):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(parts.HEAVY, "concurrency_limit", 1)  # on any number of cores: one at work, the others wait
-        demo = launch("127.0.0.1", free_port(), wait=False, unmasker=unmasker)
-    yield demo
-    demo.close()
+    with one_at_work(unmasker) as demo:
+        yield demo
 
 
 def click_example(page):

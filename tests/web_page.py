@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from unmask.masks import MASK_COLOR
+from unmask.web import launch, parts
 from unmask.web.visit import EDITOR_SIZE
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -33,6 +34,17 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@contextmanager
+def one_at_work(unmasker):
+    """The demo with this Unmasker and, on any number of cores, one visitor at work while the others wait."""
+    with pytest.MonkeyPatch.context() as patch:
+        for group in (parts.COMPUTE, parts.HEAVY):
+            patch.setitem(group, "concurrency_limit", 1)
+        demo = launch("127.0.0.1", free_port(), wait=False, unmasker=unmasker)
+    yield demo
+    demo.close()
 
 
 @contextmanager

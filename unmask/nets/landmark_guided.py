@@ -97,11 +97,10 @@ class LandmarkGuided(nn.Module):
         x1 = self.encode1(torch.cat([torch.where(mask > 0, 1.0, crop), mask, dots, plane], dim=1))  # (N, w, H, W)
         x2 = self.encode2(x1)  # (N, 2w, H / 2, W / 2)
         x3 = self.encode3(x2)  # (N, 4w, H / 4, W / 4)
-        half, quarter = F.max_pool2d(mask, 2), F.max_pool2d(mask, 4)
-        x = self.attention(self.middle(x3), x3, quarter)
-        # Skips carry the visible face; in the hole they would carry the white paint.
-        x = self.fuse2(torch.cat([self.decode2(x), x2 * (1 - half)], dim=1))
-        x = self.fuse1(torch.cat([self.decode1(x), x1 * (1 - mask)], dim=1))
+        x = self.attention(self.middle(x3), x3, F.max_pool2d(mask, 4))
+        # LaFIn blanks the skips in the hole, and with them the dots, which are what is to be painted after.
+        x = self.fuse2(torch.cat([self.decode2(x), x2], dim=1))
+        x = self.fuse1(torch.cat([self.decode1(x), x1], dim=1))
         return torch.tanh(self.head(x).float())
 
     def forward(
