@@ -160,6 +160,9 @@ def test_card_is_made_of_reports_and_metadata(released, folder, tmp_path, monkey
     assert "80 thousand: 60 at 64 px, then 20 at 128 px | 30 min on 1 CPU cores | research, non-commercial |" in text
     mean = json.loads((tmp_path / "report" / "report.json").read_text())["models"]["glcic"]["psnr"]["mean"]
     assert f"| GLCIC | 4 | {mean:.2f} |" in text and "| Telea (classical) | 4 |" in text
+    table_1 = f"| GLCIC | face masks, 256 px | 26.78 | 0.94 | GANMasker, table 1 | {mean:.2f} |"
+    assert table_1 in text, "the paper's figure stands beside the measured one"
+    assert "| GUMF | face masks, 256 px | 21.69 | 0.90 | GANMasker, table 1 | - | - |" in text
     assert "Measured with other files" not in text and "average precision 86.7 %" in text
     picture = cv2.imread(str(tmp_path / "failures.jpg"))
     assert picture.shape == (144, 3 * 144, 3) and (tmp_path / "failures.jpg").stat().st_size < 100_000

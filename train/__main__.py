@@ -19,6 +19,7 @@ from train.card import write_card
 from train.data import Batches, draw_pairs, fingerprint, load_backgrounds, load_faces
 from train.evaluate import PROTOCOLS, evaluate, masked_faces
 from train.evaluate_faces import evaluate_finder
+from train.evaluate_hint import evaluate_hint
 from train.evaluate_landmarks import evaluate_landmarks
 from train.export import export
 from train.loop import Recipe, RunError, train
@@ -31,11 +32,12 @@ from train.scenes import Scenes
 from train.sheets import label, save_pictures
 from unmask import weights
 from unmask.faces import detect
-from unmask.models import FACE_FINDER, MODELS, list_removers
+from unmask.models import FACE_FINDER, GENDER_HINT, MODELS, list_models, list_removers
 from unmask.pipeline import THRESHOLD, Unmasker
 
 CACHE = Path.home() / ".cache" / "unmask"
-MENDABLE = (OSError, ValueError, weights.WeightsError)  # by who called: files, folders, arguments
+# By who called: files, folders, arguments, and packages that only one network needs.
+MENDABLE = (OSError, ValueError, ImportError, weights.WeightsError)
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -101,8 +103,9 @@ def parse() -> argparse.Namespace:
 
     command = commands.add_parser("evaluate", help="table, per-image CSV and contact sheets on the val split")
     add_data(command)
-    known = ["mseg", *(name for name, info in MODELS.items() if info.kind in ("remover", "classical"))]
-    command.add_argument("--models", nargs="+", default=["mseg", *list_removers()], choices=known, metavar="NAME")
+    known = [name for name, info in MODELS.items() if info.kind in ("segmenter", "remover", "classical")]
+    usable = list_models("segmenter") + list_removers()
+    command.add_argument("--models", nargs="+", default=usable, choices=known, metavar="NAME")
     command.add_argument("--out", type=Path, required=True)
     add_weights(command)
     command.add_argument("--protocol", choices=list(PROTOCOLS), default="faces", help="face masks at 256 px, or boxes")
@@ -126,6 +129,11 @@ def parse() -> argparse.Namespace:
     command.add_argument("--limit", type=int, help="only so many faces, for a rehearsal")
     add_weights(command)
 
+    command = commands.add_parser("evaluate-hint", help="how often the gender hint agrees with the labels")
+    add_data(command)
+    command.add_argument("--out", type=Path, required=True)
+    add_weights(command)
+
     command = commands.add_parser("export", help="a run's averaged weights as a release")
     command.add_argument("run", type=Path)
     command.add_argument("--out", type=Path, required=True, help="checkpoints/NAME.safetensors")
@@ -138,22 +146,30 @@ def preview(args: argparse.Namespace) -> None:
     save_pictures(args.out, tiles, columns=8)
 
 
-def load_init(recipe, path: Path) -> dict:
-    """Put released weights, or a run's averaged ones, into the recipe's generator. Returns where they came from."""
+def read_init(path: Path) -> dict:
+    """Released weights, or a run's averaged ones, to start from: name, config, size (px), the generator's `state`, the
+    `discriminator`'s or None, and `before`, where they came from."""
     if path.suffix == ".safetensors":
         metadata = weights.read_metadata(path)
-        state = weights.load(metadata["name"], path).state_dict()
-        if metadata["name"] != recipe.name:
-            if not hasattr(recipe, "adapt"):
-                raise RunError(f"{path} is a {metadata['name']}, from which {recipe.name} cannot start.")
-            state = recipe.adapt(state)
-        recipe.generator.load_state_dict(state)
-        return metadata["trained"] | {"size": metadata["size"]}
+        found = {key: metadata[key] for key in ("name", "config", "size")} | {"discriminator": None}
+        before = metadata["trained"] | {"size": metadata["size"]}
+        return found | {"state": weights.load(metadata["name"], path).state_dict(), "before": before}
     state = torch.load(path / "checkpoint.pt", map_location="cpu", weights_only=True)
-    recipe.generator.load_state_dict(state["ema"])
-    if recipe.discriminator is not None and state["size"] == recipe.size:
-        recipe.discriminator.load_state_dict(state["discriminator"])
-    return {key: state[key] for key in ("images", "seconds", "size", "batch", "before", "hardware")}
+    found = {key: state.get(key) for key in ("name", "config", "size", "discriminator")}
+    before = {key: state[key] for key in ("images", "seconds", "size", "batch", "before", "hardware")}
+    return found | {"state": state["ema"], "before": before}
+
+
+def start_from(recipe: Recipe, init: dict, path: Path) -> None:
+    """Put what `read_init` found into the recipe's networks."""
+    state = init["state"]
+    if init["name"] != recipe.name:
+        if not hasattr(recipe, "adapt"):
+            raise RunError(f"{path} is a {init['name']}, from which {recipe.name} cannot start.")
+        state = recipe.adapt(state)
+    recipe.generator.load_state_dict(state)
+    if init["discriminator"] and recipe.discriminator and init["name"] == recipe.name and init["size"] == recipe.size:
+        recipe.discriminator.load_state_dict(init["discriminator"])
 
 
 @contextmanager
@@ -188,16 +204,20 @@ def make_recipe(args: argparse.Namespace, processes: Processes) -> tuple[Recipe,
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision("high")
     cv2.setNumThreads(1)
-    config = {key: value for key in ("width", "stages") if (value := getattr(args, key, None))}
+    going_on = args.resume and (args.out / "checkpoint.pt").exists()
+    source = args.out if going_on else args.init
+    init = read_init(source) if source else None
+    config = dict(init["config"]) if init and init["name"] == args.command else {}  # their width, unless told another
+    config |= {key: value for key in ("width", "stages") if (value := getattr(args, key, None))}
     recipe: Recipe = RECIPES[args.command](args.size, **config)
+    if init and not going_on:
+        start_from(recipe, init, source)
     if args.lr:
         recipe.learning_rates = tuple(args.lr)
     if args.only:
         kept = [phase for phase in recipe.phases if phase.name in args.only]
         total = sum(phase.share for phase in kept)
         recipe.phases = tuple(replace(phase, share=phase.share / total) for phase in kept)
-    going_on = args.resume and (args.out / "checkpoint.pt").exists()
-    before = load_init(recipe, args.init) if args.init and not going_on else None
     hardware = torch.cuda.get_device_name() if device.type == "cuda" else f"{torch.get_num_threads()} CPU cores"
     if processes.count > 1:
         hardware = f"{processes.count} x {hardware}"
@@ -205,7 +225,7 @@ def make_recipe(args: argparse.Namespace, processes: Processes) -> tuple[Recipe,
     settings |= {"network": args.command, "command": shlex.join(["python", "-m", "train", *sys.argv[1:]])}
     settings |= {"config": recipe.config, "fingerprint": fingerprint(args.data), "processes": processes.count}
     settings |= {"seeds": {"weights": args.seed, "batches": args.seed, "masks": args.seed, "samples": 0}}
-    settings |= {"before": before, "hardware": hardware}
+    settings |= {"before": init["before"] if init and not going_on else None, "hardware": hardware}
     return recipe, settings | {"torch": torch.__version__, "python": platform.python_version()}
 
 
@@ -225,7 +245,8 @@ def make_batches(
         pairs = draw_pairs(faces, args.cache, args.variants, args.seed)
         held_back = load_faces(args.data, "val", args.cache, 8)
         few = draw_pairs(held_back, args.cache, 1, args.seed)
-        others = load_backgrounds(args.data, args.cache) if args.command == "mseg" else None
+        segments = MODELS[args.command].kind == "segmenter"
+        others = load_backgrounds(args.data, args.cache) if segments else None
     if args.command == "face-finder":
         batches = Scenes(args.data, faces, pairs, size=args.size, seed=args.seed, device=device, limit=args.limit)
         held_back = Scenes(args.data, held_back, few, size=args.size, seed=0, device=device, limit=16, held_out=True)
@@ -277,6 +298,10 @@ def do(args: argparse.Namespace) -> None:
     elif args.command == "evaluate-parsing":
         model = Unmasker("cpu", weights=dict(args.weights)).model("parsing")
         print(evaluate_parsing(model, args.data, args.out, cast(int, model.size), args.limit))
+    elif args.command == "evaluate-hint":
+        unmasker = Unmasker("cpu", weights=dict(args.weights))
+        unmasker.model(GENDER_HINT)  # missing weights are a fault here, and not the hint "open"
+        print(evaluate_hint(args.data, args.out, args.cache, unmasker, args.limit))
     elif args.command == "export":
         print(json.dumps(export(args.run, args.out), indent=1))
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from train.papers import beside_papers
 from train.report import by_group, overall, table
 from train.sheets import label, tint
 from unmask import metrics, weights
 from unmask.image import composite, read_photo
-from unmask.models import MODELS
+from unmask.models import MODELS, has_package
 from unmask.pipeline import Unmasker
 
 HERE = Path(__file__).parent
@@ -20,7 +21,8 @@ FACES = ("faces.md", "landmarks.md")  # what evaluate-faces writes
 
 
 def write_card(out: Path, reports: list[Path], files: list[Path]) -> str:
-    """Write the card `out`, and failures.jpg beside it; returns a line for every file whose figures are missing.
+    """Write the card `out`, and failures.jpg beside it; returns a line for every file whose figures or picture are
+    missing.
 
     reports: folders that evaluations wrote, or their report.json; of two that measured the same, the later counts.
     files: the weights that the card is about. Raises ValueError for a report that is none.
@@ -34,13 +36,17 @@ def write_card(out: Path, reports: list[Path], files: list[Path]) -> str:
     for gap, filling in {
         "files": file_table(about),
         "figures": figures,
+        "papers": beside_papers(found),
         "faces": face_figures(reports),
         "failures": f"![Pictures of failures]({PICTURE})\n\n*{CAPTION}*",
     }.items():
         text = text.replace("{{" + gap + "}}", filling)
     out.write_text(text, encoding="utf-8")
     lacking = [name for name in about if MODELS[name].kind in ("segmenter", "remover") and name not in measured]
-    return "\n".join([str(out), *(f"{name}: none of the reports measured it" for name in lacking)])
+    lines = [f"{name}: none of the reports measured it" for name in lacking]
+    lines += [f"{name}: no picture of a failure without {MODELS[name].package}" for name in about
+              if not has_package(MODELS[name])]  # fmt: skip
+    return "\n".join([str(out), *lines])
 
 
 def read_report(path: Path) -> dict:
@@ -153,7 +159,10 @@ CAPTION = (
 
 
 def failures(about: dict[str, dict], side: int = 144) -> np.ndarray:
-    """A row for each segmenter's and remover's worst result on the masked examples: (H, 3 * side, 3) uint8, BGR."""
+    """A row for each segmenter's and remover's worst result on the masked examples: (H, 3 * side, 3) uint8, BGR.
+
+    A network whose package is missing on this machine has none.
+    """
     unmasker = Unmasker("cpu", weights={name: str(row["path"]) for name, row in about.items()})
     cases = []
     for path in sorted(EXAMPLES.glob("*-*.png")):
@@ -167,10 +176,12 @@ def failures(about: dict[str, dict], side: int = 144) -> np.ndarray:
             cases.append((image, truth, mask))
     rows = []
     for name in about:
+        if not has_package(MODELS[name]):
+            continue
         tries = []
         for image, truth, mask in cases:
             if MODELS[name].kind == "segmenter":
-                found = unmasker.find_mask(image)
+                found = unmasker.find_mask(image, name)
                 tries.append((metrics.dice(found, mask), image, tint(image, found), tint(truth, mask)))
             elif MODELS[name].kind == "remover":
                 result = composite(image, unmasker.fill(name, image, mask), mask)

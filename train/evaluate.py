@@ -83,25 +83,25 @@ def evaluate(
     """
     if protocol == "boxes" and holes == "found":
         raise ValueError("M-Seg finds face masks, not boxes: --holes found does not go with --protocol boxes.")
-    models = [name for name in models if protocol == "faces" or MODELS[name].kind != "segmenter"]
+    segmenters = [name for name in models if protocol == "faces" and MODELS[name].kind == "segmenter"]
+    removers = [name for name in models if MODELS[name].kind != "segmenter"]
     unmasker = Unmasker(device, weights=weights)
     faces = load_faces(data, "val", cache, limit)
     cases = PROTOCOLS[protocol](faces)
-    removers = [name for name in models if MODELS[name].kind != "segmenter"]
     rows: list[dict] = []
     pictures: dict[str, list[np.ndarray]] = defaultdict(list)
     for case in tqdm(cases, desc="evaluate", unit="face"):
         hole = case.mask
-        if "mseg" in models:
-            found = unmasker.find_mask(case.image)
-            bare = unmasker.segment(case.photo, aligned=True)
+        for name in segmenters:
+            found = unmasker.find_mask(case.image, name)
+            bare = unmasker.segment(case.photo, aligned=True, segmenter=name)
             scores = {
                 "dice": metrics.dice(found, case.mask),
                 "accuracy": metrics.pixel_accuracy(found, case.mask),
                 "bare_share": share(bare),
             }
-            rows.append(case.about | {"model": "mseg"} | scores)
-            pictures["mseg"].append(tint(case.image, found))
+            rows.append(case.about | {"model": name} | scores)
+            pictures[name].append(tint(case.image, found))
         if holes == "found":
             hole = unmasker.segment(case.image, aligned=True)
         for name in removers:
@@ -116,14 +116,18 @@ def evaluate(
     about = {
         "protocol": protocol, "holes": holes, "size": BOX_SIZE if protocol == "boxes" else SIDE, "seed": SEED,
         "revision": revision(), "data": {"fingerprint": fingerprint(data), "split": "val", "faces": len(cases)},
-        "weights": {name: describe(unmasker, name, weights) for name in models if MODELS[name].kind != "classical"},
+        "weights": {
+            name: describe(unmasker, name, weights)
+            for name in segmenters + removers if MODELS[name].kind != "classical"
+        },
         "distances": distances, "notes": notes + more,
     }  # fmt: skip
     text = write_report(out, rows, about)
     for name, images in pictures.items():
-        ranks = [row["dice" if name == "mseg" else "hole_psnr"] for row in rows if row["model"] == name]
-        words = [f"{name} {100 * rank:.1f} %" if name == "mseg" else f"{name} {rank:.1f} dB" for rank in ranks]
-        ends = [tint(case.photo, case.mask) for case in cases] if name == "mseg" else truths
+        finds = name in segmenters
+        ranks = [row["dice" if finds else "hole_psnr"] for row in rows if row["model"] == name]
+        words = [f"{name} {100 * rank:.1f} %" if finds else f"{name} {rank:.1f} dB" for rank in ranks]
+        ends = [tint(case.photo, case.mask) for case in cases] if finds else truths
         save_ranked(out / f"sheet-{name}.png", [[case.image for case in cases], images, ends], ranks, words)
     if len(composites) > 1:
         save_comparison(out / "sheet-comparison.png", [case.image for case in cases], composites, truths)

@@ -1,8 +1,10 @@
 """The registry: every network by name, with what the interface and the model card say about it."""
 
+import importlib
 import os
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from torch import nn
@@ -16,9 +18,11 @@ from unmask.nets.glcic import GLCIC
 from unmask.nets.gumf import GUMF
 from unmask.nets.landmark_guided import LandmarkGuided
 from unmask.nets.landmarks import LandmarkNet
+from unmask.nets.mask_rcnn import MaskRCNN
 from unmask.nets.mseg import MSeg
 from unmask.nets.navier_stokes import NavierStokes
 from unmask.nets.parsing import ParsingNet
+from unmask.nets.parsing_guided import ParsingGuided
 from unmask.nets.pix2pix import Pix2Pix
 from unmask.nets.telea import Telea
 from unmask.nets.two_autoencoders import TwoAutoencoders
@@ -41,6 +45,7 @@ class ModelInfo:
     needs_mask: bool
     size: int = 256  # side of the square crop the paper works on, px; a checkpoint says its own
     licence: str = "research, non-commercial"  # of the weights: the training photographs' terms
+    package: str | None = None  # beside requirements.txt, without which it cannot be built
 
 
 _ALL = (
@@ -53,6 +58,18 @@ _ALL = (
         idea="An autoencoder with attention marks every pixel that the mask covers.",
         build=MSeg,
         needs_mask=False,
+    ),
+    ModelInfo(
+        name="mask-rcnn",
+        title="Mask R-CNN",
+        kind="segmenter",
+        paper="Mask R-CNN",
+        year=2017,
+        idea="It boxes whatever may be a mask, then outlines it inside each box.",
+        build=MaskRCNN,
+        needs_mask=False,
+        size=128,
+        package="torchvision",
     ),
     ModelInfo(
         name="ganmasker",
@@ -123,6 +140,16 @@ _ALL = (
         year=2020,
         idea="One critic judges the whole face, a second one joins for what lies under the mask.",
         build=GUMF,
+        needs_mask=True,
+    ),
+    ModelInfo(
+        name="parsing-guided",
+        title="Parsing-guided",
+        kind="remover",
+        paper="Generative Face Completion",
+        year=2017,
+        idea="In training a face parser asked for lips where lips belong; what fits is borrowed from visible skin.",
+        build=ParsingGuided,
         needs_mask=True,
     ),
     ModelInfo(
@@ -212,7 +239,7 @@ def list_models(kind: str | None = None, own: Container[str] = ()) -> list[str]:
     """Names of what can be used: classical methods, and networks whose weights are released or given.
 
     kind: one of ModelInfo's, where only that is asked for. own: names that the caller has a file for. A network in
-    training is in MODELS, but never here: nobody is to see an untrained one.
+    training is in MODELS, but never here: nobody is to see an untrained one. Nor is one whose package is missing.
     """
     from unmask import weights
 
@@ -221,9 +248,18 @@ def list_models(kind: str | None = None, own: Container[str] = ()) -> list[str]:
     def usable(name: str, info: ModelInfo) -> bool:
         filename = f"{name}.safetensors"
         given = name in own or (folder is not None and (Path(folder) / filename).is_file())
-        return info.kind == "classical" or filename in released or given
+        return info.kind == "classical" or ((filename in released or given) and has_package(info))
 
     return [name for name, info in MODELS.items() if kind in (None, info.kind) and usable(name, info)]
+
+
+@cache
+def has_package(info: ModelInfo) -> bool:
+    """Whether what the network needs beside requirements.txt is there and works."""
+    try:
+        return info.package is None or importlib.import_module(info.package) is not None
+    except (ImportError, RuntimeError):  # RuntimeError: a torchvision of another torch
+        return False
 
 
 def list_removers(own: Container[str] = ()) -> list[str]:

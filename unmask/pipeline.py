@@ -111,15 +111,15 @@ class Unmasker:
         return upright_crop(refined, photo)
 
     @torch.inference_mode()
-    def mask_probability(self, crop: np.ndarray) -> torch.Tensor:
-        """M-Seg on a face crop (S, S, 3) uint8: (M, M) float32 in [0, 1] on the CPU, at the network's own size."""
-        model = self.model(DEFAULT_SEGMENTER)
+    def mask_probability(self, crop: np.ndarray, segmenter: str = DEFAULT_SEGMENTER) -> torch.Tensor:
+        """A segmenter on a face crop (S, S, 3) uint8: (M, M) float32 in [0, 1] on the CPU, at its network's size."""
+        model = self.model(segmenter)
         x = to_tensor(resize(crop, (model.size, model.size))).to(self.device)
         return model(x)[0, 0].float().cpu()
 
-    def find_mask(self, crop: np.ndarray) -> np.ndarray:
-        """M-Seg on a face crop (S, S, 3) uint8: the mask as it sees it, (S, S) uint8 of 0 and 255."""
-        return mask_of(self.mask_probability(crop), crop.shape[:2])
+    def find_mask(self, crop: np.ndarray, segmenter: str = DEFAULT_SEGMENTER) -> np.ndarray:
+        """A segmenter on a face crop (S, S, 3) uint8: the mask as it sees it, (S, S) uint8 of 0 and 255."""
+        return mask_of(self.mask_probability(crop, segmenter), crop.shape[:2])
 
     @torch.inference_mode()
     def hint(self, crop: np.ndarray) -> float:
@@ -149,14 +149,20 @@ class Unmasker:
         filled = model(x, mask_to_tensor(hole).to(self.device), *(each.to(self.device) for each in told))
         return resize(to_image(filled), (side, side))
 
-    def segment(self, photo: np.ndarray, aligned: bool = False, faces: list[Face] | None = None) -> np.ndarray:
+    def segment(
+        self,
+        photo: np.ndarray,
+        aligned: bool = False,
+        faces: list[Face] | None = None,
+        segmenter: str = DEFAULT_SEGMENTER,
+    ) -> np.ndarray:
         """The masks of all faces together: (H, W) uint8, 255 = covered, grown by a small margin. All 0: none found.
 
-        faces: what `find` gave for this photo, where it is known already.
+        faces: what `find` gave for this photo, where it is known already. segmenter: "mask-rcnn" needs torchvision.
         """
         found = np.zeros(photo.shape[:2], np.uint8)
         for face in self.find(photo, aligned) if faces is None else faces:
-            crop_mask = self.find_mask(align(photo, face, CROP))
+            crop_mask = self.find_mask(align(photo, face, CROP), segmenter)
             if share(crop_mask) > SMALLEST:
                 crop_mask = grow(crop_mask, round(MARGIN * CROP))
                 found |= mask_to_photo(crop_mask, face, photo.shape[:2])
@@ -218,7 +224,7 @@ class Unmasker:
 
 
 def mask_of(probability: torch.Tensor, shape: tuple[int, int]) -> np.ndarray:
-    """A mask (H, W) uint8 of 0 and 255, of `shape`, from M-Seg's probability (M, M)."""
+    """A mask (H, W) uint8 of 0 and 255, of `shape`, from a segmenter's probability (M, M)."""
     # Enlarged before it is cut at one half: the edge is then smooth at the crop's own size.
     large = F.interpolate(probability[None, None], size=shape, mode="bilinear", align_corners=False)
     return clean(large[0, 0].numpy() > 0.5)

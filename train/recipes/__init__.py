@@ -9,14 +9,16 @@ from train.recipes.glcic import GLCICRecipe
 from train.recipes.gumf import GUMFRecipe
 from train.recipes.landmark_guided import LandmarkGuidedRecipe
 from train.recipes.landmarks import LandmarksRecipe
+from train.recipes.mask_rcnn import MaskRCNNRecipe
 from train.recipes.mseg import MSegRecipe
 from train.recipes.parsing import ParsingRecipe
+from train.recipes.parsing_guided import ParsingGuidedRecipe
 from train.recipes.pix2pix import Pix2PixRecipe
 from train.recipes.two_autoencoders import TwoAutoencodersRecipe
 
 _ALL = (
-    MSegRecipe, GANMaskerRecipe, GANMaskerOneStageRecipe, Pix2PixRecipe, GLCICRecipe, TwoAutoencodersRecipe,
-    GatedConvRecipe, GUMFRecipe, LandmarkGuidedRecipe, GenderHintRecipe, LandmarksRecipe, ParsingRecipe,
-    FaceFinderRecipe,
+    MSegRecipe, MaskRCNNRecipe, GANMaskerRecipe, GANMaskerOneStageRecipe, Pix2PixRecipe, GLCICRecipe,
+    TwoAutoencodersRecipe, GatedConvRecipe, GUMFRecipe, ParsingGuidedRecipe, LandmarkGuidedRecipe, GenderHintRecipe,
+    LandmarksRecipe, ParsingRecipe, FaceFinderRecipe,
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in _ALL}
