@@ -5,7 +5,7 @@ from torch import Tensor
 
 from train.loop import Phase
 from train.recipes.landmarks import shared_trunk
-from train.recipes.mseg import MSegRecipe, crowd, degrade, recolour
+from train.recipes.mseg import MSegRecipe
 from unmask.nets.mask_rcnn import MaskRCNN
 
 LOSSES = ("loss_objectness", "loss_rpn_box_reg", "loss_classifier", "loss_box_reg", "loss_mask")
@@ -21,7 +21,7 @@ class MaskRCNNRecipe(MSegRecipe):
 
     def __init__(self, size: int, width: float = 0.75):
         self.size, self.config = size, {"width": width}
-        self.generator = MaskRCNN(width)
+        self.generator = MaskRCNN(width)  # type: ignore[assignment]
         self.discriminator = None
 
     def adapt(self, landmarks: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -31,17 +31,8 @@ class MaskRCNNRecipe(MSegRecipe):
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         """The five losses, which torchvision computes with the network: (5,)."""
-        some = lambda share: (torch.rand(len(batch["photo"]), 1, 1, 1) < share).to(batch["photo"].device)
-        bare = some(self.bare)
-        crop, truth = torch.where(bare, batch["photo"], batch["masked"]), torch.where(bare, 0.0, batch["mask"])
-        crop = recolour(crop, truth, self.recoloured)
-        if "other" in batch:
-            other = some(self.other)
-            crop, truth = torch.where(other, batch["other"], crop), torch.where(other, 0.0, truth)
-        pick, cells = torch.rand(()).item(), 1
-        for _ in range((pick < 0.35) + (pick < 0.12)):  # faces smaller than a crop's, as for M-Seg
-            crop, truth, cells = crowd(crop), (crowd(truth) > 0.5).float(), 2 * cells
-        losses = self.generator.losses(degrade(crop), [instances(each[0], cells) for each in truth])
+        crop = self.pictures(batch)
+        losses = self.generator.losses(crop, [instances(each[0], int(batch["cells"])) for each in batch["truth"]])
         return torch.stack([losses[key] for key in LOSSES])
 
     def g_loss(self, batch, fake, phase):

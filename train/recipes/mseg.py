@@ -25,7 +25,12 @@ class MSegRecipe:
         self.generator = MSeg(width)
         self.discriminator = None
 
-    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+    def pictures(self, batch: dict[str, Tensor]) -> Tensor:
+        """What the network sees: masked faces, and what must come out empty. N3HW in [-1, 1].
+
+        Adds to the batch `truth` and `certain`, N1HW of {0, 1}: the masks, and which of their pixels count; and
+        `cells`, how many faces side by side a picture has.
+        """
         bare = (torch.rand(len(batch["photo"]), 1, 1, 1) < self.bare).to(batch["photo"].device)
         crop = torch.where(bare, batch["photo"], batch["masked"])
         truth, certain = torch.where(bare, 0.0, batch["mask"]), torch.ones_like(batch["mask"])
@@ -40,10 +45,14 @@ class MSegRecipe:
             certain = torch.where(other, 1.0, certain)
         # Photos show faces smaller than a crop does, and several of them.
         pick = torch.rand(()).item()
-        for _ in range((pick < 0.35) + (pick < 0.12)):
+        halvings = (pick < 0.35) + (pick < 0.12)
+        for _ in range(halvings):
             crop, truth, certain = crowd(crop), (crowd(truth) > 0.5).float(), (crowd(certain) > 0.99).float()
-        batch["truth"], batch["certain"] = truth, certain
-        return self.generator.logits(degrade(crop))
+        batch["truth"], batch["certain"], batch["cells"] = truth, certain, torch.tensor(2**halvings)
+        return degrade(crop)
+
+    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+        return self.generator.logits(self.pictures(batch))
 
     def g_loss(self, batch, fake, phase):
         logits = fake.float()

@@ -3,6 +3,8 @@
 Li et al. 2017, sections 3.2 and 3.3; the weights are the official code's, turned from sums over pixels into means.
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -37,10 +39,11 @@ class FaceParsing(nn.Module):
     def __init__(self):
         super().__init__()
         self.net = weights.load("parsing").requires_grad_(False)
+        self.side = cast(int, self.net.size)
 
     def logits(self, x: Tensor) -> Tensor:
-        """x: N3HW in [-1, 1]. Returns (N, 19, S, S), at the parser's own size S or the picture's, if that is larger."""
-        side = max(self.net.size, x.shape[-1])
+        """x: N3HW in [-1, 1]. Returns (N, 19, S, S), at the parser's own size or the picture's, if that is larger."""
+        side = max(self.side, x.shape[-1])
         return self.net(F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False))
 
     def forward(self, fake: Tensor, real: Tensor, hole: Tensor) -> Tensor:

@@ -21,7 +21,8 @@ class Completion(nn.Module):
 
     def __init__(self, width: int):
         super().__init__()
-        w, layers, cin = width, [], 4
+        w, cin = width, 4
+        layers: list[nn.Module] = []
         for cout, count in ((w, 2), (2 * w, 2), (4 * w, 4), (8 * w, 2)):
             for _ in range(count):
                 layers.append(conv_block(cin, cout))

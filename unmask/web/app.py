@@ -8,6 +8,7 @@ import torch
 
 from unmask import Unmasker, WeightsError
 from unmask.models import DEFAULT_MODELS, LANDMARKS
+from unmask.sam import Sam, is_wanted
 from unmask.web import api, limits, live_tab, remove_tab, researcher_tab, study_page, truth_tab
 from unmask.web.parts import FORGET_AFTER
 from unmask.web.texts import i18n, on_page, static
@@ -30,7 +31,7 @@ def build_demo(unmasker: Unmasker | None = None, studies: study_page.Studies | N
         gr.HTML(on_page(draw_header))
         with gr.Tabs():
             with gr.Tab(static("Take the mask off")):
-                remove_tab.build(unmasker)
+                remove_tab.build(unmasker, Sam(getattr(unmasker, "device", "cpu")) if is_wanted() else None)
             with gr.Tab(static("On a bare face")):
                 truth_tab.build(unmasker)
             with gr.Tab(static("Live"), elem_id="live-tab"):

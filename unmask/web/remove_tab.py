@@ -3,7 +3,7 @@
 import html
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 
 import gradio as gr
 
@@ -13,7 +13,8 @@ from unmask.image import NOTICE
 from unmask.masks import MASK_COLOR, check_mask, is_empty, read_mask
 from unmask.models import DEFAULT_MODELS, GENDER_HINT, MODELS, list_models, list_removers
 from unmask.pipeline import CROP
-from unmask.web import casual, disagreement_card, faces_panel, guide_panel
+from unmask.sam import Sam
+from unmask.web import casual, disagreement_card, faces_panel, guide_panel, sam_tool
 from unmask.web.guide_panel import GUIDED
 from unmask.web.parts import (
     FORGET_AFTER,
@@ -43,7 +44,7 @@ from unmask.web.parts import (
     waiting,
 )
 from unmask.web.texts import on_page, static, tr, tr_error
-from unmask.web.visit import EDITOR_SIZE, Visit
+from unmask.web.visit import EDITOR_SIZE, Click, Visit
 
 BRUSH_COLOR = ("#{:02x}{:02x}{:02x}".format(*MASK_COLOR), 0.6)
 
@@ -122,8 +123,8 @@ def warn(text: str) -> str:
     return status(text, "warn")
 
 
-def build(unmasker: Unmasker) -> None:
-    """Lay out the tab and wire it."""
+def build(unmasker: Unmasker, sam: Sam | None = None) -> None:
+    """Lay out the tab and wire it. sam: what the tool "Outline by click" asks; without it there is no such tool."""
     visit = gr.State(time_to_live=FORGET_AFTER)
     guide = gr.State(Guide())  # as the controls on the guided model's card stand
     panels: list[gr.HTML] = []  # on that card: the controls, and the hint network's guess
@@ -165,6 +166,7 @@ def build(unmasker: Unmasker) -> None:
                     height=470,
                     elem_id="editor",
                 )
+                outline = sam_tool.build(sam) if sam else None
                 with gr.Row(elem_classes="toolbar"):
                     grow_button = gr.Button(static("Grow"), size="sm", min_width=0)
                     shrink_button = gr.Button(static("Shrink"), size="sm", min_width=0)
@@ -210,12 +212,16 @@ def build(unmasker: Unmasker) -> None:
     def show(new: Visit, text: str | None = None) -> dict:
         """Updates that put a visit's faces and mask on the page, and say how much the mask covers."""
         tone = "warn" if text or is_empty(new.mask) else "done"
-        return {
+        value = in_editor(new)
+        updates = {
             visit: new,
-            editor: in_editor(new),
+            editor: value,
             panel: faces_panel.render(new),
             mask_status: status(text or mask_text(new), tone),
         }
+        if outline:
+            updates[outline.panel] = sam_tool.render(new, file_url(value["background"]), file_url(value["layers"][0]))
+        return updates
 
     def nothing() -> dict:
         """Updates that hide all cards."""
@@ -395,21 +401,25 @@ def build(unmasker: Unmasker) -> None:
             empty_bench: draw_empty_bench(),
             mask_status: status(tr(MASK_HINT)),
             run_status: status(tr(RUN_HINT)),
-        } | nothing()
+        } | dict.fromkeys(outline_parts, "") | nothing()
 
+    outline_parts = outline.components() if outline else []
     card_parts = [part for card in cards.values() for part in card.components()] + maps + panels[1:]
     # What Gradio shows progress on it also reads back, many times: the editor would upload its pictures.
     private, heavy = PRIVATE | {"show_progress_on": run_status}, HEAVY | {"show_progress_on": run_status}
     new_photo = heavy | {
         "fn": take_photo,
         "inputs": [photo, visit, chosen, guide],
-        "outputs": [photo, visit, editor, panel, empty_bench, mask_status, run_status, *card_parts],
+        "outputs": [photo, visit, editor, panel, empty_bench, mask_status, run_status, *outline_parts, *card_parts],
         "trigger_mode": "always_last",
     }
     photo.input(**new_photo)
     example.then(**new_photo)
     photo.clear(
-        start_over, None, [visit, editor, panel, empty_bench, mask_status, run_status, *card_parts], **private
+        start_over,
+        None,
+        [visit, editor, panel, empty_bench, mask_status, run_status, *outline_parts, *card_parts],
+        **private,
     )
     run_button.click(run_again, [visit, editor, chosen, guide], [visit, run_status, *card_parts], **heavy)
     if panels:
@@ -423,7 +433,7 @@ def build(unmasker: Unmasker) -> None:
             **heavy | {"trigger_mode": "always_last"},
         )
 
-    mask_outputs = [visit, editor, panel, mask_status, run_status]
+    mask_outputs = [visit, editor, panel, mask_status, run_status, *outline_parts]
     # Every click counts, one after the other.
     in_turn = private | {"trigger_mode": "multiple", "concurrency_id": "mask", "concurrency_limit": 1}
     for button, change in (
@@ -449,6 +459,56 @@ def build(unmasker: Unmasker) -> None:
     panel.edit(look_at, here, mask_outputs, **in_turn)
     panel.drop(change_faces(Visit.without_face), here, mask_outputs, **in_turn)
     panel.box(box_face, here, mask_outputs, **heavy)
+
+    def wire_outline(tool: sam_tool.Tool) -> None:
+        """What the tool "Outline by click" does."""
+
+        def look(old: Visit | None) -> Iterator[dict]:
+            """Segment Anything looks at what the editor shows, so that the first click is answered soon."""
+            if old is not None:  # else the line before has said so
+                yield from ask(old, Click(old.frame))
+
+        def mark(old: Visit | None, event: gr.EventData) -> Iterator[dict]:
+            """Find the outline of what was clicked on; `put_outlines` puts it into the mask."""
+            try:
+                if old is None:
+                    raise PhotoError(NO_PHOTO)
+                click = sam_tool.click_of(old, event)
+            except PhotoError as error:
+                yield {tool.note: warn(tr_error(error))}
+                return
+            yield from ask(old, click)
+
+        def ask(now: Visit, click: Click) -> Iterator[dict]:
+            yield {tool.note: status(sam_tool.busy_text(tool.sam, now, click), "busy")}
+            try:
+                now.clicks.work(tool.sam, now.photo, click)
+            except VISIBLE_ERRORS as error:
+                yield {tool.note: warn(tr_error(error))}
+                return
+            yield {tool.note: status(tr(sam_tool.READY))}
+
+        def put_outlines(old: Visit | None, value: dict | None) -> dict:
+            """What was found since goes into the mask, as it is in the editor by now."""
+            found = old.clicks.take() if old else []
+            if not found:
+                return {visit: old}
+            updates = changed(old, value, lambda now: reduce(lambda each, one: each.outlined(*one), found, now))
+            if all(is_empty(each) for _, each in found):
+                updates[tool.note] = status(tr(sam_tool.NOTHING), "warn")
+            return updates
+
+        looking = sam_tool.OUTLINE | {"show_progress_on": tool.note, "trigger_mode": "multiple"}
+        tool.panel.look(change_mask(lambda now: now), here, mask_outputs, **in_turn).success(
+            look, visit, tool.note, **looking
+        )
+        tool.panel.mark(mark, visit, tool.note, **looking).success(
+            put_outlines, here, mask_outputs, **in_turn
+        )
+        tool.panel.undo(change_mask(Visit.undone), here, mask_outputs, **in_turn)
+
+    if outline:
+        wire_outline(outline)
     download_button.click(save_mask, [visit, editor], mask_file, **private).success(
         js=download_through(mask_file), api_visibility="private"
     )

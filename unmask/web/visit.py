@@ -1,7 +1,9 @@
 """What the demo keeps of one visitor: the photo, its faces, the mask, and the part of it that the editor shows."""
 
+import threading
 import time
-from dataclasses import dataclass, replace
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -9,6 +11,7 @@ import numpy as np
 from unmask import PhotoError
 from unmask.faces import Face, align, align_mask, face_from_box, mask_to_photo, whole_photo
 from unmask.masks import editor_value, grow, is_empty, mask_from_editor, share
+from unmask.sam import Embedding, Sam
 
 # px. The editor draws a given layer in its place only if all it gets has exactly the canvas' size.
 EDITOR_SIZE = 512
@@ -23,6 +26,9 @@ CLOSE_BY = 2  # px of the working copy around a stroke that are taken over with 
 # The mean difference, in 0-255, between the picture in the editor and the one it was given. Measured: 0.0 for
 # the same picture, above 50 for another face of a photo.
 SAME_PICTURE = 4.0
+LOOKED_AT = 1024  # px, the side of what Segment Anything gets of a frame: it works on no more
+EMBEDDINGS = 3  # frames of which a visitor's embeddings are kept, 4 MB each; older ones are made anew
+UNDO_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,87 @@ class Candidate:
     masked: bool = False  # whether a mask was found on it
     by_hand: bool = False  # boxed by the visitor
     chosen: bool = True
+
+
+@dataclass(frozen=True)
+class Click:
+    """A visitor's click on a frame of the photo, whose outline is to be added to the mask or taken from it."""
+
+    frame: Face
+    at: tuple[float, float] | None = None  # x and y in shares of the frame; None: only look at it
+    adds: bool = True
+
+
+class Clicks:
+    """Clicks on one photo, their outlines, and the embeddings of its frames: one visitor's, and gone with the visit.
+
+    A visitor's events overlap. Whichever finds nobody at work does what all of them want, so that no frame is looked
+    at twice, and no event waits for another.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # of all that follows
+        self._working = False
+        self._waiting: deque[Click] = deque()
+        self._found: list[tuple[Click, np.ndarray]] = []
+        self._embeddings: OrderedDict[Face, Embedding] = OrderedDict()
+
+    def knows(self, frame: Face) -> bool:
+        """Whether a click on this frame is answered at once."""
+        with self._lock:
+            return frame in self._embeddings
+
+    def work(self, sam: Sam, photo: np.ndarray, click: Click) -> None:
+        """Find what was clicked on, for `take`; another event of this visitor's may do it. Raises WeightsError."""
+        with self._lock:
+            self._waiting.append(click)
+            if self._working:
+                return
+            self._working = True
+        try:
+            while (next_one := self._next()) is not None:
+                self._answer(sam, photo, next_one)
+        except BaseException:
+            with self._lock:
+                self._waiting.clear()
+                self._working = False
+            raise
+
+    def _next(self) -> Click | None:
+        with self._lock:
+            self._working = bool(self._waiting)
+            return self._waiting.popleft() if self._waiting else None
+
+    def _answer(self, sam: Sam, photo: np.ndarray, click: Click) -> None:
+        with self._lock:
+            embedding = self._embeddings.get(click.frame)
+        if embedding is None:
+            embedding = sam.embed(align(photo, click.frame, LOOKED_AT, pad=PAD))
+        with self._lock:
+            self._embeddings[click.frame] = embedding
+            self._embeddings.move_to_end(click.frame)
+            while len(self._embeddings) > EMBEDDINGS:
+                self._embeddings.popitem(last=False)
+        if click.at is not None:
+            x, y = click.at
+            outline = sam.outline(embedding, [(x * LOOKED_AT, y * LOOKED_AT)])
+            with self._lock:
+                self._found.append((click, outline))
+
+    def take(self) -> list[tuple[Click, np.ndarray]]:
+        """The outlines that were found since, each (S, S) uint8 of its click's frame."""
+        with self._lock:
+            found, self._found = self._found, []
+        return found
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one outline changed in the mask, to undo it: the rest may have been painted on since."""
+
+    corner: tuple[int, int]  # y, x of the part's upper left corner in the photo
+    changed: np.ndarray  # (h, w) bool
+    adds: bool
 
 
 @dataclass(frozen=True)
@@ -52,6 +139,8 @@ class Visit:
     earlier: tuple[np.ndarray, ...] = ()  # what it showed before, and may show until it has loaded `shown`
     put_at: float = 0.0  # time.monotonic() when `shown` was sent
     ran: tuple[np.ndarray, list[Face]] | None = None  # the mask and the faces that the results were made with
+    steps: tuple[Step, ...] = ()  # the outlines that can be undone, oldest first
+    clicks: Clicks = field(default_factory=Clicks, repr=False, compare=False)
 
     @classmethod
     def begin(
@@ -190,7 +279,8 @@ class Visit:
         if self.shown is not None:
             earlier = (*earlier, self.shown)
         shown = align_mask(mask, self.frame, EDITOR_SIZE)
-        return replace(self, mask=mask, shown=shown, earlier=earlier, put_at=now)
+        steps = self.steps if mask is self.mask else ()
+        return replace(self, mask=mask, shown=shown, earlier=earlier, put_at=now, steps=steps)
 
     def _with_own(self, mask: np.ndarray) -> "Visit":
         """This visit with another mask on the face that the editor shows, the rest as it is."""
@@ -212,6 +302,28 @@ class Visit:
     def reset(self) -> "Visit":
         """This visit with the found mask on what the editor shows."""
         return self._with_own(self.found_now)
+
+    def outlined(self, click: Click, outline: np.ndarray) -> "Visit":
+        """This visit with an outline (S, S) uint8 of the click's frame added to the mask or taken from it."""
+        part = mask_to_photo(outline, click.frame, self.photo.shape[:2])
+        mask = self.mask | part if click.adds else self.mask & ~part
+        ys, xs = np.nonzero(mask != self.mask)
+        if not len(ys):
+            return self
+        y, x = int(ys.min()), int(xs.min())
+        box = slice(y, int(ys.max()) + 1), slice(x, int(xs.max()) + 1)
+        step = Step((y, x), mask[box] != self.mask[box], click.adds)
+        return replace(self.with_mask(mask), steps=(*self.steps, step)[-UNDO_STEPS:])
+
+    def undone(self) -> "Visit":
+        """This visit without the last outline, as far as it changed anything. What was painted elsewhere stays."""
+        if not self.steps:
+            return self
+        step, (y, x) = self.steps[-1], self.steps[-1].corner
+        height, width = step.changed.shape
+        mask = self.mask.copy()
+        mask[y : y + height, x : x + width][step.changed] = 0 if step.adds else 255
+        return replace(self.with_mask(mask), steps=self.steps[:-1])
 
     def is_outdated(self) -> bool:
         """Whether there are no results, or those of another mask or of other faces."""
