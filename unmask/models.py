@@ -82,6 +82,16 @@ _ALL = (
         needs_mask=True,
     ),
     ModelInfo(
+        name="landmark-guided",
+        title="Landmark-guided",
+        kind="remover",
+        paper="A Deep Learning Framework to Reconstruct Face under Mask",
+        year=2022,
+        idea="Landmarks found under the mask say where mouth and jaw belong; move them, and the face follows.",
+        build=LandmarkGuided,
+        needs_mask=True,
+    ),
+    ModelInfo(
         name="pix2pix",
         title="Pix2Pix",
         kind="remover",
@@ -150,16 +160,6 @@ _ALL = (
         year=2017,
         idea="In training a face parser asked for lips where lips belong; what fits is borrowed from visible skin.",
         build=ParsingGuided,
-        needs_mask=True,
-    ),
-    ModelInfo(
-        name="landmark-guided",
-        title="Landmark-guided",
-        kind="remover",
-        paper="A Deep Learning Framework to Reconstruct Face under Mask",
-        year=2022,
-        idea="Landmarks found under the mask say where mouth and jaw belong; move them, and the face follows.",
-        build=LandmarkGuided,
         needs_mask=True,
     ),
     ModelInfo(
@@ -232,7 +232,7 @@ _ALL = (
 
 MODELS: dict[str, ModelInfo] = {info.name: info for info in _ALL}
 FACE_FINDER, LANDMARKS, GENDER_HINT, DEFAULT_SEGMENTER = "face-finder", "landmarks", "gender-hint", "mseg"
-DEFAULT_MODELS = ("ganmasker", "pix2pix", "glcic")
+DEFAULT_MODELS = ("ganmasker", "landmark-guided", "pix2pix", "glcic")
 
 
 def list_models(kind: str | None = None, own: Container[str] = ()) -> list[str]:

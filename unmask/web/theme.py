@@ -419,6 +419,17 @@ footer .show-api, footer .built-with, footer .settings { color: var(--soft) !imp
   background: var(--button-secondary-background-fill); color: inherit; font: 500 0.875rem/1.2 var(--font);
 }
 .guide:not(:has(details[open])) .guess, .guide .guess:not(:has(p)) { display: none !important; }
+@media (min-width: 641px) {
+  /* Open, it lies over what is below: in its place it would make every neighbour as tall */
+  .guide:has(details[open]) { height: 36px; position: relative; z-index: 5; gap: 0 !important; }
+  .guide:has(details[open]) > * {
+    flex-shrink: 0; width: auto !important; margin: 0 -17px !important; padding: 0 16px !important;
+    background: var(--panel); border: solid var(--line); border-width: 0 1px;
+  }
+  .guide:has(details[open]) > :last-child, .guide:has(details[open]):not(:has(.guess p)) > * {
+    padding-bottom: 16px !important; border-bottom-width: 1px; border-radius: 0 0 16px 16px;
+  }
+}
 .truth-results .card { grid-row: span 3; }
 .truth-results button.sm { display: none; }
 
