@@ -118,7 +118,7 @@ def test_remove_names_the_files_that_fail_and_writes_the_others(photos, tmp_path
 
 def test_remove_uses_the_default_models_and_reports_missing_weights(photos, tmp_path, capsys):
     assert status("remove", photos / "c.webp", "--out", tmp_path / "out") == 1
-    assert ("remove", ["ganmasker", "pix2pix", "glcic"]) in FakeUnmasker.calls
+    assert ("remove", list(unmask.models.DEFAULT_MODELS)) in FakeUnmasker.calls
     assert "c.webp: The weights of glcic are missing" in capsys.readouterr().err
     assert names(tmp_path / "out") == []
 

@@ -103,12 +103,11 @@ def test_results_come_by_themselves_and_fit_the_photo(page, pictures, unmasker):
     photo = read_photo(pictures["square"])
     found = unmasker.segment(photo)
     expected = unmasker.remove(photo, found, DEFAULT_MODELS)
-    assert page.locator("#results .card:not(.disagreement):visible").count() == len(DEFAULT_MODELS)
-    sizes = [
-        box["height"] for box in (c.bounding_box() for c in page.locator("#results .card:visible").all())
-    ]
+    models = page.locator("#results .card:not(.disagreement):visible").all()
+    assert len(models) == len(DEFAULT_MODELS)
+    sizes = [each.bounding_box()["height"] for each in models]
     assert max(sizes) - min(sizes) < 1
-    for each in page.locator("#results .card:not(.disagreement):visible").all():
+    for each in models:
         assert "This is an invention, not the person's face." in each.inner_text()
         assert re.search(r"\d+ ms", each.inner_text())
     # The first result came into view without a scroll of the visitor's.

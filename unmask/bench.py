@@ -135,7 +135,7 @@ def measure(
     """Time every network that has weights, and what a visitor waits for; with `demo`, start the web demo as well.
 
     Networks alone, on one picture: segmenters and removers at their own size and at 256 px, the face finder on
-    640 x 480 px. Visits from array to array: mask and the three default removers on a face's crop of 256 px, with the
+    640 x 480 px. Visits from array to array: mask and the default removers on a face's crop of 256 px, with the
     networks at their own size and all at 256 px; and a portrait of 12 megapixels, from finding the face to pasting the
     results back. reference: model -> ms that other code takes at the last size in the table.
     """
@@ -177,12 +177,12 @@ def measure(
             unmasker.remove(large, unmasker.segment(large, faces=faces), DEFAULT_MODELS, faces=faces)
 
         visits = report["visits"]
-        visits["mask and three removers"] = milliseconds(visit, repeats)
+        visits["mask and the default removers"] = milliseconds(visit, repeats)
         few = max(repeats // 5, 1)
         visits["portrait of 12 megapixels, everything included"] = milliseconds(visit_with_portrait, few)
         for name in ("mseg", *DEFAULT_MODELS):
             vars(unmasker.model(name))["size"] = CROP
-        visits["mask and three removers, networks at 256 px"] = milliseconds(visit, repeats)
+        visits["mask and the default removers, networks at 256 px"] = milliseconds(visit, repeats)
     if demo:
         report["demo"] = bench_demo(device)
     return report
