@@ -37,14 +37,14 @@ class FakeUnmasker:
         box = (np.float32(1.5), 2, 30, 39)
         return [Face(box, (16.0, 20.0), 40.0, points=points, score=np.float32(0.5), masked=np.float32(0.25))]
 
-    def segment(self, photo, aligned=False, faces=None):
+    def segment(self, photo, aligned=False, faces=None, segmenter="mseg"):
         assert faces or self.find(photo, aligned)
-        self.calls.append(("segment",))
+        self.calls.append(("segment", segmenter))
         return MASK if photo.max() else np.zeros_like(MASK)
 
-    def remove(self, photo, mask=None, models=(), aligned=False, faces=None):
+    def remove(self, photo, mask=None, models=(), aligned=False, faces=None, guide=None):
         assert faces or self.find(photo, aligned)
-        self.calls.append(("remove", list(models)))
+        self.calls += [("remove", list(models)), ("guide", guide)]
         if "glcic" in models:
             raise WeightsError("The weights of glcic are missing: train it.")
         if not mask.any():
@@ -98,6 +98,32 @@ def test_remove_writes_every_model_and_the_mask(photos, tmp_path):
     assert (result[MASK > 0] == 20).all()
 
 
+def test_remove_tells_landmark_guided_what_to_paint(photos, tmp_path, capsys):
+    words = ("remove", photos / "c.webp", "--out", tmp_path, "--model", "landmark-guided")
+    assert status(*words) == 0 and FakeUnmasker.calls[-1] == ("guide", unmask.Guide())
+    assert status(*words, "--smile", -0.5, "--mouth", 1, "--jaw", 0.25, "--hint", "guess") == 0
+    assert FakeUnmasker.calls[-1] == ("guide", unmask.Guide(-0.5, 1.0, 0.25, None))
+    for wrong in (("--smile", 2), ("--mouth", -0.5), ("--jaw", "nan"), ("--hint", "x")):
+        assert status(*words, *wrong) == 2
+    assert "'2' is not a number from -1 to 1" in capsys.readouterr().err
+
+
+def test_masks_are_found_by_the_segmenter_that_is_asked_for(photos, tmp_path, monkeypatch, capsys):
+    words = (photos / "c.webp", "--out", tmp_path)
+    usable = unmask.models.list_models
+    both = lambda kind, own=(): ["mseg", "mask-rcnn"] if kind == "segmenter" else usable(kind, own)
+    monkeypatch.setattr("unmask.models.list_models", both)
+    for command in ("mask", "remove"):
+        more = ("--model", "telea") if command == "remove" else ()
+        assert status(command, *words, *more) == 0 and ("segment", "mseg") in FakeUnmasker.calls
+        FakeUnmasker.calls.clear()
+        assert status(command, *words, *more, "--segmenter", "mask-rcnn") == 0
+        assert ("segment", "mask-rcnn") in FakeUnmasker.calls
+        FakeUnmasker.calls.clear()
+        assert status(command, *words, "--segmenter", "sam") == 2
+        assert "no segmenter sam here; there are mseg, mask-rcnn" in capsys.readouterr().err
+
+
 def test_remove_marks_results_as_made_by_a_network(photos, tmp_path):
     assert status("remove", photos / "c.webp", "--out", tmp_path, "--model", "telea") == 0
     assert Image.open(tmp_path / "c.telea.png").text["Title"] == NOTICE
@@ -126,8 +152,8 @@ def test_remove_uses_the_default_models_and_reports_missing_weights(photos, tmp_
 def test_remove_hands_on_device_and_aligned_and_finds_faces_once(photos, tmp_path):
     arguments = ["--model", "telea", "--model", "pix2pix", "--device", "cpu", "--aligned"]
     assert status("remove", photos / "c.webp", "--out", tmp_path, *arguments) == 0
-    expected = [("device", "cpu"), ("find", True), ("segment",), ("remove", ["telea", "pix2pix"])]
-    assert FakeUnmasker.calls == expected
+    expected = [("device", "cpu"), ("find", True), ("segment", "mseg"), ("remove", ["telea", "pix2pix"])]
+    assert FakeUnmasker.calls == [*expected, ("guide", unmask.Guide())]
 
 
 def test_remove_with_a_mask_file(photos, tmp_path):

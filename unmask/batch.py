@@ -21,8 +21,10 @@ import torch
 
 import unmask
 from unmask.faces import whole_photo
+from unmask.guidance import AS_FOUND, Guide
 from unmask.image import NOTICE, PhotoError, read_photo, write_png
 from unmask.masks import is_empty, read_mask
+from unmask.models import DEFAULT_SEGMENTER
 from unmask.pipeline import Unmasker
 
 Work = Callable[[Unmasker, Path], Any]
@@ -39,24 +41,28 @@ class Outcome(NamedTuple):
 
 
 def remove_from_photo(
-    unmasker: Unmasker, path: Path, out: Path, models: Sequence[str], mask: Path | None, aligned: bool
-) -> None:
+    unmasker: Unmasker, path: Path, out: Path, models: Sequence[str], mask: Path | None, aligned: bool,
+    segmenter: str = DEFAULT_SEGMENTER, guide: Guide = AS_FOUND,
+) -> None:  # fmt: skip
     """Write <stem>.<model>.png for each model, and <stem>.mask.png. mask: a file, or a folder of them."""
     photo = read_photo(path)
     given = None if mask is None else read_mask(mask_path(mask, path), photo.shape[:2])
     faces = unmasker.find(photo, aligned=aligned)
-    found = unmasker.segment(photo, faces=faces) if given is None else given
+    found = unmasker.segment(photo, faces=faces, segmenter=segmenter) if given is None else given
     if given is None and is_empty(found):
         raise PhotoError("No face mask was found in the picture: give one with --mask.")
-    results = unmasker.remove(photo, mask=found, models=models, faces=faces)
+    results = unmasker.remove(photo, mask=found, models=models, faces=faces, guide=guide)
     write(out / f"{path.stem}.mask.png", found)
     for name, result in results.items():
         write(out / f"{path.stem}.{name}.png", result, NOTICE)
 
 
-def find_mask(unmasker: Unmasker, path: Path, out: Path, aligned: bool) -> None:
+def find_mask(
+    unmasker: Unmasker, path: Path, out: Path, aligned: bool, segmenter: str = DEFAULT_SEGMENTER
+) -> None:
     """Write <stem>.mask.png; all black when no mask was found."""
-    write(out / f"{path.stem}.mask.png", unmasker.segment(read_photo(path), aligned=aligned))
+    found = unmasker.segment(read_photo(path), aligned=aligned, segmenter=segmenter)
+    write(out / f"{path.stem}.mask.png", found)
 
 
 def find_faces(unmasker: Unmasker, path: Path) -> list[dict]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+HINTS = {"open": 0.0, "male": -1.0, "female": 1.0, "guess": None}  # as in unmask.Guide
 
 
 class CallError(Exception):
@@ -70,18 +71,24 @@ def build_parser() -> argparse.ArgumentParser:
 
     def add_out(added: argparse.ArgumentParser) -> None:
         added.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write into")
+        added.add_argument("--segmenter", metavar="NAME", help="that finds the masks, see 'models'; default: mseg")
         added.add_argument("--aligned", action="store_true", help="the pictures are face crops already")
 
     added = add(remove, "Write each photo without its mask, once per model, and the mask that was used.")
     add_photos(added)
     add_out(added)
-    added.add_argument("--model", nargs="+", action="extend", metavar="NAME", help="see 'models'; default: three")
+    added.add_argument("--model", nargs="+", action="extend", metavar="NAME", help="see 'models'; default: four")
     added.add_argument(
         "--mask",
         type=Path,
         metavar="FILE_OR_DIR",
         help="use these masks: brighter than 127 = covered, of the photo's size; in a folder STEM.mask.png or STEM.png",
     )
+    told = added.add_argument_group("what landmark-guided is told; 0 is the face as it was found")
+    told.add_argument("--smile", type=within(-1), default=0.0, metavar="X", help="-1, corners down, to 1")
+    told.add_argument("--mouth", type=within(0), default=0.0, metavar="X", help="0 to 1, open")
+    told.add_argument("--jaw", type=within(-1), default=0.0, metavar="X", help="-1, narrow, to 1, wide")
+    told.add_argument("--hint", choices=HINTS, default="open", help="guess: by a network, from the visible half")
 
     added = add(mask, "Write the mask found in each photo.")
     add_photos(added)
@@ -120,9 +127,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def remove(args: argparse.Namespace) -> int:
-    from unmask import batch, list_removers
+    from unmask import Guide, batch, list_removers
     from unmask.models import DEFAULT_MODELS
 
+    segmenter = find_segmenter(args)
     names = list(dict.fromkeys(args.model or DEFAULT_MODELS))
     if unknown := [name for name in names if name not in list_removers()]:
         raise CallError(f"there is no remover {', '.join(unknown)}; there are {', '.join(list_removers())}")
@@ -132,17 +140,32 @@ def remove(args: argparse.Namespace) -> int:
     photos = plan(args.paths, args.out, ["mask", *names])
     if args.ray:  # its workers have a current folder of their own
         args.out, args.mask = args.out.absolute(), args.mask and args.mask.absolute()
-    work = partial(batch.remove_from_photo, out=args.out, models=names, mask=args.mask, aligned=args.aligned)
+    work = partial(
+        batch.remove_from_photo, out=args.out, models=names, mask=args.mask, aligned=args.aligned,
+        segmenter=segmenter, guide=Guide(args.smile, args.mouth, args.jaw, HINTS[args.hint]),
+    )  # fmt: skip
     return for_each(photos, work, args)
 
 
 def mask(args: argparse.Namespace) -> int:
     from unmask import batch
 
+    segmenter = find_segmenter(args)
     check_device(args)
     photos = plan(args.paths, args.out, ["mask"])
     args.out = args.out.absolute() if args.ray else args.out
-    return for_each(photos, partial(batch.find_mask, out=args.out, aligned=args.aligned), args)
+    work = partial(batch.find_mask, out=args.out, aligned=args.aligned, segmenter=segmenter)
+    return for_each(photos, work, args)
+
+
+def find_segmenter(args: argparse.Namespace) -> str:
+    """The segmenter that was asked for, if it can be used here. Raises CallError."""
+    from unmask.models import DEFAULT_SEGMENTER, list_models
+
+    name = args.segmenter or DEFAULT_SEGMENTER
+    if args.segmenter and name not in list_models("segmenter"):
+        raise CallError(f"there is no segmenter {name} here; there are {', '.join(list_models('segmenter'))}")
+    return name
 
 
 def faces(args: argparse.Namespace) -> int:
@@ -195,6 +218,21 @@ def positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def within(least: float) -> Callable[[str], float]:
+    """A number from `least` to 1."""
+
+    def number(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= 1:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least:g} to 1")
+        return value
+
+    return number
 
 
 def reference(text: str) -> tuple[str, float]:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from train.discriminators import PatchDiscriminator
 from train.loop import Phase
-from train.losses import bce_gan, feature_matching, hole_mean
+from train.losses import bce_gan, feature_matching, hole_mean, touched
 from unmask.nets.layers import murf
 from unmask.nets.pix2pix import Pix2Pix
 
@@ -38,14 +38,18 @@ class Pix2PixRecipe:
             logits, features = self.discriminator(torch.cat([fake, batch["masked"]], dim=1))
             with torch.no_grad():
                 _, truth = self.discriminator(torch.cat([batch["photo"], batch["masked"]], dim=1))
-            parts["adv"], parts["match"] = bce_gan(logits, 1.0), feature_matching(features, truth)
+            counts = touched(batch["mask"], logits)
+            parts["adv"], parts["match"] = bce_gan(logits, 1.0, counts), feature_matching(features, truth)
             # Feature matching is pix2pixHD's, with its weight: it settles what L1 leaves blurred.
             total = total + parts["adv"] + 10 * parts["match"]
         return total, parts
 
     def d_loss(self, batch, fake):
-        real = bce_gan(self.discriminator(torch.cat([batch["photo"], batch["masked"]], dim=1))[0], 1.0)
-        false = bce_gan(self.discriminator(torch.cat([fake, batch["masked"]], dim=1))[0], 0.0)
+        real = self.discriminator(torch.cat([batch["photo"], batch["masked"]], dim=1))[0]
+        false = self.discriminator(torch.cat([fake, batch["masked"]], dim=1))[0]
+        # All over the picture, as in the paper, five in six patches are copies, and the critic learns nothing.
+        counts = touched(batch["mask"], real)
+        real, false = bce_gan(real, 1.0, counts), bce_gan(false, 0.0, counts)
         return 0.5 * (real + false), {"d_real": real, "d_fake": false}
 
     def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:

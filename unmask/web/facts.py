@@ -3,6 +3,7 @@
 import json
 import logging
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from unmask.models import MODELS, describe
@@ -45,10 +46,15 @@ def score_of(name: str) -> Score | None:
 
 def _reports() -> list[dict]:
     """The reports in REPORTS, which are its files or its folders' report.json."""
-    reports = []
-    for path in sorted([*REPORTS.glob("*.json"), *REPORTS.glob("*/report.json")]):
-        try:
-            reports.append(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            log.warning("%s cannot be read: %s", path, error)
-    return reports
+    paths = sorted([*REPORTS.glob("*.json"), *REPORTS.glob("*/report.json")])
+    return [report for path in paths if (report := _read(path, path.stat().st_mtime_ns)) is not None]
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, modified_ns: int) -> dict | None:
+    """A report, read again only when it has changed: every card asks for all of them."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        log.warning("%s cannot be read: %s", path, error)
+        return None

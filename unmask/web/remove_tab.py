@@ -9,6 +9,7 @@ import gradio as gr
 
 from unmask import Guide, PhotoError, Unmasker, WeightsError, read_photo
 from unmask.faces import align
+from unmask.guidance import AS_FOUND
 from unmask.image import NOTICE
 from unmask.masks import MASK_COLOR, check_mask, is_empty, read_mask
 from unmask.models import DEFAULT_MODELS, GENDER_HINT, MODELS, list_models, list_removers
@@ -126,7 +127,7 @@ def warn(text: str) -> str:
 def build(unmasker: Unmasker, sam: Sam | None = None) -> None:
     """Lay out the tab and wire it. sam: what the tool "Outline by click" asks; without it there is no such tool."""
     visit = gr.State(time_to_live=FORGET_AFTER)
-    guide = gr.State(Guide())  # as the controls on the guided model's card stand
+    guide = gr.State(AS_FOUND)  # as the controls on the guided model's card stand
     panels: list[gr.HTML] = []  # on that card: the controls, and the hint network's guess
     maps: list[gr.HTML] = []  # where the models disagree
 
@@ -278,7 +279,7 @@ def build(unmasker: Unmasker, sam: Sam | None = None) -> None:
             yield finished(cards[name], before, results[name], milliseconds)
             if name == GUIDED:
                 yield {panels[1]: guess(now)}
-            if MODELS[name].kind == "remover" and (name != GUIDED or told == Guide()):
+            if MODELS[name].kind == "remover" and (name != GUIDED or told == AS_FOUND):
                 learned.append(to_show(results[name]))
         if len(learned) > 1:
             yield {maps[0]: disagreement_card.render(maps[0], shown, learned, now.mask, now.faces)}
