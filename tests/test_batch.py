@@ -150,7 +150,7 @@ SLOW = """
 import sys, time
 import numpy as np
 from unmask import batch, cli
-def find_mask(unmasker, path, out, aligned):
+def find_mask(unmasker, path, out, **options):
     if path.stem >= "2":
         time.sleep(600)
     batch.write(out / f"{path.stem}.mask.png", np.zeros((40, 50), np.uint8))
