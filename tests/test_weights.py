@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from unmask import weights
-from unmask.models import MODELS, describe, has_package
+from unmask.models import MODELS, describe, has_package, list_models
 from unmask.nets.face_finder import FaceFinder
 from unmask.nets.ganmasker import GANMasker
 from unmask.nets.glcic import GLCIC
@@ -136,6 +136,20 @@ def test_weights_of_another_width_are_refused(tmp_path, caplog):
     path = tmp_path / "glcic.safetensors"
     weights.save(path, "glcic", GLCIC(width=8), {"width": 16}, 64, {})
     assert "does not fit glcic" in refused(caplog, "glcic", path)
+
+
+@pytest.mark.skipif(has_package(MODELS["mask-rcnn"]), reason="torchvision works here")
+def test_a_network_whose_package_is_missing_says_so(released_mask_rcnn):
+    with pytest.raises(weights.WeightsError, match=r"^Mask R-CNN needs torchvision"):
+        weights.load("mask-rcnn", released_mask_rcnn)
+    assert "mask-rcnn" not in list_models("segmenter")
+
+
+@pytest.fixture
+def released_mask_rcnn(tmp_path):
+    path = tmp_path / "mask-rcnn.safetensors"
+    weights.save(path, "mask-rcnn", torch.nn.Linear(1, 1), {}, 128, {"kimg": 1})
+    return path
 
 
 @pytest.mark.parametrize("name", [name for name, info in MODELS.items() if info.kind != "classical"])

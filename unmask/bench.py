@@ -18,7 +18,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from unmask.image import read_photo, resize
-from unmask.models import DEFAULT_MODELS, MODELS, describe
+from unmask.models import DEFAULT_MODELS, MODELS, describe, list_models
 from unmask.pipeline import CROP, Unmasker
 
 PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "hopper-photo.png"
@@ -66,8 +66,8 @@ def milliseconds(function: Callable[[], Any], repeats: int) -> float:
 
 
 def load_all(unmasker: Unmasker) -> list[str]:
-    """Names of the models that have weights here, which are loaded now."""
-    names = [name for name, info in MODELS.items() if info.kind == "classical" or describe(name)["weights"]]
+    """Names of the models that can be used here, which are loaded now."""
+    names = list_models()
     for name in names:
         unmasker.model(name)
     return names

@@ -218,6 +218,8 @@ def _load(name: str, path: str | Path | None, device: str | torch.device) -> nn.
         state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
         model.load_state_dict(state, strict=True)
         model.size = int(metadata["size"])
+    except ImportError as error:  # a package that this network alone needs; it says which
+        raise WeightsError(str(error)) from error
     except (SafetensorError, RuntimeError, TypeError, KeyError, ValueError) as error:
         raise _broken(name, f"{path} does not fit {name}; fetch it again or train it anew.") from error
     return model.to(device, memory_format=torch.channels_last).eval()
