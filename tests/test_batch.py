@@ -163,7 +163,10 @@ sys.exit(cli.main(sys.argv[1:]))
 def test_ctrl_c_stops_at_once_and_leaves_whole_files(collection):
     out = collection / "out"
     command = [sys.executable, "-c", SLOW, "mask", collection / "photos", "--out", out, "--jobs", "2"]
-    program = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # What a shell runs in the background ignores the signal, and so would its children.
+    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    program = subprocess.Popen(command, cwd=ROOT, text=True, preexec_fn=heard, **pipes)
     start = time.monotonic()
     while not (out / "1.mask.png").exists() and program.poll() is None and time.monotonic() < start + 180:
         time.sleep(0.1)

@@ -21,6 +21,7 @@ from unmask.faces import (
     upright_crop,
     whole_photo,
 )
+from unmask.models import DEFAULT_MODELS
 from unmask.synth import MEAN_LANDMARKS
 
 
@@ -71,7 +72,7 @@ class MeanFace(nn.Module):
 @pytest.fixture
 def unmasker():
     unmasker = Unmasker("cpu")
-    unmasker._models = {"mseg": FindGreen(), "ganmasker": Paint(), "pix2pix": Paint(), "glcic": Paint()}
+    unmasker._models = {"mseg": FindGreen()} | {name: Paint() for name in DEFAULT_MODELS}
     unmasker._models |= {"face-finder": FindGreenFaces(), "landmarks": MeanFace()}
     for name, model in unmasker._models.items():
         model.size = 128 if name == "glcic" else 256
@@ -154,7 +155,7 @@ def test_the_found_mask_covers_what_the_segmenter_saw_and_a_margin(unmasker):
     assert mask[:185].max() == 0 and mask[200:320, :65].max() == 0
     assert set(np.unique(mask)) == {0, 255}
     result = unmasker.remove(photo)
-    assert list(result) == ["ganmasker", "pix2pix", "glcic"]
+    assert list(result) == list(DEFAULT_MODELS)
     assert not ((result["glcic"] == (0, 255, 0)).all(axis=2)).any()
 
 
