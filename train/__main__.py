@@ -154,7 +154,8 @@ def read_init(path: Path) -> dict:
         found = {key: metadata[key] for key in ("name", "config", "size")} | {"discriminator": None}
         before = metadata["trained"] | {"size": metadata["size"]}
         return found | {"state": weights.load(metadata["name"], path).state_dict(), "before": before}
-    state = torch.load(path / "checkpoint.pt", map_location="cpu", weights_only=True)
+    # Mapped and not read: a run that goes on wants the config alone here, of a file that may have 100 MB.
+    state = torch.load(path / "checkpoint.pt", map_location="cpu", weights_only=True, mmap=True)
     found = {key: state.get(key) for key in ("name", "config", "size", "discriminator")}
     before = {key: state[key] for key in ("images", "seconds", "size", "batch", "before", "hardware")}
     return found | {"state": state["ema"], "before": before}
