@@ -233,11 +233,24 @@ def test_batches_depend_on_seed_and_step_alone(folder):
     assert torch.equal(plain["photo"][outside], plain["masked"][outside])
 
 
-def test_landmarks_follow_every_warp_and_flip(folder):
+def test_a_window_shows_the_mask(folder):
+    faces = data.load_faces(folder, "train", folder / "cache")
+    pairs = data.draw_pairs(faces, folder / "cache", 1, 0, workers=1)
+    whole, cut = (
+        data.Batches(faces, pairs, size=256, seed=3, device=torch.device("cpu"), window=window).get(5, 4)
+        for window in (None, 160)
+    )
+    assert cut["mask"].shape == (4, 1, 160, 160)
+    assert (cut["mask"].sum(dim=(1, 2, 3)) > 0.8 * whole["mask"].sum(dim=(1, 2, 3))).all()
+
+
+@pytest.mark.parametrize("window", [None, 208])
+def test_landmarks_follow_every_warp_flip_and_cut(folder, window):
     """Points painted as single colours are found where the batch says they are."""
     faces = data.load_faces(folder, "train", folder / "cache")
     pairs = data.draw_pairs(faces, folder / "cache", 1, 0, workers=1)
-    batches = data.Batches(faces, pairs, size=256, seed=3, device=torch.device("cpu"))
+    batches = data.Batches(faces, pairs, size=256, seed=3, device=torch.device("cpu"), window=window)
+    side = window or 256
     marks = (42, 50, 72)  # the nose's tip and, to tell left from right, an eye's and the mouth's outer corner
     batches.photos = torch.zeros_like(batches.photos)
     for i in range(len(faces.names)):
@@ -249,13 +262,14 @@ def test_landmarks_follow_every_warp_and_flip(folder):
     flips = set()
     for step in range(6):
         batch = batches.get(step, 4, 0.5)
+        assert batch["photo"].shape == (4, 3, side, side)
         for photo, points in zip(batch["photo"], batch["points"]):
             seen = []
             for channel in range(3):
                 y, x = (photo[channel] > 0).nonzero().float().mean(dim=0)
                 seen.append(torch.stack([x, y]) + 0.5)
             kept, flipped = (
-                max(float((a - 256 * points[b]).norm()) for a, b in zip(seen, order)) for order in (marks, mirrored)
+                max(float((a - side * points[b]).norm()) for a, b in zip(seen, order)) for order in (marks, mirrored)
             )
             assert min(kept, flipped) < 3
             flips.add(kept > flipped)

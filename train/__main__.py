@@ -39,6 +39,9 @@ CACHE = Path.home() / ".cache" / "unmask"
 # By who called: files, folders, arguments, and packages that only one network needs.
 MENDABLE = (OSError, ValueError, ImportError, weights.WeightsError)
 
+# Removers whose networks and critics take pictures of any size, and are built alike for all.
+WINDOWED = ("ganmasker", "landmark-guided", "gated-conv", "gumf", "parsing-guided")
+
 
 def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with faces.csv, landmarks.npz, faces-*.tar")
@@ -91,6 +94,10 @@ def parse() -> argparse.Namespace:
         command.add_argument("--device", default="auto")
         command.add_argument("--compile", action="store_true", help="torch.compile, worth its start-up on a GPU")
 
+        if name in WINDOWED:
+            command.add_argument(
+                "--window", type=int, help="px of the square around the mask that a step sees: many times more steps"
+            )
         if name == "two-autoencoders":
             command.add_argument("--stages", type=int, choices=(1, 2), help="autoencoders in a row: 1 is the ablation")
         if name == "mseg":
@@ -253,7 +260,10 @@ def make_batches(
         held_back = Scenes(args.data, held_back, few, size=args.size, seed=0, device=device, limit=16, held_out=True)
     else:
         real = np.load(args.real)["pictures"] if getattr(args, "real", None) else None
-        batches = Batches(faces, pairs, others, size=args.size, seed=args.seed, device=device, real=real)
+        batches = Batches(
+            faces, pairs, others, size=args.size, seed=args.seed, device=device, real=real,
+            window=getattr(args, "window", None),
+        )  # fmt: skip
         held_back = Batches(held_back, few, size=args.size, seed=0, device=device)
     return batches, held_back.first(8)
 

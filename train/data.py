@@ -249,11 +249,12 @@ class Batches:
 
     def __init__(
         self, faces: Faces, pairs: np.ndarray, others: np.ndarray | None = None, *,
-        size: int, seed: int, device: torch.device, real: np.ndarray | None = None,
+        size: int, seed: int, device: torch.device, real: np.ndarray | None = None, window: int | None = None,
     ):  # fmt: skip
         """others: pictures without a face, (M, 256, 256, 3) uint8. real: photographs of real masks, (R, 256, 256, 5)
-        uint8: RGB, the mask, and where it is certain (0 or 255), see pseudo_labels."""
-        self.size, self.seed, self.device = size, seed, device
+        uint8: RGB, the mask, and where it is certain (0 or 255), see pseudo_labels. window: px of the square around
+        the mask that `get` cuts out of each picture; the whole picture unless given."""
+        self.size, self.seed, self.device, self.window = size, seed, device, window
         self.count = len(faces.names)
         self.variants = len(pairs) // self.count
         self.probabilities = torch.from_numpy(sampling_weights(faces))
@@ -270,7 +271,7 @@ class Batches:
     def get(self, step: int, batch: int, warp: float = 0.0) -> dict[str, Tensor]:
         """Batch number `step`.
 
-        Returns photo, masked: (B, 3, size, size) float32 in [-1, 1], channels_last; mask: (B, 1, size, size) of
+        size is the window's, where there is one. Returns photo, masked: (B, 3, size, size) float32 in [-1, 1], channels_last; mask: (B, 1, size, size) of
         {0, 1}, the synthetic mask; free: (B, 1, size, size) of {0, 1}, free-form holes.
         points: (B, 92, 2), the landmarks of the bare face, x and y in units of the crop's side.
         gender: (B,) of {-1 male, 1 female, 0 unknown}, as the face's source labels it.
@@ -290,6 +291,8 @@ class Batches:
         points = torch.where(mirror[:, None, None], self._mirrored(points), points)
         if warp:
             x, points = self._warp(x, points, warp, rng)
+        if self.window:
+            x, points = self._cut(x, points, rng)
         data = self._split(self._jitter(x, rng)) | {"points": points, "gender": self.gender[face.to(self.device)]}
         if self.others is not None:
             other = self.others[torch.randint(len(self.others), (batch,), generator=rng).to(self.device)]
@@ -345,6 +348,18 @@ class Batches:
         plain = 2 * points - 1 - theta[:, None, :, 2]  # (N, 92, 2)
         points = torch.linalg.solve(theta[:, :, :2], plain.transpose(1, 2)).transpose(1, 2)
         return x, (points + 1) / 2
+
+    def _cut(self, x: Tensor, points: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The window around each mask's middle, up to a tenth of its side off it: x and points as `_warp` gives them."""
+        mask, line = x[:, 6], torch.arange(self.size, dtype=torch.float32, device=x.device)
+        total = mask.sum(dim=(1, 2)).clamp_min(1)
+        middle = torch.stack([(mask.sum(dim=axis) * line).sum(dim=1) / total for axis in (1, 2)], dim=1)  # x, y
+        shift = 0.1 * self.window * (2 * torch.rand(len(x), 2, generator=rng) - 1).to(x.device)
+        corner = (middle + shift - self.window / 2).round().clamp(0, self.size - self.window)  # (B, 2)
+        columns, rows = (corner[:, :, None].long() + torch.arange(self.window, device=x.device)).unbind(1)
+        each = torch.arange(len(x), device=x.device)[:, None, None]
+        x = x[each, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+        return x, (points * self.size - corner[:, None]) / self.window
 
     def _jitter(self, x: Tensor, rng: torch.Generator) -> Tensor:
         """Brightness, contrast and white balance of photo and masked photo, changed alike."""

@@ -24,6 +24,8 @@ class GANMaskerRecipe:
     betas = (0.9, 0.999)  # with 0.5 the critic is blind after 240 steps: batches of 8 need the longer memory
     warp = 0.25
     free = 0.15  # share of free-form holes
+    # The paper prints no weights. With 0.01 and 1 the fill stayed soft: sharpness 0.16.
+    adversarial, matching = 0.03, 2.0
 
     def __init__(self, size: int, width: int = 24):
         self.size, self.config = size, {"width": width}
@@ -55,11 +57,11 @@ class GANMaskerRecipe:
         if phase.discriminator:
             logits, features = self.discriminator(torch.cat([fused, hole], dim=1))
             parts["adv"] = lsgan(logits, 1.0, touched(hole, logits))  # equation 5
-            total = total + 0.01 * parts["adv"]
+            total = total + self.adversarial * parts["adv"]
             with torch.no_grad():
                 _, truth = self.discriminator(torch.cat([photo, hole], dim=1))
             parts["match"] = feature_matching(features, truth)
-            total = total + 1.0 * parts["match"]
+            total = total + self.matching * parts["match"]
         return total, parts
 
     def d_loss(self, batch, fake):
