@@ -30,6 +30,7 @@ from train.pseudo_labels import label_real_masks, show_held_back
 from train.recipes import RECIPES
 from train.scenes import Scenes
 from train.sheets import label, save_pictures
+from train.speed import measure_speed
 from unmask import weights
 from unmask.faces import detect
 from unmask.models import FACE_FINDER, GENDER_HINT, MODELS, list_models, list_removers
@@ -38,6 +39,7 @@ from unmask.pipeline import THRESHOLD, Unmasker
 CACHE = Path.home() / ".cache" / "unmask"
 # By who called: files, folders, arguments, and packages that only one network needs.
 MENDABLE = (OSError, ValueError, ImportError, weights.WeightsError)
+SIZES = (64, 128, 192, 256)
 
 # Removers whose networks and critics take pictures of any size, and are built alike for all.
 WINDOWED = ("ganmasker", "landmark-guided", "gated-conv", "gumf", "parsing-guided")
@@ -79,7 +81,7 @@ def parse() -> argparse.Namespace:
         command.add_argument("--out", type=Path, required=True, help="the run's folder")
         command.add_argument("--kimg", type=float, default=400, help="length in thousands of images")
         command.add_argument("--batch", type=int, default=16)
-        command.add_argument("--size", type=int, default=256, choices=(64, 128, 192, 256), help="px of the pictures")
+        command.add_argument("--size", type=int, default=256, choices=SIZES, help="px of the pictures")
         command.add_argument("--width", type=int, help="channels of the first layer")
         command.add_argument("--lr", type=float, nargs=2, metavar=("G", "D"), help="learning rates")
         command.add_argument("--variants", type=int, default=2, help="synthetic masks drawn for every face")
@@ -140,6 +142,13 @@ def parse() -> argparse.Namespace:
     add_data(command)
     command.add_argument("--out", type=Path, required=True)
     add_weights(command)
+
+    command = commands.add_parser("speed", help="images a second in training, and the convolutions' share")
+    command.add_argument("network", choices=[name for name in RECIPES if name not in ("face-finder", "parsing")])
+    command.add_argument("--batch", type=int, default=32)
+    command.add_argument("--size", type=int, default=256, choices=SIZES, help="px of the pictures")
+    command.add_argument("--device", default="auto")
+    command.add_argument("--compile", action="store_true")
 
     command = commands.add_parser("export", help="a run's averaged weights as a release")
     command.add_argument("run", type=Path)
@@ -313,6 +322,10 @@ def do(args: argparse.Namespace) -> None:
         unmasker = Unmasker("cpu", weights=dict(args.weights))
         unmasker.model(GENDER_HINT)  # missing weights are a fault here, and not the hint "open"
         print(evaluate_hint(args.data, args.out, args.cache, unmasker, args.limit))
+    elif args.command == "speed":
+        torch.manual_seed(0)
+        torch.backends.cudnn.benchmark = True
+        print(measure_speed(RECIPES[args.network](args.size), args.batch, Processes(args.device), compile=args.compile))
     elif args.command == "export":
         print(json.dumps(export(args.run, args.out), indent=1))
 

@@ -271,8 +271,9 @@ class Batches:
     def get(self, step: int, batch: int, warp: float = 0.0) -> dict[str, Tensor]:
         """Batch number `step`.
 
-        size is the window's, where there is one. Returns photo, masked: (B, 3, size, size) float32 in [-1, 1], channels_last; mask: (B, 1, size, size) of
-        {0, 1}, the synthetic mask; free: (B, 1, size, size) of {0, 1}, free-form holes.
+        Returns photo, masked: (B, 3, size, size) float32 in [-1, 1], channels_last; mask: (B, 1, size, size) of
+        {0, 1}, the synthetic mask; free: (B, 1, size, size) of {0, 1}, free-form holes; size is the window's, where
+        there is one.
         points: (B, 92, 2), the landmarks of the bare face, x and y in units of the crop's side.
         gender: (B,) of {-1 male, 1 female, 0 unknown}, as the face's source labels it.
         other, where there are any: (B, 3, size, size), pictures without a face.
@@ -292,7 +293,7 @@ class Batches:
         if warp:
             x, points = self._warp(x, points, warp, rng)
         if self.window:
-            x, points = self._cut(x, points, rng)
+            x, points = self._cut(x, points, self.window, rng)
         data = self._split(self._jitter(x, rng)) | {"points": points, "gender": self.gender[face.to(self.device)]}
         if self.others is not None:
             other = self.others[torch.randint(len(self.others), (batch,), generator=rng).to(self.device)]
@@ -349,17 +350,17 @@ class Batches:
         points = torch.linalg.solve(theta[:, :, :2], plain.transpose(1, 2)).transpose(1, 2)
         return x, (points + 1) / 2
 
-    def _cut(self, x: Tensor, points: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """The window around each mask's middle, up to a tenth of its side off it: x and points as `_warp` gives them."""
+    def _cut(self, x: Tensor, points: Tensor, window: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The window at each mask's middle, up to a tenth of its side off it; x and points as `_warp` gives them."""
         mask, line = x[:, 6], torch.arange(self.size, dtype=torch.float32, device=x.device)
         total = mask.sum(dim=(1, 2)).clamp_min(1)
         middle = torch.stack([(mask.sum(dim=axis) * line).sum(dim=1) / total for axis in (1, 2)], dim=1)  # x, y
-        shift = 0.1 * self.window * (2 * torch.rand(len(x), 2, generator=rng) - 1).to(x.device)
-        corner = (middle + shift - self.window / 2).round().clamp(0, self.size - self.window)  # (B, 2)
-        columns, rows = (corner[:, :, None].long() + torch.arange(self.window, device=x.device)).unbind(1)
+        shift = 0.1 * window * (2 * torch.rand(len(x), 2, generator=rng) - 1).to(x.device)
+        corner = (middle + shift - window / 2).round().clamp(0, self.size - window)  # (B, 2)
+        columns, rows = (corner[:, :, None].long() + torch.arange(window, device=x.device)).unbind(1)
         each = torch.arange(len(x), device=x.device)[:, None, None]
         x = x[each, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
-        return x, (points * self.size - corner[:, None]) / self.window
+        return x, (points * self.size - corner[:, None]) / window
 
     def _jitter(self, x: Tensor, rng: torch.Generator) -> Tensor:
         """Brightness, contrast and white balance of photo and masked photo, changed alike."""

@@ -91,13 +91,7 @@ def train(
         raise RunError(f"A batch of {batch} cannot be shared evenly by {processes.count} processes.")
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / "checkpoint.pt"
-    nets = {"generator": recipe.generator, "discriminator": recipe.discriminator}
-    nets = {key: net.to(device, memory_format=torch.channels_last).train() for key, net in nets.items() if net}
-    ema = copy.deepcopy(nets["generator"]).requires_grad_(False)
-    optimizers = {
-        key: torch.optim.Adam(net.parameters(), lr=lr, betas=recipe.betas, fused=device.type == "cuda")
-        for (key, net), lr in zip(nets.items(), recipe.learning_rates)
-    }
+    nets, optimizers, ema = set_up(recipe, device)
     done, seconds = 0, 0.0  # finished steps; time they took
     if checkpoint.exists() and not resume:
         raise RunError(f"{checkpoint} is there already: go on from it with --resume, or name another folder.")
@@ -148,27 +142,10 @@ def train(
             optimizer.param_groups[0]["lr"] = lr * min(1, step / 100, (1 - progress) / decay)
 
         data = processes.share(batches.get(step, batch, recipe.warp))
-        with half_precision(device):
-            fake = recipe.generate(data)
-        scalars: dict[str, Tensor] = {}
-        if phase.discriminator and "discriminator" in nets:
-            with half_precision(device):
-                loss, parts = recipe.d_loss(data, fake.detach())
-            update(optimizers["discriminator"], loss, processes)
-            scalars |= parts
-        if phase.generator:
-            if "discriminator" in nets:
-                nets["discriminator"].requires_grad_(False)
-            with half_precision(device):
-                loss, parts = recipe.g_loss(data, fake, phase)
-            update(optimizers["generator"], loss, processes)
-            if "discriminator" in nets:
-                nets["discriminator"].requires_grad_(True)
-            # The half-life grows with the run, so that the first, bad weights are soon forgotten.
-            half_life = min(ema_kimg * 1000, 0.1 * (step + 1) * batch)
-            update_ema(ema, nets["generator"], 0.5 ** (batch / max(half_life, 1)))
-            scalars |= parts
-
+        # The half-life grows with the run, so that the first, bad weights are soon forgotten.
+        half_life = min(ema_kimg * 1000, 0.1 * (step + 1) * batch)
+        beta = 0.5 ** (batch / max(half_life, 1))
+        scalars = train_step(recipe, nets, optimizers, ema, beta, data, phase, processes)
         for key, value in scalars.items():
             recent.setdefault(key, []).append(value.detach().float())
         done, now = step + 1, time.monotonic()
@@ -192,6 +169,47 @@ def train(
         log.close()
     processes.end()
     return checkpoint
+
+
+def set_up(
+    recipe: Recipe, device: torch.device
+) -> tuple[dict[str, nn.Module], dict[str, torch.optim.Optimizer], nn.Module]:
+    """The recipe's networks on the device, their optimizers, and the generator's moving average."""
+    own = {"generator": recipe.generator, "discriminator": recipe.discriminator}
+    nets = {key: net.to(device, memory_format=torch.channels_last).train() for key, net in own.items() if net}
+    ema = copy.deepcopy(nets["generator"]).requires_grad_(False)
+    optimizers: dict[str, torch.optim.Optimizer] = {
+        key: torch.optim.Adam(net.parameters(), lr=lr, betas=recipe.betas, fused=device.type == "cuda")
+        for (key, net), lr in zip(nets.items(), recipe.learning_rates)
+    }
+    return nets, optimizers, ema
+
+
+def train_step(
+    recipe: Recipe, nets: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer], ema: nn.Module,
+    beta: float, data: dict[str, Tensor], phase: Phase, processes: Processes,
+) -> dict[str, Tensor]:  # fmt: skip
+    """The networks of this phase learn from a batch: discriminator, generator, moving average. Returns the losses."""
+    device, judged = processes.device, "discriminator" in nets
+    with half_precision(device):
+        fake = recipe.generate(data)
+    scalars: dict[str, Tensor] = {}
+    if phase.discriminator and judged:
+        with half_precision(device):
+            loss, parts = recipe.d_loss(data, fake.detach())
+        update(optimizers["discriminator"], loss, processes)
+        scalars |= parts
+    if phase.generator:
+        if judged:
+            nets["discriminator"].requires_grad_(False)
+        with half_precision(device):
+            loss, parts = recipe.g_loss(data, fake, phase)
+        update(optimizers["generator"], loss, processes)
+        if judged:
+            nets["discriminator"].requires_grad_(True)
+        update_ema(ema, nets["generator"], beta)
+        scalars |= parts
+    return scalars
 
 
 def half_precision(device: torch.device) -> torch.autocast:

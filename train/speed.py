@@ -1,0 +1,147 @@
+"""How fast a network trains, and how much of a step its convolutions would take alone.
+
+The share says what is left to gain: what is not convolution is norms, activations, losses, optimizer and waiting.
+"""
+
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from train.data import SIDE
+from train.loop import Recipe, half_precision, set_up, train_step
+from train.processes import Processes
+from unmask.synth.mean_face import MEAN_LANDMARKS
+
+
+class Call(NamedTuple):
+    """One convolution of a step, as far as its time depends on it."""
+
+    transposed: bool
+    input: tuple[int, ...]  # (N, C, H, W)
+    weight: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+    input_grad: bool
+    weight_grad: bool
+
+
+def measure_speed(
+    recipe: Recipe, count: int, processes: Processes, *, steps: int = 10, compile: bool = False
+) -> str:
+    """A Markdown table: images a second in the recipe's last phase with batches of `count`, and the share of its
+    convolutions. Needs no data: one made-up batch serves every step, so that loading is not counted."""
+    device, phase, batch = processes.device, recipe.phases[-1], made_up(recipe.size, count, processes.device)
+    nets, optimizers, ema = set_up(recipe, device)
+    step = lambda: train_step(recipe, nets, optimizers, ema, 0.999, dict(batch), phase, processes)
+    calls = record(recipe, step)  # before compiling, which would hide them
+    if compile:
+        for net in nets.values():
+            net.compile()
+    whole = seconds(step, device, steps)
+    with half_precision(device):
+        alone = sum(times * seconds(lone_convolution(call, device), device, steps) for call, times in calls.items())
+    operations = 2 * sum(times * multiplications(call) for call, times in calls.items())
+    rows = {
+        "images a second": f"{count / whole:.1f}",
+        "a step": f"{1000 * whole:.1f} ms",
+        "its convolutions alone": f"{1000 * alone:.1f} ms ({sum(calls.values())} calls)",
+        "share of the step": f"{100 * alone / whole:.0f} %",
+        "in the step": f"{operations / whole / 1e12:.3f} TFLOP/s",
+        "in the convolutions alone": f"{operations / alone / 1e12:.3f} TFLOP/s",
+    }
+    name = torch.cuda.get_device_name() if device.type == "cuda" else f"{torch.get_num_threads()} CPU cores"
+    head = f"| {recipe.name}, {recipe.size} px, batch {count}, {phase.name}, {name} | |"
+    return "\n".join([head, "|---|---|", *(f"| {key} | {value} |" for key, value in rows.items())])
+
+
+def made_up(size: int, count: int, device: torch.device) -> dict[str, Tensor]:
+    """What `train.data.Batches.get` gives, of noise: `count` pictures of `size` px, one mask over the lower half."""
+    photo, masked = (torch.randn(count, 3, size, size).clamp(-1, 1) for _ in range(2))
+    mask = torch.zeros(count, 1, size, size)
+    mask[:, :, size // 2 : -size // 8, size // 4 : -size // 4] = 1
+    pictures = {"photo": photo, "masked": masked, "mask": mask, "free": mask.flip(2)}
+    batch = {key: value.to(device, memory_format=torch.channels_last) for key, value in pictures.items()}
+    points = torch.tensor(MEAN_LANDMARKS / SIDE, dtype=torch.float32).expand(count, -1, -1)
+    return batch | {"points": points.to(device), "gender": torch.zeros(count, device=device)}
+
+
+def record(recipe: Recipe, step: Callable[[], object]) -> Counter[Call]:
+    """The convolutions of one step: of the networks that learn and of the frozen ones that judge."""
+    calls: Counter[Call] = Counter()
+
+    def note(conv, inputs):
+        x, on = inputs[0], torch.is_grad_enabled()
+        padding = conv.padding if isinstance(conv.padding, tuple) else (0, 0)
+        calls[Call(
+            isinstance(conv, nn.ConvTranspose2d), tuple(x.shape), tuple(conv.weight.shape), conv.stride, padding,
+            conv.dilation, conv.groups, on and x.requires_grad, on and conv.weight.requires_grad,
+        )] += 1  # fmt: skip
+
+    networks = [value for value in vars(recipe).values() if isinstance(value, nn.Module)]
+    convolutions = {
+        module for network in networks for module in network.modules()
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
+    }  # fmt: skip
+    hooks = [conv.register_forward_pre_hook(note) for conv in convolutions]
+    step()
+    for hook in hooks:
+        hook.remove()
+    return calls
+
+
+def lone_convolution(call: Call, device: torch.device) -> Callable[[], None]:
+    """Runs the call's convolution on random numbers, forward and, as far as the step needs it, backward."""
+    random = lambda shape, grad: (
+        torch.randn(shape, device=device).contiguous(memory_format=torch.channels_last).requires_grad_(grad)
+    )
+    x, weight = random(call.input, call.input_grad), random(call.weight, call.weight_grad)
+    wanted = [tensor for tensor in (x, weight) if tensor.requires_grad]
+    geometry = call.stride, call.padding
+    convolve = (
+        (lambda: F.conv_transpose2d(x, weight, None, *geometry, 0, call.groups, call.dilation))
+        if call.transposed
+        else (lambda: F.conv2d(x, weight, None, *geometry, call.dilation, call.groups))
+    )
+    gradient: list[Tensor] = []
+
+    def run() -> None:
+        y = convolve()
+        if wanted:
+            gradient[:] = gradient or [torch.randn_like(y)]
+            torch.autograd.grad(y, wanted, gradient[0])
+
+    return run
+
+
+def multiplications(call: Call) -> int:
+    """Multiply-adds of the call, forward and backward."""
+    n, _, *size = call.input
+    if not call.transposed:
+        size = [
+            (side + 2 * pad - gap * (kernel - 1) - 1) // stride + 1
+            for side, pad, gap, kernel, stride in zip(size, call.padding, call.dilation, call.weight[2:], call.stride)
+        ]
+    once = n * size[0] * size[1] * torch.Size(call.weight).numel()  # each place meets each weight once
+    return once * (1 + call.input_grad + call.weight_grad)
+
+
+def seconds(run: Callable[[], object], device: torch.device, times: int, warmup: int = 3) -> float:
+    """Median time of a call."""
+    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    found = []
+    for i in range(warmup + times):
+        wait()
+        start = time.perf_counter()
+        run()
+        wait()
+        if i >= warmup:
+            found.append(time.perf_counter() - start)
+    return statistics.median(found)
