@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from train.discriminators import SNPatchDiscriminator
 from train.loop import Phase
-from train.losses import hinge, hole_mean
+from train.losses import FacePerceptual, hinge, hole_mean
 from train.recipes.holes import masked_crop
 from unmask.nets.gated_conv import GatedConv
 from unmask.nets.layers import murf
@@ -24,6 +24,8 @@ class GatedConvRecipe:
         self.size, self.config = size, {"width": width}
         self.generator = GatedConv(width)
         self.discriminator = SNPatchDiscriminator(4, width=32)
+        # Not the paper's. Without it mouths were missing after 36 thousand images at 64 px.
+        self.face = FacePerceptual() if FacePerceptual.available() else None
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free)
@@ -38,6 +40,9 @@ class GatedConvRecipe:
         coarse, fine = (0.5 * x.mean() + 0.5 * hole_mean(x, hole) for x in difference)
         parts = {"coarse": coarse, "fine": fine}
         total = coarse + fine
+        if self.face is not None:
+            parts["perceptual"] = self.face.to(photo.device)(murf(fake, photo, hole), photo, hole)
+            total = total + 0.1 * parts["perceptual"]
         if phase.discriminator:
             adv = -self.discriminator(torch.cat([murf(fake, photo, hole), hole], dim=1)).mean()
             # The official weight is 1 for sums of like size; less keeps a short run steady.
