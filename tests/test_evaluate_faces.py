@@ -12,6 +12,7 @@ from train.evaluate_faces import (
     IGNORED,
     RIGHT,
     WRONG,
+    audited,
     curve,
     evaluate_finder,
     held_back,
@@ -161,6 +162,29 @@ def test_the_report_of_a_finder_whose_figures_are_known(data, tmp_path, monkeypa
 
     low = evaluate_finder(find_squares, data, tmp_path / "out", threshold=0.05, sheet=2)
     assert "At threshold 0.050: precision 50.0%, recall 100.0%." in low
+
+
+def test_faces_that_people_left_out_are_not_wrong(data, tmp_path, monkeypatch):
+    """The second look changes its own figures alone: the wrong detection of the report above is a face after all."""
+    monkeypatch.setattr("train.evaluate_faces.SIZES", ((64, 48),))
+    audit = tmp_path / "audit.json"
+    monkeypatch.setattr("train.evaluate_faces.AUDIT", audit)
+    wrong = {name: [square(0, 0, 50)] for name in ("jl_0", "jl_3")}
+    for left_out, precision in (({}, 0.5), (wrong, 1.0)):
+        audit.write_text(json.dumps({"left_out": left_out, "no_faces": {}}))
+        evaluate_finder(find_squares, data, tmp_path / "out", threshold=0.05, sheet=2)
+        figures = json.loads((tmp_path / "out" / "faces.json").read_text())
+        assert figures["labels"]["at_threshold"] == {"precision": 0.5, "recall": 1.0}
+        assert figures["second look"]["at_threshold"] == {"precision": precision, "recall": 1.0}
+
+
+def test_boxes_on_no_face_are_taken_out():
+    truth = np.array([square(0, 0, 50), square(100, 0, 50)])
+    audit = {"left_out": {"a": [square(200, 0, 50)]}, "no_faces": {"a": [square(100, 0, 50)]}}
+    real, left_out = audited("a", truth, audit)
+    assert real.tolist() == [square(0, 0, 50)] and left_out.tolist() == [square(200, 0, 50)]
+    real, left_out = audited("b", truth, {"left_out": {}, "no_faces": {}})
+    assert real.tolist() == truth.tolist() and left_out.shape == (0, 4)
 
 
 def test_photos_for_the_tilt_have_a_face_that_counts():

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from drawn_faces import draw_folder
+from torch import nn
 
 from train import __main__ as command_line
 from train import data, losses
@@ -23,9 +24,9 @@ from train.prepare import prepare
 from train.recipes import RECIPES
 from train.recipes.face_finder import assign, overlaps
 from train.record import RunLog
-from train.scenes import Boxes, Scenes
+from train.scenes import IGNORED, Boxes, Scenes
 from unmask import weights
-from unmask.faces import five_points
+from unmask.faces import Face, five_points
 from unmask.models import MODELS
 from unmask.nets.face_finder import grid
 
@@ -296,6 +297,17 @@ def test_scenes_never_show_a_photo_that_is_held_back(folder):
     back = {row["name"] for row in held_back(rows)}
     assert len(scenes_of(folder).photos) == len(rows) - len(back) == 5
     assert len(scenes_of(folder, held_out=True).photos) == len(back) == 4
+
+
+def test_faces_that_people_left_out_are_not_learnt_as_background(folder, monkeypatch):
+    found = lambda finder, photo, threshold: [Face((500, 500, 540, 560), (520, 530), 40), Face(known, (0, 0), 1)]
+    plain = scenes_of(folder)
+    known = tuple(plain.photos[plain.crowd[0]][1].box[0])
+    monkeypatch.setattr("train.scenes.detect", found)
+    cleaned = scenes_of(folder, finder=nn.Identity())
+    before, after = (scenes.photos[scenes.crowd[0]][1] for scenes in (plain, cleaned))
+    assert len(after.box) == len(before.box) + 1  # the one that has a box is known already
+    assert after.box[-1].tolist() == [500, 500, 540, 560] and after.masked[-1] == IGNORED
 
 
 def test_boxes_and_points_follow_the_face():

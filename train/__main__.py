@@ -265,7 +265,10 @@ def make_batches(
         segments = MODELS[args.command].kind == "segmenter"
         others = load_backgrounds(args.data, args.cache) if segments else None
     if args.command == "face-finder":
-        batches = Scenes(args.data, faces, pairs, size=args.size, seed=args.seed, device=device, limit=args.limit)
+        finder = weights.load(FACE_FINDER).to(device) if FACE_FINDER in list_models("detector") else None
+        batches = Scenes(
+            args.data, faces, pairs, size=args.size, seed=args.seed, device=device, limit=args.limit, finder=finder
+        )
         held_back = Scenes(args.data, held_back, few, size=args.size, seed=0, device=device, limit=16, held_out=True)
     else:
         real = np.load(args.real)["pictures"] if getattr(args, "real", None) else None

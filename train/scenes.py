@@ -10,15 +10,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from train.data import SIDE, Faces, decode, read_images, sampling_weights
-from train.evaluate_faces import held_back
-from unmask.faces import five_points
+from train.evaluate_faces import held_back, overlaps
+from unmask.faces import detect, five_points
 
 LABELS = {"with_mask": 1.0, "with_incorrect_mask": 1.0, "without_mask": 0.0}
 UNKNOWN, IGNORED = -1.0, -2.0  # ignored: cut or hidden so far that neither answer would be wrong
 MOST = 48  # faces a scene keeps
+SURE = 0.5  # score above which a face without a box is taken to be one that people left out
 SMALLEST = 11.0  # px; a smaller face is neither learnt nor counted as wrong
 
 
@@ -67,12 +68,21 @@ def photo_boxes(row: dict) -> Boxes:
     )
 
 
+def left_out(finder: nn.Module, photo: np.ndarray, boxes: Boxes) -> Boxes:
+    """The faces in a photo that a finder is sure of and that have no box: they are not to count."""
+    found = np.array([face.box for face in detect(finder, photo, SURE)], np.float32).reshape(-1, 4)
+    new = found[~(overlaps(found, boxes.box) > 0.1).any(axis=1)]
+    count = len(new)
+    return Boxes(new, np.full((count, 5, 2), np.nan, np.float32), np.full(count, IGNORED, np.float32))
+
+
 class Scenes:
     """Scenes by number: the interface of `train.data.Batches` for the face finder."""
 
     def __init__(self, data: Path, faces: Faces, pairs: np.ndarray, *, size: int, seed: int, device: torch.device,
-                 limit: int | None = None, held_out: bool = False):  # fmt: skip
-        """limit: only so many photos, for a rehearsal. held_out: photos that are kept back from training instead."""
+                 limit: int | None = None, held_out: bool = False, finder: nn.Module | None = None):  # fmt: skip
+        """limit: only so many photos, for a rehearsal. held_out: photos that are kept back from training instead.
+        finder: a trained one, whose faces that people left out are not to be learnt as background."""
         self.size, self.seed, self.device = size, seed, device
         rows = json.loads((data / "photos.json").read_text())
         back = {row["name"] for row in held_back(rows)}
@@ -82,6 +92,10 @@ class Scenes:
         self.photos = [(decode(images[name], side=None), photo_boxes(row)) for name, row in wanted.items()]  # 1 GB
         crowd = np.array([name.startswith("jl") for name in wanted])  # photos with boxes that people drew
         self.crowd, self.portraits = np.flatnonzero(crowd), np.flatnonzero(~crowd)
+        if finder is not None:
+            for i in self.crowd:
+                photo, boxes = self.photos[i]
+                self.photos[i] = photo, Boxes.joined([boxes, left_out(finder, photo, boxes)])
         self.faces, self.pairs = faces, pairs
         self.probabilities = sampling_weights(faces)
         self.points = five_points(faces.landmarks)
@@ -137,11 +151,12 @@ class Scenes:
             place = np.arange(len(self.photos))
         photo, boxes = self.photos[rng.choice(place)]
         target = float(np.exp(rng.uniform(np.log(14), np.log(0.95 * side))))  # size of the chosen face in the view
-        if kind == "pasted" or not len(boxes.box) or rng.random() < 0.1:  # anywhere in the photo
+        labelled = boxes.box[boxes.masked > IGNORED]
+        if kind == "pasted" or not len(labelled) or rng.random() < 0.1:  # anywhere in the photo
             zoom = float(np.exp(rng.uniform(np.log(side / max(photo.shape)), np.log(2.5 * side / max(photo.shape)))))
             center = rng.uniform(0, 1, 2) * photo.shape[1::-1]
         else:
-            box = boxes.box[rng.integers(len(boxes.box))]
+            box = labelled[rng.integers(len(labelled))]
             zoom = min(target / float(np.sqrt(np.prod(box[2:] - box[:2]))), 2.5)
             zoom = max(zoom, 0.7 * side / max(photo.shape))  # not much of the view beside the photo
             reach = side / zoom / 2 * 0.9  # the face may lie anywhere in the view, and be cut by its edge

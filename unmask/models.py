@@ -204,7 +204,6 @@ _ALL = (
         idea="Says what every pixel of a face is: skin, lip, brow, hair. It judges others' faces in training.",
         build=ParsingNet,
         needs_mask=False,
-        size=128,
     ),
     ModelInfo(
         name="gender-hint",
