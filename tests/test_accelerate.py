@@ -55,8 +55,8 @@ class Recipe:
 class Noise:
     seed, device = 0, torch.device("cpu")
 
-    def get(self, step, batch, warp=0.0):
-        return {"photo": torch.rand(batch, 3, 8, 8, generator=torch.Generator().manual_seed(step)) * 2 - 1}
+    def get(self, step, batch, warp=0.0, rows=slice(None)):
+        return {"photo": torch.rand(batch, 3, 8, 8, generator=torch.Generator().manual_seed(step))[rows] * 2 - 1}
 
 processes = Processes("cpu")
 train(Recipe(), Noise(), Noise().get(0, 2), Path(sys.argv[1]), kimg=0.24, batch=4, log_every=5, processes=processes)

@@ -55,7 +55,9 @@ def test_mirroring_exchanges_left_and_right(data):
 
 
 def test_photo_and_labels_are_warped_alike(data):
-    batch = ParsedBatches(data, size=64, seed=0, device=torch.device("cpu")).get(3, 8, 1.0)
+    batches = ParsedBatches(data, size=64, seed=0, device=torch.device("cpu"))
+    batch, own = batches.get(3, 8, 1.0), batches.get(3, 8, 1.0, slice(4, 8))
+    assert all(torch.equal(batch[key][4:], own[key]) for key in batch)
     assert batch["photo"].shape == (8, 3, 64, 64) and batch["labels"].shape == (8, 64, 64)
     for photo, label in zip(batch["photo"], batch["labels"]):
         skin = cv2.erode((label == 1).numpy().astype(np.uint8), np.ones((5, 5)), borderValue=0)

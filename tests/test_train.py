@@ -229,6 +229,8 @@ def test_batches_depend_on_seed_and_step_alone(folder):
     assert one["photo"].is_contiguous(memory_format=torch.channels_last)
     for key in ("mask", "free"):
         assert set(one[key].unique().tolist()) <= {0.0, 1.0} and one[key].any()
+    own = batches.get(5, 4, 1.0, slice(1, 3))  # a process's rows, whatever the others draw
+    assert all(torch.equal(one[key][1:3], own[key]) for key in one)
     plain = data.Batches(faces, pairs, size=256, seed=3, device=torch.device("cpu")).get(5, 4)
     outside = (plain["mask"] == 0).expand_as(plain["photo"])
     assert torch.equal(plain["photo"][outside], plain["masked"][outside])
@@ -258,7 +260,7 @@ def test_landmarks_follow_every_warp_flip_and_cut(folder, window):
         for channel, mark in enumerate(marks):
             x, y = (int(v) for v in faces.landmarks[i, mark])
             batches.photos[i, y - 3 : y + 4, x - 3 : x + 4, channel] = 255
-    batches._jitter = lambda x, rng: x
+    batches._jitter = lambda x, draws: x
     mirrored = data.MIRROR[list(marks)]
     flips = set()
     for step in range(6):
@@ -288,6 +290,8 @@ def test_scenes_depend_on_seed_and_step_alone(folder):
     one, again, other = scenes.get(5, 3), scenes.get(5, 3), scenes.get(6, 3)
     assert all(torch.equal(one[key].nan_to_num(), again[key].nan_to_num()) for key in one)
     assert not torch.equal(one["photo"], other["photo"])
+    own = scenes.get(5, 3, 0.0, slice(1, 3))
+    assert all(torch.equal(one[key][1:].nan_to_num(), own[key].nan_to_num()) for key in one)
     assert one["photo"].shape == (3, 3, 192, 192) and one["boxes"].shape == (3, 48, 4)
     assert one["points"].shape == (3, 48, 5, 2) and one["masked"].shape == (3, 48)
 

@@ -244,6 +244,34 @@ def similarity(angle: Tensor, zoom: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return torch.stack([c, -s, x, s, c, y], dim=1).view(-1, 2, 3)
 
 
+class Draws:
+    """Random numbers for a whole batch, of which only some `rows` are wanted: a process's own get the same numbers
+    however many processes share the batch."""
+
+    def __init__(self, seed: int, batch: int, rows: slice, device: torch.device):
+        self.rng = torch.Generator().manual_seed(seed)
+        self.batch, self.rows, self.device = batch, rows, device
+
+    def _own(self, drawn: Tensor) -> Tensor:
+        return drawn[self.rows].to(self.device)
+
+    def uniform(self, *shape: int) -> Tensor:
+        """(rows, *shape) in [0, 1)."""
+        return self._own(torch.rand(self.batch, *shape, generator=self.rng))
+
+    def normal(self, *shape: int) -> Tensor:
+        """(rows, *shape), mean 0, standard deviation 1."""
+        return self._own(torch.randn(self.batch, *shape, generator=self.rng))
+
+    def below(self, count: int) -> Tensor:
+        """(rows,) int64 from 0 to count - 1."""
+        return self._own(torch.randint(count, (self.batch,), generator=self.rng))
+
+    def pick(self, probabilities: Tensor) -> Tensor:
+        """(rows,) int64, each as probable as `probabilities` (N,) says."""
+        return self._own(torch.multinomial(probabilities, self.batch, replacement=True, generator=self.rng))
+
+
 class Batches:
     """Random batches by step number: the same seed and step give the same batch, which is what lets a run resume."""
 
@@ -268,8 +296,8 @@ class Batches:
         genders = [GENDERS.get(row["gender"], 0) for row in faces.rows]
         self.gender = torch.tensor(genders, dtype=torch.float32, device=device)  # (N,)
 
-    def get(self, step: int, batch: int, warp: float = 0.0) -> dict[str, Tensor]:
-        """Batch number `step`.
+    def get(self, step: int, batch: int, warp: float = 0.0, rows: slice = slice(None)) -> dict[str, Tensor]:
+        """Batch number `step`, or these rows of it.
 
         Returns photo, masked: (B, 3, size, size) float32 in [-1, 1], channels_last; mask: (B, 1, size, size) of
         {0, 1}, the synthetic mask; free: (B, 1, size, size) of {0, 1}, free-form holes; size is the window's, where
@@ -281,49 +309,38 @@ class Batches:
         of real masks, and which pixels of their mask are certain.
         warp: strength in [0, 1] of random rotation, scale and shift, as an imperfect alignment gives.
         """
-        rng = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        face = torch.multinomial(self.probabilities, batch, replacement=True, generator=rng)
-        row = face + self.count * torch.randint(self.variants, (batch,), generator=rng)
-        hole = torch.randint(len(self.holes), (batch,), generator=rng)
-        x = self._collect(face, row, hole)
-        points = self.points[face.to(self.device)]
-        mirror = (torch.rand(batch, generator=rng) < 0.5).to(self.device)
+        draws = Draws(self.seed * 1_000_003 + step, batch, rows, self.device)
+        face = draws.pick(self.probabilities)
+        row = face + self.count * draws.below(self.variants)
+        x, points = self._collect(face, row, draws.below(len(self.holes))), self.points[face]
+        mirror = draws.uniform() < 0.5
         x = torch.where(mirror[:, None, None, None], x.flip(3), x)
         points = torch.where(mirror[:, None, None], self._mirrored(points), points)
         if warp:
-            x, points = self._warp(x, points, warp, rng)
+            x, points = self._warp(x, points, warp, draws)
         if self.window:
-            x, points = self._cut(x, points, self.window, rng)
-        data = self._split(self._jitter(x, rng)) | {"points": points, "gender": self.gender[face.to(self.device)]}
+            x, points = self._cut(x, points, self.window, draws)
+        data = self._split(self._jitter(x, draws)) | {"points": points, "gender": self.gender[face]}
         if self.others is not None:
-            other = self.others[torch.randint(len(self.others), (batch,), generator=rng).to(self.device)]
-            data["other"] = other.permute(0, 3, 1, 2).float() / 127.5 - 1
+            data["other"] = self.others[draws.below(len(self.others))].permute(0, 3, 1, 2).float() / 127.5 - 1
         if self.real is not None:
-            real = self.real[torch.randint(len(self.real), (batch,), generator=rng).to(self.device)]
-            real = real.permute(0, 3, 1, 2).float()
+            real = self.real[draws.below(len(self.real))].permute(0, 3, 1, 2).float()
             x = torch.cat([real[:, :3], real], dim=1)  # as `_collect` gives it
             x = torch.where(mirror[:, None, None, None], x.flip(3), x)
-            x = self._warp(x, points, warp, rng)[0] if warp else x
-            _, data["real"], data["real_mask"], data["certain"] = self._split(self._jitter(x, rng)).values()
+            x = self._warp(x, points, warp, draws)[0] if warp else x
+            _, data["real"], data["real_mask"], data["certain"] = self._split(self._jitter(x, draws)).values()
         return data
 
     def first(self, count: int) -> dict[str, Tensor]:
         """The first `count` faces, if there are so many, as they are and with their first masks, for sample grids: the
         same keys as `get`."""
-        each = torch.arange(min(count, self.count))
+        each = torch.arange(min(count, self.count), device=self.device)
         known = {"points": self.points[: len(each)], "gender": self.gender[: len(each)]}
         return self._split(self._collect(each, each, each)) | known
 
     def _collect(self, face: Tensor, row: Tensor, hole: Tensor) -> Tensor:
         """(B, 8, size, size) float32 in 0-255, channels_last: photo, masked, mask, free-form hole."""
-        x = torch.cat(
-            [
-                self.photos[face.to(self.device)],
-                self.pairs[row.to(self.device)],
-                self.holes[hole.to(self.device)],
-            ],
-            dim=3,
-        )  # (B, size, size, 8) uint8
+        x = torch.cat([self.photos[face], self.pairs[row], self.holes[hole]], dim=3)  # (B, size, size, 8) uint8
         return x.permute(0, 3, 1, 2).float()  # (B, 8, size, size), channels_last
 
     @staticmethod
@@ -336,13 +353,12 @@ class Batches:
     def _mirrored(points: Tensor) -> Tensor:
         return points[:, MIRROR] * points.new_tensor([-1, 1]) + points.new_tensor([1, 0])
 
-    def _warp(self, x: Tensor, points: Tensor, warp: float, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _warp(self, x: Tensor, points: Tensor, warp: float, draws: Draws) -> tuple[Tensor, Tensor]:
         """Rotate up to 30 degrees, scale by 0.6 to 1.5, shift by up to a fifth, all times `warp`, at random."""
-        n = len(x)
-        draw = lambda: 2 * torch.rand(n, generator=rng) - 1
+        draw = lambda: 2 * draws.uniform() - 1
         angle, zoom = warp * 0.52 * draw() * draw().abs(), torch.exp(warp * 0.45 * draw())
         x_shift, y_shift = (warp * 0.4 * draw() * draw().abs() for _ in range(2))
-        theta = similarity(angle, zoom, x_shift, y_shift).to(x.device)
+        theta = similarity(angle, zoom, x_shift, y_shift)
         grid = F.affine_grid(theta, list(x.shape), align_corners=False)
         x = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
         # theta leads from the warped picture, in [-1, 1], to the plain one; points go the other way.
@@ -350,23 +366,22 @@ class Batches:
         points = torch.linalg.solve(theta[:, :, :2], plain.transpose(1, 2)).transpose(1, 2)
         return x, (points + 1) / 2
 
-    def _cut(self, x: Tensor, points: Tensor, window: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _cut(self, x: Tensor, points: Tensor, window: int, draws: Draws) -> tuple[Tensor, Tensor]:
         """The window at each mask's middle, up to a tenth of its side off it; x and points as `_warp` gives them."""
         mask, line = x[:, 6], torch.arange(self.size, dtype=torch.float32, device=x.device)
         total = mask.sum(dim=(1, 2)).clamp_min(1)
         middle = torch.stack([(mask.sum(dim=axis) * line).sum(dim=1) / total for axis in (1, 2)], dim=1)  # x, y
-        shift = 0.1 * window * (2 * torch.rand(len(x), 2, generator=rng) - 1).to(x.device)
+        shift = 0.1 * window * (2 * draws.uniform(2) - 1)
         corner = (middle + shift - window / 2).round().clamp(0, self.size - window)  # (B, 2)
         columns, rows = (corner[:, :, None].long() + torch.arange(window, device=x.device)).unbind(1)
         each = torch.arange(len(x), device=x.device)[:, None, None]
         x = x[each, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
         return x, (points * self.size - corner[:, None]) / window
 
-    def _jitter(self, x: Tensor, rng: torch.Generator) -> Tensor:
+    def _jitter(self, x: Tensor, draws: Draws) -> Tensor:
         """Brightness, contrast and white balance of photo and masked photo, changed alike."""
-        n = len(x)
-        gain = torch.exp(0.15 * torch.randn(n, 1, 1, 1, generator=rng)).to(x.device)
-        balance = torch.exp(0.05 * torch.randn(n, 3, 1, 1, generator=rng)).repeat(1, 2, 1, 1).to(x.device)
-        shift = (10 * torch.randn(n, 1, 1, 1, generator=rng)).to(x.device)
+        gain = torch.exp(0.15 * draws.normal(1, 1, 1))
+        balance = torch.exp(0.05 * draws.normal(3, 1, 1)).repeat(1, 2, 1, 1)
+        shift = 10 * draws.normal(1, 1, 1)
         x[:, :6] = (x[:, :6] * gain * balance + shift).clamp(0, 255)
         return x

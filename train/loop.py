@@ -141,7 +141,7 @@ def train(
         for optimizer, lr in zip(optimizers.values(), recipe.learning_rates):
             optimizer.param_groups[0]["lr"] = lr * min(1, step / 100, (1 - progress) / decay)
 
-        data = processes.share(batches.get(step, batch, recipe.warp))
+        data = batches.get(step, batch, recipe.warp, processes.rows(batch))
         # The half-life grows with the run, so that the first, bad weights are soon forgotten.
         half_life = min(ema_kimg * 1000, 0.1 * (step + 1) * batch)
         beta = 0.5 ** (batch / max(half_life, 1))

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from train.data import SIDE, decode, fingerprint, read_images, similarity
+from train.data import SIDE, Draws, decode, fingerprint, read_images, similarity
 from unmask.image import to_tensor
 from unmask.nets.parsing import CLASSES, ParsingNet
 
@@ -54,33 +54,33 @@ class ParsedBatches:
         self.faces = torch.from_numpy(np.concatenate([photos, labels[..., None]], axis=3)).to(device)
         self.fingerprint = fingerprint(data)
 
-    def get(self, step: int, batch: int, warp: float = 0.0) -> dict[str, Tensor]:
-        """Batch number `step`: mirrored, turned up to 30 degrees, scaled and shifted by `warp`, colours changed."""
-        rng = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        x = self._pick(torch.randint(len(self.faces), (batch,), generator=rng))
+    def get(self, step: int, batch: int, warp: float = 0.0, rows: slice = slice(None)) -> dict[str, Tensor]:
+        """Batch number `step`, or these rows of it: mirrored, turned up to 30 degrees, scaled and shifted by `warp`,
+        colours changed."""
+        draws = Draws(self.seed * 1_000_003 + step, batch, rows, self.device)
+        x = self._pick(draws.below(len(self.faces)))
         mirrored = x.flip(3)
         for left, right in PAIRS:
             sides = mirrored[:, 3:]
             mirrored[:, 3:] = torch.where(sides == left, right, torch.where(sides == right, left, sides))
-        mirror = (torch.rand(batch, generator=rng) < 0.5).to(self.device)
-        x = torch.where(mirror[:, None, None, None], mirrored, x)
-        draw = lambda: warp * (2 * torch.rand(batch, generator=rng) - 1)
+        x = torch.where((draws.uniform() < 0.5)[:, None, None, None], mirrored, x)
+        draw = lambda: warp * (2 * draws.uniform() - 1)
         angle, zoom = 0.52 * draw(), torch.exp(0.4 * draw())
-        theta = similarity(angle, zoom, 0.3 * draw(), 0.3 * draw()).to(self.device)
+        theta = similarity(angle, zoom, 0.3 * draw(), 0.3 * draw())
         grid = F.affine_grid(theta, list(x.shape), align_corners=False)
         photo = F.grid_sample(x[:, :3], grid, padding_mode="reflection", align_corners=False)
         labels = F.grid_sample(x[:, 3:], grid, mode="nearest", padding_mode="reflection", align_corners=False)
-        gain = torch.exp(0.2 * torch.randn(batch, 3, 1, 1, generator=rng) * torch.tensor([1, 0.3, 1]).view(1, 3, 1, 1))
-        return self._split(photo * gain.to(self.device), labels)
+        strength = torch.tensor([0.2, 0.06, 0.2], device=self.device).view(3, 1, 1)
+        return self._split(photo * torch.exp(strength * draws.normal(3, 1, 1)), labels)
 
     def first(self, count: int) -> dict[str, Tensor]:
         """The first `count` faces as they are, for sample grids."""
-        x = self._pick(torch.arange(min(count, len(self.faces))))
+        x = self._pick(torch.arange(min(count, len(self.faces)), device=self.device))
         return self._split(x[:, :3], x[:, 3:])
 
     def _pick(self, faces: Tensor) -> Tensor:
         """(B, 4, size, size) float32: photo in 0-255, labels."""
-        x = self.faces[faces.to(self.device)].permute(0, 3, 1, 2).float()
+        x = self.faces[faces].permute(0, 3, 1, 2).float()
         photo = F.interpolate(x[:, :3], size=(self.size, self.size), mode="area")
         return torch.cat([photo, F.interpolate(x[:, 3:], size=(self.size, self.size), mode="nearest")], dim=1)
 

@@ -42,12 +42,10 @@ class Processes:
         """Seed torch: each process draws its own numbers, the first (and a single one) those of `seed` itself."""
         torch.manual_seed(seed + (self.rank << 40))
 
-    def share(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """This process's rows of a batch, which every process has whole."""
-        if self.count == 1:
-            return batch
-        rows = {key: len(value) // self.count for key, value in batch.items()}
-        return {key: value[self.rank * rows[key] :][: rows[key]] for key, value in batch.items()}
+    def rows(self, batch: int) -> slice:
+        """This process's rows of a batch of so many."""
+        own = batch // self.count
+        return slice(self.rank * own, (self.rank + 1) * own)
 
     def average(self, tensors: list[Tensor]) -> None:
         """Replace each tensor by its mean over the processes, in one exchange. All float, of one type and device."""

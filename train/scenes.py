@@ -106,10 +106,10 @@ class Scenes:
         away = np.hypot((x - 127.5) / 118, (y - 132) / 128)
         self.soft = np.clip((1 - away) * 8, 0, 1).astype(np.float32)
 
-    def get(self, step: int, batch: int, warp: float = 0.0) -> dict[str, Tensor]:
-        """Batch number `step`: photo (B, 3, size, size) in [-1, 1]; boxes (B, 48, 4) in px, NaN where there is no
-        face; points (B, 48, 5, 2), NaN where unknown; masked (B, 48): see `Boxes`."""
-        scenes = [self.scene(np.random.default_rng([self.seed, step, i])) for i in range(batch)]
+    def get(self, step: int, batch: int, warp: float = 0.0, rows: slice = slice(None)) -> dict[str, Tensor]:
+        """Batch number `step`, or these rows of it: photo (B, 3, size, size) in [-1, 1]; boxes (B, 48, 4) in px, NaN
+        where there is no face; points (B, 48, 5, 2), NaN where unknown; masked (B, 48): see `Boxes`."""
+        scenes = [self.scene(np.random.default_rng([self.seed, step, i])) for i in range(batch)[rows]]
         return self._collect(scenes)
 
     def first(self, count: int) -> dict[str, Tensor]:
