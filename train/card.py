@@ -102,15 +102,14 @@ def file_table(about: dict[str, dict]) -> str:
 def figure_sections(reports: list[dict], hashes: dict[str, str]) -> tuple[str, set[str]]:
     """The reports' tables as Markdown, one section a protocol, and which models they measured.
 
-    Of several reports of one protocol the later one's models replace the earlier one's. A report that measured other
-    weights than `hashes` (name -> sha256) says so.
+    Reports of the same test stand in one table. Of several that measured a model the later one counts. Models whose
+    weights were not those of `hashes` (name -> sha256) are named.
     """
     by_protocol: dict[tuple[str, str], list[dict]] = {}
     for report in reports:
         by_protocol.setdefault((report["protocol"], report["holes"]), []).append(report)
     lines, measured = [], set()
-    for (protocol, holes), lot in by_protocol.items():
-        latest = {name: report for report in lot for name in report["models"]}
+    for (protocol, holes), lot in sorted(by_protocol.items(), reverse=True):  # faces, true holes first
         command = "python -m train evaluate --data DATA --out report"
         command += "".join(f" --{key} {value}" for key, value in (("protocol", protocol), ("holes", holes))
                            if value not in ("faces", "true"))  # fmt: skip
@@ -125,25 +124,41 @@ def figure_sections(reports: list[dict], hashes: dict[str, str]) -> tuple[str, s
             "PSNR and SSIM (RGB, Gaussian 11 / 1.5, valid region) over the whole picture and over the hidden pixels "
             "alone; sharpness is the Laplacian variance in the hole relative to the truth's.", "",
         ]  # fmt: skip
-        notes = dict.fromkeys(note for report in lot for note in report.get("notes", []))
-        for report in lot:
-            own = [name for name, last in latest.items() if last is report]
-            if not own:
-                continue
+        latest = {name: report for report in lot for name in report["models"]}
+        by_test: dict[str, dict[str, dict]] = {}
+        for name in sorted(latest, key=list(MODELS).index):
+            test = json.dumps([latest[name].get(key) for key in ("size", "seed", "data")])
+            by_test.setdefault(test, {})[name] = latest[name]
+        for own in by_test.values():
             measured |= set(own)
-            kept = report | {"models": {name: report["models"][name] for name in own}}
-            if "distances" in report:
-                kept["distances"] = {name: value for name, value in report["distances"].items() if name in own}
-            lines += overall(kept)
-            files = report.get("weights", {})
-            old = [name for name in own if name in hashes and files.get(name, {}).get("sha256") != hashes[name]]
+            whole = merged(own)
+            lines += overall(whole)
+            used = {name: report.get("weights", {}).get(name, {}).get("sha256") for name, report in own.items()}
+            old = [name for name in own if name in hashes and used[name] != hashes[name]]
             if old:
                 lines += [f"Measured with other files than those released here: {', '.join(old)}.", ""]
-            if report.get("groups"):
-                lines += ["<details><summary>By source, group, gender, mask and hole</summary>", "", *by_group(kept)]
+            if whole["groups"]:
+                lines += ["<details><summary>By source, group, gender, mask and hole</summary>", "", *by_group(whole)]
                 lines += ["</details>", ""]
-        lines += [f"{note}\n" for note in notes]
+        lines += [f"{note}\n" for note in dict.fromkeys(note for report in lot for note in report.get("notes", []))]
     return "\n".join(lines).rstrip(), measured
+
+
+def merged(own: dict[str, dict]) -> dict:
+    """One report of the same test out of several: model name -> the report that counts for it."""
+    first = next(iter(own.values()))
+    whole = {key: first[key] for key in ("protocol", "holes", "size", "share")}
+    whole["models"] = {name: report["models"][name] for name, report in own.items()}
+    whole["distances"] = {
+        name: report["distances"][name] for name, report in own.items() if name in report.get("distances", {})
+    }
+    groups: dict[str, dict] = {}
+    for name, report in own.items():
+        for key, lots in report.get("groups", {}).items():
+            for value, lot in lots.items():
+                row = groups.setdefault(key, {}).setdefault(value, {"faces": lot["faces"], "models": {}})
+                row["models"][name] = lot["models"][name]
+    return whole | {"groups": groups}
 
 
 def face_figures(reports: list[Path]) -> str:

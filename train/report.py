@@ -141,15 +141,18 @@ def overall(report: dict) -> list[str]:
 
 
 def by_group(report: dict) -> list[str]:
-    """A table for every grouping: Dice of the segmenter, hole PSNR of the removers."""
+    """A table for every grouping and measure: Dice of the segmenters, hole PSNR of the removers."""
     lines: list[str] = []
-    measure = {name: "dice" if "dice" in own else "hole_psnr" for name, own in report["models"].items()}
-    head = [f"{MODELS[name].title}, {FORMATS[key][0]}" for name, key in measure.items()]
-    for group, lots in report["groups"].items():
-        lines += table([GROUPS[group], "faces", *head], [
-            [value, str(lot["faces"]), *(cell(key, lot["models"][name][key]) for name, key in measure.items())]
-            for value, lot in lots.items()
-        ])  # fmt: skip
+    for key in ("dice", "hole_psnr"):
+        names = [name for name, own in report["models"].items() if key in own]
+        head = [f"{MODELS[name].title}, {FORMATS[key][0]}" for name in names]
+        for group, lots in report["groups"].items():
+            rows = [
+                [value, str(lot["faces"])]
+                + [cell(key, lot["models"][name][key]) if name in lot["models"] else "-" for name in names]
+                for value, lot in lots.items()
+            ]
+            lines += table([GROUPS[group], "faces", *head], rows) if names else []
     return lines
 
 
