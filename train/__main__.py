@@ -213,14 +213,19 @@ def run(args: argparse.Namespace) -> None:
         print(checkpoint)
 
 
-def make_recipe(args: argparse.Namespace, processes: Processes) -> tuple[Recipe, dict]:
-    """The recipe with its first weights, the same in every process, and what run.json says of the run."""
-    torch.manual_seed(args.seed)
-    device = processes.device
+def tune(device: torch.device) -> None:
+    """The libraries' switches that training runs with, and is timed with."""
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision("high")
     cv2.setNumThreads(1)
+
+
+def make_recipe(args: argparse.Namespace, processes: Processes) -> tuple[Recipe, dict]:
+    """The recipe with its first weights, the same in every process, and what run.json says of the run."""
+    torch.manual_seed(args.seed)
+    device = processes.device
+    tune(device)
     going_on = args.resume and (args.out / "checkpoint.pt").exists()
     source = args.out if going_on else args.init
     init = read_init(source) if source else None
@@ -327,8 +332,9 @@ def do(args: argparse.Namespace) -> None:
         print(evaluate_hint(args.data, args.out, args.cache, unmasker, args.limit))
     elif args.command == "speed":
         torch.manual_seed(0)
-        torch.backends.cudnn.benchmark = True
-        print(measure_speed(RECIPES[args.network](args.size), args.batch, Processes(args.device), compile=args.compile))
+        processes = Processes(args.device)
+        tune(processes.device)
+        print(measure_speed(RECIPES[args.network](args.size), args.batch, processes, compile=args.compile))
     elif args.command == "export":
         print(json.dumps(export(args.run, args.out), indent=1))
 

@@ -31,7 +31,7 @@ TILTED = {"jl": 30, "cd": 15, "me": 15}  # how many photos of each source are tu
 SIZES = ((640, 480), (1920, 1080), (4000, 3000))
 RIGHT, WRONG, IGNORED = 1, 0, -1
 # What a second look at the held-back photos found: faces that people left out, which a finder must not be blamed for,
-# and boxes on what is no face. Every detection of the released finders scoring 0.45 and more was looked at.
+# and boxes on what is no face. Looked at were the detections of 0.45 and more of one finder, not of its successors.
 AUDIT = Path(__file__).with_name("audited_faces.json")
 
 

@@ -127,6 +127,11 @@ class FacePerceptual(nn.Module):
         except weights.WeightsError:
             return False
 
+    @classmethod
+    def if_available(cls) -> "FacePerceptual | None":
+        """The loss, or None where the landmark network's weights are missing."""
+        return cls() if cls.available() else None
+
     def _extract(self, x: Tensor) -> list[Tensor]:
         found = []
         for layer in self.layers:

@@ -3,8 +3,6 @@
 The share says what is left to gain: what is not convolution is norms, activations, losses, optimizer and waiting.
 """
 
-import statistics
-import time
 from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,6 +14,7 @@ from torch.nn import functional as F
 from train.data import SIDE
 from train.loop import Recipe, half_precision, set_up, train_step
 from train.processes import Processes
+from unmask.bench import milliseconds
 from unmask.synth.mean_face import MEAN_LANDMARKS
 
 
@@ -45,17 +44,17 @@ def measure_speed(
     if compile:
         for net in nets.values():
             net.compile()
-    whole = seconds(step, device, steps)
+    whole = milliseconds(step, steps)
     with half_precision(device):
-        alone = sum(times * seconds(lone_convolution(call, device), device, steps) for call, times in calls.items())
+        alone = sum(times * milliseconds(lone_convolution(call, device), steps) for call, times in calls.items())
     operations = 2 * sum(times * multiplications(call) for call, times in calls.items())
     rows = {
-        "images a second": f"{count / whole:.1f}",
-        "a step": f"{1000 * whole:.1f} ms",
-        "its convolutions alone": f"{1000 * alone:.1f} ms ({sum(calls.values())} calls)",
+        "images a second": f"{1000 * count / whole:.1f}",
+        "a step": f"{whole:.1f} ms",
+        "its convolutions alone": f"{alone:.1f} ms ({sum(calls.values())} calls)",
         "share of the step": f"{100 * alone / whole:.0f} %",
-        "in the step": f"{operations / whole / 1e12:.3f} TFLOP/s",
-        "in the convolutions alone": f"{operations / alone / 1e12:.3f} TFLOP/s",
+        "in the step": f"{operations / whole / 1e9:.3f} TFLOP/s",
+        "in the convolutions alone": f"{operations / alone / 1e9:.3f} TFLOP/s",
     }
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"{torch.get_num_threads()} CPU cores"
     head = f"| {recipe.name}, {recipe.size} px, batch {count}, {phase.name}, {name} | |"
@@ -131,17 +130,3 @@ def multiplications(call: Call) -> int:
         ]
     once = n * size[0] * size[1] * torch.Size(call.weight).numel()  # each place meets each weight once
     return once * (1 + call.input_grad + call.weight_grad)
-
-
-def seconds(run: Callable[[], object], device: torch.device, times: int, warmup: int = 3) -> float:
-    """Median time of a call."""
-    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
-    found = []
-    for i in range(warmup + times):
-        wait()
-        start = time.perf_counter()
-        run()
-        wait()
-        if i >= warmup:
-            found.append(time.perf_counter() - start)
-    return statistics.median(found)

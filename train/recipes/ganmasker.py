@@ -34,7 +34,7 @@ class GANMaskerRecipe:
         self.discriminator = PatchDiscriminator(4, width=32)
         # Where VGG19's ImageNet weights are not on disk, the features of our own networks stand in for them.
         self.vgg = VGGPerceptual() if VGGPerceptual.available() else None
-        self.face = FacePerceptual() if self.vgg is None and FacePerceptual.available() else None
+        self.face = FacePerceptual.if_available() if self.vgg is None else None
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free)

@@ -25,7 +25,7 @@ class GatedConvRecipe:
         self.generator = GatedConv(width)
         self.discriminator = SNPatchDiscriminator(4, width=32)
         # Not the paper's. Without it mouths were missing after 36 thousand images at 64 px.
-        self.face = FacePerceptual() if FacePerceptual.available() else None
+        self.face = FacePerceptual.if_available()
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free)

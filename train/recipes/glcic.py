@@ -28,7 +28,7 @@ class GLCICRecipe:
         self.generator = GLCIC(width)
         self.discriminator = GlobalLocalDiscriminator(size, width=24)
         # Not the paper's: the squared error alone paints a blur for a mouth.
-        self.face = FacePerceptual() if FacePerceptual.available() else None
+        self.face = FacePerceptual.if_available()
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free)

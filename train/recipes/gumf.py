@@ -44,7 +44,7 @@ class GUMFRecipe:
         self.generator = GUMF(width)
         self.discriminator = Critics()
         # In place of VGG19's, whose weights are not on every machine.
-        self.face = FacePerceptual() if FacePerceptual.available() else None
+        self.face = FacePerceptual.if_available()
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         # A network that sees what is in the hole must not see the answer there: painted holes show another face.

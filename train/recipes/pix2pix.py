@@ -25,7 +25,7 @@ class Pix2PixRecipe:
         self.generator = Pix2Pix(**self.config)
         self.discriminator = PatchDiscriminator(6, width=32)
         # Not the papers': lips in a short run, in which L1 leaves a blur.
-        self.face = FacePerceptual() if FacePerceptual.available() else None
+        self.face = FacePerceptual.if_available()
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         return self.generator(batch["masked"])
