@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import torch
 
+from train.ablations import ablate
 from train.card import write_card
 from train.data import Batches, draw_pairs, fingerprint, load_backgrounds, load_faces
 from train.evaluate import PROTOCOLS, evaluate, masked_faces
@@ -149,6 +150,17 @@ def parse() -> argparse.Namespace:
     command.add_argument("--size", type=int, default=256, choices=SIZES, help="px of the pictures")
     command.add_argument("--device", default="auto")
     command.add_argument("--compile", action="store_true")
+
+    command = commands.add_parser("ablate", help="what each line of GANMasker's recipe is worth, by short trainings")
+    add_data(command)
+    command.add_argument("--out", type=Path, required=True, help="the runs' folder; finished runs are not run again")
+    command.add_argument("--size", type=int, default=64, choices=SIZES, help="px of the pictures")
+    command.add_argument("--width", type=int, default=24, help="channels of the first layer")
+    command.add_argument("--batch", type=int, default=16)
+    command.add_argument("--kimg", type=float, default=12, help="thousands of pictures without the discriminator")
+    command.add_argument("--joint-kimg", type=float, default=6, help="thousands of pictures with it")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--device", default="auto")
 
     command = commands.add_parser("export", help="a run's averaged weights as a release")
     command.add_argument("run", type=Path)
@@ -335,6 +347,20 @@ def do(args: argparse.Namespace) -> None:
         processes = Processes(args.device)
         tune(processes.device)
         print(measure_speed(RECIPES[args.network](args.size), args.batch, processes, compile=args.compile))
+    elif args.command == "ablate":
+        device = Processes(args.device).device
+        tune(device)
+        batches, held_back = (
+            Batches(faces, draw_pairs(faces, args.cache, 2, args.seed), size=args.size, seed=args.seed, device=device)
+            for split in ("train", "val")
+            for faces in [load_faces(args.data, split, args.cache, args.limit)]
+        )
+        print(
+            ablate(
+                batches, held_back, args.out,
+                kimg=args.kimg, joint_kimg=args.joint_kimg, batch=args.batch, width=args.width,
+            )
+        )  # fmt: skip
     elif args.command == "export":
         print(json.dumps(export(args.run, args.out), indent=1))
 

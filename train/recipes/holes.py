@@ -6,14 +6,15 @@ from torch.nn import functional as F
 
 
 def masked_crop(
-    batch: dict[str, Tensor], free: float, boxed: float = 0.0, covered: bool = False
+    batch: dict[str, Tensor], free: float, boxed: float = 0.0, covered: bool = False, exact: bool = False
 ) -> tuple[Tensor, Tensor]:
     """(crop N3HW, hole N1HW): the masked face with its mask, not quite exact, as a segmenter finds it.
 
-    Each picture's hole is the mask grown by 0 to 5 px (at 256), so that skin is lost but no fabric is left. A share
-    `free` of the pictures is a bare face with free-form holes, for visitors paint what they like; a share `boxed` is
-    one with a box. covered: these holes show another face of the batch, for a network that looks into the hole: its
-    own would be the answer. Adds to the batch `worn`, (N, 1, 1, 1) bool: which pictures are of a masked face.
+    Each picture's hole is the mask grown by 0 to 5 px (at 256), so that skin is lost but no fabric is left; exact: the
+    mask itself. A share `free` of the pictures is a bare face with free-form holes, for visitors paint what they like;
+    a share `boxed` is one with a box. covered: these holes show another face of the batch, for a network that looks
+    into the hole: its own would be the answer. Adds to the batch `worn`, (N, 1, 1, 1) bool: which pictures are of a
+    masked face.
     """
     mask, n = batch["mask"], len(batch["mask"])
     scale = mask.shape[-1] / 256
@@ -21,7 +22,7 @@ def masked_crop(
     for pixels in (1, 3, 5):
         kernel = 2 * max(round(pixels * scale), 1) + 1
         grown.append(F.max_pool2d(mask, kernel, stride=1, padding=kernel // 2))
-    hole = torch.stack(grown).gather(0, sizes.expand(n, *mask.shape[1:])[None])[0]
+    hole = mask if exact else torch.stack(grown).gather(0, sizes.expand(n, *mask.shape[1:])[None])[0]
     pick = torch.rand(n, 1, 1, 1).to(mask.device)
     painted, bare = batch["free"], batch["photo"]
     if boxed:

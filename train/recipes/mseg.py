@@ -20,9 +20,9 @@ class MSegRecipe:
     real = 0.35  # share of photographs of real masks, where there are labels for them
     recoloured = 0.3  # share of masks in another colour, half of them the skin's, which is the hardest
 
-    def __init__(self, size: int, width: int = 24):
-        self.size, self.config = size, {"width": width}
-        self.generator = MSeg(width)
+    def __init__(self, size: int, width: int = 24, fold: int = 2):
+        self.size, self.config = size, {"width": width, "fold": fold}
+        self.generator = MSeg(width, fold)
         self.discriminator = None
 
     def pictures(self, batch: dict[str, Tensor]) -> Tensor:

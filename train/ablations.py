@@ -1,0 +1,226 @@
+"""What each line of GANMasker's recipe is worth: short trainings, each with one line changed, on held-back faces.
+
+All start from the same weights and see the same batches. Those of the reconstruction start from nothing, those of the
+discriminator from the unchanged recipe's reconstruction. Short runs at a small size are what can be afforded many
+times; the second seed tells how much of a difference is chance.
+"""
+
+import copy
+import json
+import math
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from train.data import Batches
+from train.loop import Recipe, train
+from train.losses import hinge, hole_mean
+from train.recipes.ganmasker import GANMaskerRecipe
+from train.report import interval
+from unmask import metrics
+from unmask.image import composite, mask_to_tensor, to_image, to_tensor
+from unmask.masks import binarise, grow
+from unmask.nets.ganmasker import GANMasker
+from unmask.pipeline import MARGIN, Unmasker
+
+COLUMNS = {  # (kind of hole, measure): heading, format
+    ("true", "psnr"): ("hole PSNR, true masks", "{:.2f}"),
+    ("found", "psnr"): ("found masks", "{:.2f}"),
+    ("free", "psnr"): ("painted holes", "{:.2f}"),
+    ("true", "ssim"): ("hole SSIM, true masks", "{:.4f}"),
+    ("true", "sharpness"): ("sharpness", "{:.2f}"),
+}
+MEASURES: dict[str, Callable[..., float]] = {
+    "psnr": metrics.psnr,
+    "ssim": metrics.ssim,
+    "sharpness": metrics.sharpness_ratio,
+}
+Figures = dict[tuple[str, str], np.ndarray]  # column: one value a face
+
+
+class WithoutPerceptual(GANMaskerRecipe):
+    """no perceptual loss"""
+
+    perceptual = 0.0
+
+
+class WithoutSSIM(GANMaskerRecipe):
+    """no SSIM loss"""
+
+    structural = 0.0
+
+
+class ExactHoles(GANMaskerRecipe):
+    """holes that end where the mask ends"""
+
+    exact = True
+
+
+class WithoutFreeForm(GANMaskerRecipe):
+    """no free-form holes"""
+
+    free = 0.0
+
+
+class WithoutWarp(GANMaskerRecipe):
+    """no random rotation, scale and shift"""
+
+    warp = 0.0
+
+
+class Unbalanced(GANMaskerRecipe):
+    """faces drawn evenly, not by group, gender and resolution"""
+
+    balanced = False
+
+
+class WithoutMatching(GANMaskerRecipe):
+    """no feature matching"""
+
+    matching = 0.0
+
+
+class EveryPatch(GANMaskerRecipe):
+    """every patch counts, also where nothing was painted"""
+
+    def counts(self, hole: Tensor, logits: Tensor) -> Tensor:
+        return torch.ones_like(logits)
+
+
+class Hinge(GANMaskerRecipe):
+    """hinge loss for LSGAN"""
+
+    def fooled(self, fake: Tensor, counts: Tensor) -> Tensor:
+        return -hole_mean(fake, counts)
+
+    def told_apart(self, real: Tensor, fake: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        return hinge(real[counts > 0], fake[counts > 0])
+
+
+class R1(GANMaskerRecipe):
+    """R1 penalty on the discriminator (Mescheder et al. 2018, equation 9; gamma 10)"""
+
+    def d_loss(self, batch, fake):
+        loss, parts = super().d_loss(batch, fake)
+        photo = batch["photo"].detach().requires_grad_()
+        logits = self.discriminator(torch.cat([photo, batch["hole"]], dim=1))[0]
+        (slope,) = torch.autograd.grad(logits.mean(dim=(1, 2, 3)).sum(), photo, create_graph=True)
+        penalty = slope.square().sum(dim=(1, 2, 3)).mean()
+        return loss + 5 * penalty, parts | {"r1": penalty}
+
+
+RECONSTRUCTION = (WithoutPerceptual, WithoutSSIM, ExactHoles, WithoutFreeForm, WithoutWarp, Unbalanced)
+DISCRIMINATOR = (WithoutMatching, EveryPatch, Hinge, R1)
+
+
+def ablate(
+    batches: Batches, held_back: Batches, out: Path, *,
+    kimg: float, joint_kimg: float, batch: int, width: int = 24,
+) -> str:  # fmt: skip
+    """Train all runs that are not in `out` yet, and write table.md and report.json there. Returns the table.
+
+    batches: the training faces; held_back: those that are measured. kimg, joint_kimg: lengths of the runs without and
+    with the discriminator, thousands of pictures.
+    """
+    cases, seed = list(draw_cases(held_back)), batches.seed
+    reconstruction = out / "reconstruction" / "checkpoint.pt"
+    stages = (
+        ("reconstruction", kimg, None, RECONSTRUCTION),
+        ("discriminator", joint_kimg, reconstruction, DISCRIMINATOR),
+    )
+    tables: list[str] = []
+    report: dict[str, object] = {"size": batches.size, "batch": batch, "faces": held_back.count}
+    for stage, length, start, changed in stages:
+        run = partial(short_run, batches, held_back, start=start, kimg=length, batch=batch, width=width)
+        path = run(GANMaskerRecipe, out / stage, seed=seed)
+        rows = {
+            f"{stage}: the recipe": measure(path, "ema", width, cases),
+            "its last weights, not the averaged ones": measure(path, "generator", width, cases),
+            "another seed": measure(run(GANMaskerRecipe, out / f"{stage}-seed", seed=seed + 1), "ema", width, cases),
+        }
+        for each in changed:
+            if each is EveryPatch and batches.size < 128:
+                continue  # every patch sees the hole
+            rows[str(each.__doc__)] = measure(run(each, out / each.__name__, seed=seed), "ema", width, cases)
+        tables.append(table(rows))
+        means = {
+            row: {" ".join(column): interval(values)["mean"] for column, values in found.items()}
+            for row, found in rows.items()
+        }
+        report[stage] = {"kimg": length, "rows": means}
+    (out / "table.md").write_text(text := "\n".join(tables))
+    (out / "report.json").write_text(json.dumps(report, indent=1))
+    return text
+
+
+def short_run(
+    batches: Batches, held_back: Batches, recipe_class: type[GANMaskerRecipe], out: Path, *,
+    start: Path | None, kimg: float, batch: int, width: int, seed: int,
+) -> Path:  # fmt: skip
+    """The checkpoint of a reconstruction from nothing, or with the discriminator from the checkpoint `start`."""
+    checkpoint = out / "checkpoint.pt"
+    if checkpoint.exists() and torch.load(checkpoint, weights_only=True, mmap=True)["step"] == int(kimg * 1000 / batch):
+        return checkpoint
+    torch.manual_seed(seed)
+    recipe = cast(Recipe, recipe_class(batches.size, width))
+    if start is None:
+        recipe.phases = tuple(phase for phase in recipe.phases if phase.name == "reconstruction")
+    else:
+        recipe.phases = tuple(phase for phase in recipe.phases if phase.name != "reconstruction")
+        recipe.generator.load_state_dict(torch.load(start, map_location="cpu", weights_only=True)["ema"])
+    own = copy.copy(batches)
+    own.seed = seed
+    if not getattr(recipe, "balanced", True):
+        own.probabilities = torch.ones_like(batches.probabilities)
+    return train(recipe, own, held_back.first(8), out, kimg=kimg, batch=batch, save_every=math.inf, resume=True)
+
+
+def draw_cases(held_back: Batches) -> Iterable[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """(kind of hole, photo, what the network sees, hole) of each face and kind, at the training size, uint8."""
+    unmasker = Unmasker("cpu")
+    data = held_back.first(held_back.count)
+    for i in tqdm(range(len(data["photo"])), desc="holes"):
+        photo, masked = to_image(data["photo"][i : i + 1]), to_image(data["masked"][i : i + 1])
+        true, free = (binarise((data[key][i, 0] * 255).byte().cpu().numpy()) for key in ("mask", "free"))
+        margin = max(round(MARGIN * len(photo)), 1)
+        yield "true", photo, masked, true
+        yield "found", photo, masked, grow(unmasker.find_mask(masked), margin)
+        yield "free", photo, photo, free
+
+
+@torch.inference_mode()
+def measure(checkpoint: Path, kind: str, width: int, cases: list) -> Figures:
+    """A run's averaged ("ema") or last ("generator") weights: one value a face and column."""
+    net = GANMasker(width).eval()
+    net.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)[kind])
+    values: dict[tuple[str, str], list[float]] = {column: [] for column in COLUMNS}
+    for hole_kind, photo, seen, hole in cases:
+        result = composite(seen, to_image(net(to_tensor(seen), mask_to_tensor(hole))), hole)
+        for column in COLUMNS:
+            if column[0] == hole_kind:
+                values[column].append(MEASURES[column[1]](result, photo, hole))
+    return {column: np.array(value) for column, value in values.items()}
+
+
+def table(rows: dict[str, Figures]) -> str:
+    """Markdown: means, and for the hole PSNR the difference from the first row with its 95 % interval over faces."""
+    first = next(iter(rows.values()))
+    head = ["", *(heading for heading, _ in COLUMNS.values())]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for name, found in rows.items():
+        cells = []
+        for column, values in found.items():
+            mean = interval(values)["mean"]
+            cell = "" if mean is None else COLUMNS[column][1].format(mean)
+            apart = interval(values - first[column])
+            if found is not first and column[1] == "psnr" and apart["low"] is not None:
+                cell += f" ({apart['mean']:+.2f}: {apart['low']:+.2f} to {apart['high']:+.2f})"
+            cells.append(cell)
+        lines.append("| " + " | ".join([name, *cells]) + " |")
+    return "\n".join(lines) + "\n"
