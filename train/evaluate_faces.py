@@ -247,12 +247,92 @@ def draw(photo: np.ndarray, row: dict, found: "list[Face]", text: str, side: int
     return label(picture, text)
 
 
+Judged = dict[str, np.ndarray]  # photo: something of each detection, in the finder's order
+
+
+def judge(
+    drawn: list[dict], found: "dict[str, list[Face]]", audit: dict | None, least: float
+) -> tuple[Curve, Judged, int]:
+    """The curve of all detections in the photos that people boxed, each detection's verdict, and how many faces count.
+
+    audit: the second look at the labels, None for the labels as they are. least: the overlap that makes a detection a
+    box's.
+    """
+    verdicts, faces = {}, 0
+    for row in drawn:
+        boxes, scores = arrays(found[row["name"]])
+        truth, left_out = true_boxes(row), np.zeros((0, 4))
+        if audit is not None:
+            truth, left_out = audited(row["name"], truth, audit)
+        faces += int(np.sum(box_sizes(truth) >= SMALLEST))
+        verdict = match(boxes, scores, truth, least=least)[1]
+        forgiven = (verdict == WRONG) & (overlaps(boxes, left_out) >= LOOSE).any(axis=1)
+        verdicts[row["name"]] = np.where(forgiven, IGNORED, verdict)
+    scores = np.concatenate([arrays(found[name])[1] for name in verdicts])
+    return curve(scores, np.concatenate(list(verdicts.values())), faces), verdicts, faces
+
+
+def true_boxes(row: dict) -> np.ndarray:
+    return np.array([face["box"] for face in row["faces"]], float).reshape(-1, 4)
+
+
+def label_table(drawn: list[dict], good: "dict[str, list[Face]]") -> str:
+    """Recall of the detections `good` by what people labelled the face."""
+    hits: dict[str, list[bool]] = {name: [] for name in LABELS}
+    for row in drawn:
+        truth = true_boxes(row)
+        taken, verdict = match(*arrays(good[row["name"]]), truth)
+        for i in np.flatnonzero(box_sizes(truth) >= SMALLEST):
+            hits[row["faces"][i]["label"]].append(i in taken[verdict == RIGHT])
+    lines = ["| label | faces | recall |", "|---|---|---|"]
+    return "\n".join(lines + [f"| {name} | {len(each)} | {mean_percent(each)} |" for name, each in hits.items()])
+
+
+def point_table(rows: list[dict], good: "dict[str, list[Face]]") -> str:
+    """How many faces the detections `good` find in photos whose faces have five points, and how exact theirs are."""
+    lines = ["| source | photos | faces | found | five-point error |", "|---|---|---|---|---|"]
+    for name in dict.fromkeys(source(row) for row in rows):
+        its_rows = [row for row in rows if source(row) == name]
+        errors, hits, faces = [], 0, 0
+        for row in its_rows:
+            its = good[row["name"]]
+            truth = true_boxes(row)
+            taken, verdict = match(*arrays(its), truth, smallest=0)
+            faces += len(truth)
+            hits += int(np.sum(verdict == RIGHT))
+            for i in np.flatnonzero(verdict == RIGHT):
+                if its[i].points is not None:
+                    errors.append(point_error(np.array(its[i].points), np.array(row["faces"][taken[i]]["points"])))
+        share = percent(hits / max(faces, 1))
+        lines.append(f"| {name} | {len(its_rows)} | {faces} | {share} | {mean_percent(errors)} |")
+    return "\n".join(lines)
+
+
+def worst_photos(
+    data: Path, drawn: list[dict], found: "dict[str, list[Face]]", verdicts: Judged, threshold: float, count: int
+) -> list[np.ndarray]:
+    """Thumbnails of the photos with the most errors at the threshold."""
+    errors = {}
+    for row in drawn:
+        above = verdicts[row["name"]][arrays(found[row["name"]])[1] >= threshold]
+        missed = np.sum(box_sizes(true_boxes(row)) >= SMALLEST) - np.sum(above == RIGHT)
+        errors[row["name"]] = int(missed), int(np.sum(above == WRONG))
+    worst = sorted(drawn, key=lambda row: -sum(errors[row["name"]]))[:count]
+    good = lambda name: [face for face in found[name] if face.score >= threshold]
+    text = "{} missed, {} wrong"
+    return [
+        draw(photo, row, good(row["name"]), text.format(*errors[row["name"]]))
+        for row, photo in read_photos(data, worst)
+    ]
+
+
 def evaluate_finder(find: "Find", data: Path, out: Path, *, threshold: float | None = None, sheet: int = 24) -> str:
     """Judge a face finder on the held-back photos of data/photos.json; the report, Markdown, also in out/faces.md.
 
     find takes a photo, RGB uint8 (H, W, 3), and returns all faces with their scores, poor ones too (from about
     0.05): the curve needs them. threshold: of the figures at one threshold; None takes the lowest at which precision
-    is 95 %. out/faces.png shows the `sheet` photos with the most errors, true boxes green, found ones red.
+    is 95 %. out/faces.json has the figures, out/faces.png the `sheet` photos with the most errors, true boxes green,
+    found ones red.
     """
     from train.sheets import save_pictures
 
@@ -262,97 +342,39 @@ def evaluate_finder(find: "Find", data: Path, out: Path, *, threshold: float | N
 
     # People's boxes, the only ones complete enough to call a detection wrong.
     drawn = [row for row in rows if "label" in (row["faces"] or [{}])[0]]
-    all_scores, all_verdicts, loose_verdicts, labels, found_at = [], [], [], [], []
-    audit, faces_there = json.loads(AUDIT.read_text()), 0
-    second_look: dict[float, list[np.ndarray]] = {OVERLAP: [], LOOSE: []}
-    for row in drawn:
-        boxes, scores = arrays(found[row["name"]])
-        truth = np.array([face["box"] for face in row["faces"]], float)
-        taken, verdict = match(boxes, scores, truth)
-        all_scores.append(scores)
-        all_verdicts.append(verdict)
-        loose_verdicts.append(match(boxes, scores, truth, least=LOOSE)[1])
-        real, left_out = audited(row["name"], truth, audit)
-        faces_there += int(np.sum(box_sizes(real) >= SMALLEST))
-        for least, verdicts in second_look.items():
-            again = match(boxes, scores, real, least=least)[1]
-            forgiven = (again == WRONG) & (overlaps(boxes, left_out) >= LOOSE).any(axis=1)
-            verdicts.append(np.where(forgiven, IGNORED, again))
-        score_of = dict(zip(taken[verdict == RIGHT], scores[verdict == RIGHT]))
-        for i in np.flatnonzero(box_sizes(truth) >= SMALLEST):
-            labels.append(row["faces"][i]["label"])
-            found_at.append(score_of.get(i, -np.inf))
-    labels, found_at = np.array(labels), np.array(found_at)
-    result = curve(np.concatenate(all_scores), np.concatenate(all_verdicts), len(labels))
-    loose = curve(np.concatenate(all_scores), np.concatenate(loose_verdicts), len(labels))
-    again, again_loose = (
-        curve(np.concatenate(all_scores), np.concatenate(verdicts), faces_there) for verdicts in second_look.values()
-    )
+    audit = json.loads(AUDIT.read_text())
+    result, verdicts, faces = judge(drawn, found, None, OVERLAP)
+    loose, _, _ = judge(drawn, found, None, LOOSE)
+    again, _, faces_again = judge(drawn, found, audit, OVERLAP)
+    again_loose, _, _ = judge(drawn, found, audit, LOOSE)
     best_recall, best_threshold = result.recall_at_precision(PRECISION)
     threshold = best_threshold if threshold is None else threshold
     precision, recall = result.at(threshold)
+    good = {name: [face for face in each if face.score >= threshold] for name, each in found.items()}
 
-    report = [
-        f"{len(drawn)} photos, {len(labels)} faces of at least {SMALLEST:.0f} px boxed by people, overlap {OVERLAP}:",
-        "",
+    sample = tilt_sample(rows)
+    wide = [photo for _, photo in read_photos(data, sample) if photo.shape[1] > photo.shape[0]][:5]
+    paragraphs = [
+        f"{len(drawn)} photos, {faces} faces of at least {SMALLEST:.0f} px boxed by people, overlap {OVERLAP}:",
         f"average precision {percent(result.average_precision())}; recall {percent(best_recall)} at precision "
         f"{percent(PRECISION)} (threshold {best_threshold:.3f}).",
-        "",
         f"At threshold {threshold:.3f}: precision {percent(precision)}, recall {percent(recall)}.",
-        "",
         f"At overlap {LOOSE}: average precision {percent(loose.average_precision())}; recall "
         f"{percent(loose.recall_at_precision(PRECISION)[0])} at precision {percent(PRECISION)}.",
-        "",
         f"After a second look at the labels ({AUDIT.name}): average precision {percent(again.average_precision())}, "
         f"recall {percent(again.recall_at_precision(PRECISION)[0])} at precision {percent(PRECISION)}; at overlap "
         f"{LOOSE} {percent(again_loose.average_precision())} and "
         f"{percent(again_loose.recall_at_precision(PRECISION)[0])}. At threshold {threshold:.3f} and overlap {LOOSE}: "
         f"precision {percent(again_loose.at(threshold)[0])}, recall {percent(again_loose.at(threshold)[1])}.",
-        "",
-        "| label | faces | recall |",
-        "|---|---|---|",
+        label_table(drawn, good),
+        point_table([row for row in rows if row not in drawn], good),
+        f"The largest face of {len(sample)} photos, turned about its middle:",
+        tilt_table(find, data, sample, threshold),
+        f"Time on this machine (threads: {threads()}):",
+        time_table(find, wide),
     ]
-    for name in LABELS:
-        of = labels == name
-        report.append(f"| {name} | {of.sum()} | {mean_percent(list(found_at[of] >= threshold))} |")
-
-    report += ["", "| source | photos | faces | found | five-point error |", "|---|---|---|---|---|"]
-    pointed = defaultdict(list)
-    for row in rows:
-        if row not in drawn:
-            pointed[source(row)].append(row)
-    for name, its_rows in pointed.items():
-        errors, hits, faces = [], 0, 0
-        for row in its_rows:
-            good = [face for face in found[row["name"]] if face.score >= threshold]
-            truth = np.array([face["box"] for face in row["faces"]], float).reshape(-1, 4)
-            taken, verdict = match(*arrays(good), truth, smallest=0)
-            faces += len(truth)
-            hits += int(np.sum(verdict == RIGHT))
-            for i in np.flatnonzero(verdict == RIGHT):
-                if good[i].points is not None:
-                    errors.append(point_error(np.array(good[i].points), np.array(row["faces"][taken[i]]["points"])))
-        share = percent(hits / max(faces, 1))
-        report.append(f"| {name} | {len(its_rows)} | {faces} | {share} | {mean_percent(errors)} |")
-
-    sample = tilt_sample(rows)
-    report += ["", f"The largest face of {len(sample)} photos, turned about its middle:", ""]
-    report += [tilt_table(find, data, sample, threshold)]
-    wide = [photo for _, photo in read_photos(data, sample) if photo.shape[1] > photo.shape[0]][:5]
-    report += ["", f"Time on this machine (threads: {threads()}):", "", time_table(find, wide)]
-
-    def errors_of(k: int) -> tuple[int, int]:
-        """How many faces of drawn[k] were missed, and how many detections are wrong."""
-        above = all_verdicts[k][all_scores[k] >= threshold]
-        truth = np.array([face["box"] for face in drawn[k]["faces"]], float)
-        return int(np.sum(box_sizes(truth) >= SMALLEST) - np.sum(above == RIGHT)), int(np.sum(above == WRONG))
-
-    worst = sorted(range(len(drawn)), key=lambda k: -sum(errors_of(k)))[:sheet]
-    text = {drawn[k]["name"]: "{} missed, {} wrong".format(*errors_of(k)) for k in worst}
-    good = {name: [face for face in found[name] if face.score >= threshold] for name in text}
-    photos = read_photos(data, [drawn[k] for k in worst])
-    pictures = [draw(photo, row, good[row["name"]], text[row["name"]]) for row, photo in photos]
-    save_pictures(out / "faces.png", pictures, columns=6)
+    report = "\n\n".join(paragraphs) + "\n"
+    (out / "faces.md").write_text(report)
 
     curves = {"labels": result, "labels, loose": loose, "second look": again, "second look, loose": again_loose}
     figures: dict[str, object] = {
@@ -364,9 +386,7 @@ def evaluate_finder(find: "Find", data: Path, out: Path, *, threshold: float | N
         for name, its in curves.items()
     }
     figures |= {"threshold": threshold, "overlap": OVERLAP, "loose": LOOSE, "precision": PRECISION}
-    figures |= {"faces": len(labels), "faces, second look": faces_there}
+    figures |= {"faces": faces, "faces, second look": faces_again}
     (out / "faces.json").write_text(json.dumps(figures, indent=1) + "\n")
-
-    report = "\n".join(report) + "\n"
-    (out / "faces.md").write_text(report)
+    save_pictures(out / "faces.png", worst_photos(data, drawn, found, verdicts, threshold, sheet), columns=6)
     return report
