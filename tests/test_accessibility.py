@@ -32,6 +32,7 @@ from unmask.web import (
     launch,
     live_tab,
     parts,
+    remove_page,
     remove_tab,
     sam_tool,
     texts,
@@ -187,7 +188,7 @@ def test_nothing_moves_for_who_does_not_want_it(browser, demo):
 def texts_in_code() -> set[str]:
     """Every English text that the page's modules hand to `tr`, `static` or a function that translates."""
     found = set()
-    tabs = (remove_tab, truth_tab, live_tab, faces_panel, guide_panel, disagreement_card, sam_tool)
+    tabs = (remove_page, remove_tab, truth_tab, live_tab, faces_panel, guide_panel, disagreement_card, sam_tool)
     for module in (web_app, parts, theme, *tabs):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in TRANSLATING:
