@@ -13,6 +13,7 @@ from unmask.models import DEFAULT_MODELS, DEFAULT_SEGMENTER, MODELS, list_models
 from unmask.nets.face_finder import STRIDES, FaceFinder, grid
 from unmask.nets.landmarks import LandmarkNet
 from unmask.nets.layers import ContextualAttention
+from unmask.nets.mseg import MSeg
 from unmask.nets.two_autoencoders import TwoAutoencoders
 from unmask.synth import MEAN_LANDMARKS
 
@@ -51,6 +52,15 @@ def test_output_has_the_crops_size_and_is_finite_and_in_range(name):
     channels, low = (1, 0) if MODELS[name].kind == "segmenter" else (3, -1)
     assert out.shape == (2, channels, 256, 256) and out.dtype == torch.float32
     assert out.isfinite().all() and out.min() >= low and out.max() <= 1
+
+
+def test_a_folded_mseg_answers_for_every_pixel():
+    torch.manual_seed(0)
+    model, (crop, _) = MSeg(8, fold=2).eval(), picture(128)
+    out = model(crop)
+    assert out.shape == (2, 1, 128, 128)
+    corners = [out[:, :, y::2, x::2] for y in (0, 1) for x in (0, 1)]  # of each 2x2 pixels, which are one place inside
+    assert not any(torch.allclose(a, b) for i, a in enumerate(corners) for b in corners[:i])
 
 
 @pytest.mark.parametrize("name", of_kind("segmenter", "remover"))

@@ -40,7 +40,7 @@ def test_save_and_load_give_the_same_pictures(released):
 
 @pytest.mark.parametrize(
     "model",
-    [GANMasker(8), Pix2Pix(8, levels=6), GLCIC(8), MSeg(8), FaceFinder(8)],
+    [GANMasker(8), Pix2Pix(8, levels=6), GLCIC(8), MSeg(8), MSeg(8, fold=2), FaceFinder(8)],
     ids=lambda model: type(model).__name__,
 )
 def test_fused_network_computes_the_same(model):
