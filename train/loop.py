@@ -70,7 +70,8 @@ def train(
     *,
     kimg: float = 100,  # length, thousands of images
     batch: int = 16,
-    ema_kimg: float = 5,  # half-life of the weights' moving average, thousands of images
+    ema_kimg: float = 5,  # half-life of the weights' moving average, thousands of images; at most ...
+    ema_share: float = 0.1,  # ... this share of the run so far, so that the first, bad weights are soon forgotten
     decay: float = 0.4,  # last share of the run in which the learning rates fall to zero
     time_limit: float | None = None,  # minutes, after which the run saves and stops
     save_every: float = 10,  # minutes between checkpoints and sample grids
@@ -142,8 +143,7 @@ def train(
             optimizer.param_groups[0]["lr"] = lr * min(1, step / 100, (1 - progress) / decay)
 
         data = batches.get(step, batch, recipe.warp, processes.rows(batch))
-        # The half-life grows with the run, so that the first, bad weights are soon forgotten.
-        half_life = min(ema_kimg * 1000, 0.1 * (step + 1) * batch)
+        half_life = min(ema_kimg * 1000, ema_share * (step + 1) * batch)
         beta = 0.5 ** (batch / max(half_life, 1))
         scalars = train_step(recipe, nets, optimizers, ema, beta, data, phase, processes)
         for key, value in scalars.items():

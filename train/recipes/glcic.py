@@ -6,6 +6,7 @@ from train.discriminators import GlobalLocalDiscriminator
 from train.loop import Phase
 from train.losses import FacePerceptual, bce_gan, hole_mean
 from train.recipes.holes import masked_crop
+from unmask.metrics import ssim_tensor
 from unmask.nets.glcic import GLCIC
 from unmask.nets.layers import murf
 
@@ -37,8 +38,9 @@ class GLCICRecipe:
     def g_loss(self, batch, fake, phase):
         photo, hole = batch["photo"], batch["hole"]
         fused = murf(fake, photo, hole)
-        parts = {"mse": hole_mean((fake - photo).square(), hole)}
-        total = parts["mse"]
+        # SSIM, GANMasker's, is not the paper's either: structure, of which a squared error knows nothing.
+        parts = {"mse": hole_mean((fake - photo).square(), hole), "ssim": 1 - ssim_tensor(fused, photo)}
+        total = parts["mse"] + parts["ssim"]
         if self.face is not None:
             parts["perceptual"] = self.face.to(photo.device)(fused, photo, hole)
             total = total + 0.05 * parts["perceptual"]

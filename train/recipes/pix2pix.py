@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from train.discriminators import PatchDiscriminator
 from train.loop import Phase
 from train.losses import FacePerceptual, bce_gan, feature_matching, hole_mean, touched
+from unmask.metrics import ssim_tensor
 from unmask.nets.layers import murf
 from unmask.nets.pix2pix import Pix2Pix
 
@@ -35,9 +36,11 @@ class Pix2PixRecipe:
         # once more among themselves.
         difference = (fake - batch["photo"]).abs()
         l1, hole = difference.mean(), hole_mean(difference, batch["mask"])
-        total, parts = 50 * l1 + 50 * hole, {"l1": l1, "hole_l1": hole}
+        fused = murf(fake, batch["masked"], batch["mask"])
+        # Not the papers' either, but GANMasker's: SSIM for structure, of which L1 alone knows nothing.
+        structure = 1 - ssim_tensor(fused, batch["photo"])
+        total, parts = 50 * l1 + 50 * hole + 100 * structure, {"l1": l1, "hole_l1": hole, "ssim": structure}
         if self.face is not None:
-            fused = murf(fake, batch["masked"], batch["mask"])
             parts["perceptual"] = self.face.to(fake.device)(fused, batch["photo"], batch["mask"])
             total = total + 5 * parts["perceptual"]
         if phase.discriminator:
