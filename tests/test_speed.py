@@ -11,7 +11,7 @@ from train.speed import made_up, measure_speed, multiplications, record
 
 def test_the_convolutions_of_a_step_are_all_counted():
     torch.manual_seed(0)
-    recipe, processes = RECIPES["pix2pix"](64, width=4), Processes("cpu")
+    recipe, processes = RECIPES["gated-conv"](64, width=4), Processes("cpu")
     nets, optimizers, ema = set_up(recipe, processes.device)
     batch = made_up(64, 2, processes.device)
     step = lambda: train_step(recipe, nets, optimizers, ema, 0.99, dict(batch), recipe.phases[-1], processes)
