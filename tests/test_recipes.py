@@ -100,7 +100,8 @@ def test_only_the_joint_phase_of_two_autoencoders_sees_the_truth():
     minimax, joint = recipe.phases
     fake = recipe.generate(batch)
     assert set(recipe.g_loss(batch, fake, minimax)[1]) == {"adv"}
-    assert {"adv", "mse", "ssim"} <= set(recipe.g_loss(batch, fake, joint)[1])
+    learnt = {"perceptual"} if recipe.face else set()  # where the landmark network's weights are there
+    assert set(recipe.g_loss(batch, fake, joint)[1]) == {"adv", "mse", "ssim"} | learnt
     assert len(RECIPES["two-autoencoders"](64, width=8, stages=1).generator.stages) == 1
 
 

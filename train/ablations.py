@@ -186,10 +186,10 @@ def short_run(
     own.seed = seed
     if not getattr(recipe, "balanced", True):
         own.probabilities = torch.ones_like(batches.probabilities)
+    averaging = {"ema_share": recipe_class.ema_share} if hasattr(recipe_class, "ema_share") else {}
     return train(
-        recipe, own, held_back.first(8), out, kimg=kimg, batch=batch, save_every=math.inf, resume=True,
-        ema_share=getattr(recipe, "ema_share", 0.1),
-    )  # fmt: skip
+        recipe, own, held_back.first(8), out, kimg=kimg, batch=batch, save_every=math.inf, resume=True, **averaging
+    )
 
 
 def draw_cases(held_back: Batches) -> Iterable[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:

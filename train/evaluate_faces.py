@@ -247,7 +247,7 @@ def draw(photo: np.ndarray, row: dict, found: "list[Face]", text: str, side: int
     return label(picture, text)
 
 
-Judged = dict[str, np.ndarray]  # photo: something of each detection, in the finder's order
+Judged = dict[str, np.ndarray]  # photo: each detection's verdict, in the finder's order
 
 
 def judge(
@@ -309,19 +309,19 @@ def point_table(rows: list[dict], good: "dict[str, list[Face]]") -> str:
 
 
 def worst_photos(
-    data: Path, drawn: list[dict], found: "dict[str, list[Face]]", verdicts: Judged, threshold: float, count: int
-) -> list[np.ndarray]:
-    """Thumbnails of the photos with the most errors at the threshold."""
+    data: Path, drawn: list[dict], found: "dict[str, list[Face]]", good: "dict[str, list[Face]]", verdicts: Judged,
+    threshold: float, count: int,
+) -> list[np.ndarray]:  # fmt: skip
+    """Thumbnails of the photos with the most errors at the threshold. good: the detections that reach it."""
     errors = {}
     for row in drawn:
         above = verdicts[row["name"]][arrays(found[row["name"]])[1] >= threshold]
         missed = np.sum(box_sizes(true_boxes(row)) >= SMALLEST) - np.sum(above == RIGHT)
         errors[row["name"]] = int(missed), int(np.sum(above == WRONG))
     worst = sorted(drawn, key=lambda row: -sum(errors[row["name"]]))[:count]
-    good = lambda name: [face for face in found[name] if face.score >= threshold]
     text = "{} missed, {} wrong"
     return [
-        draw(photo, row, good(row["name"]), text.format(*errors[row["name"]]))
+        draw(photo, row, good[row["name"]], text.format(*errors[row["name"]]))
         for row, photo in read_photos(data, worst)
     ]
 
@@ -388,5 +388,5 @@ def evaluate_finder(find: "Find", data: Path, out: Path, *, threshold: float | N
     figures |= {"threshold": threshold, "overlap": OVERLAP, "loose": LOOSE, "precision": PRECISION}
     figures |= {"faces": faces, "faces, second look": faces_again}
     (out / "faces.json").write_text(json.dumps(figures, indent=1) + "\n")
-    save_pictures(out / "faces.png", worst_photos(data, drawn, found, verdicts, threshold, sheet), columns=6)
+    save_pictures(out / "faces.png", worst_photos(data, drawn, found, good, verdicts, threshold, sheet), columns=6)
     return report
