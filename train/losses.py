@@ -1,6 +1,7 @@
 """Losses: small functions of tensors. Weights stand in the recipes."""
 
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -105,7 +106,7 @@ class FacePerceptual(nn.Module):
 
     What tells a mouth's corner or a nostril's edge to a network that has to place them. Features of the stem and the
     first four stages (a half to a sixteenth of the crop), each place's vector brought to length one, as in LPIPS
-    (Zhang et al. 2018, section 3).
+    (Zhang et al. 2018, section 3). Larger crops are averaged down to the size that the network was trained at.
     """
 
     STAGES = 4
@@ -115,6 +116,7 @@ class FacePerceptual(nn.Module):
         from unmask import weights
 
         net = weights.load("landmarks").eval().requires_grad_(False)
+        self.size = cast(int, net.size)
         layers = [net.get_submodule("stem"), *net.get_submodule("stages").children()]
         self.layers = nn.ModuleList(layers[: self.STAGES + 1])
 
@@ -133,7 +135,7 @@ class FacePerceptual(nn.Module):
         return cls() if cls.available() else None
 
     def _extract(self, x: Tensor) -> list[Tensor]:
-        found = []
+        x, found = F.avg_pool2d(x, max(x.shape[-1] // self.size, 1)), []
         for layer in self.layers:
             x = layer(x)
             found.append(x)

@@ -13,14 +13,14 @@ class GANMaskerOneStageRecipe(GANMaskerRecipe):
     name = "ganmasker-one-stage"
     free = 0.0  # a painted hole cannot be seen: only masks can be found
 
-    def __init__(self, size: int, width: int = 24):
-        super().__init__(size, width)
-        self.generator = GANMaskerOneStage(width)
+    def __init__(self, size: int, width: int = 24, fold: int = 2):
+        super().__init__(size, width, fold)
+        self.generator = GANMaskerOneStage(width, fold)
 
     def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """GANMasker's weights of the same width as this generator's: the first layer's mask channel is dropped."""
+        """GANMasker's weights of the same width as this generator's: the first layer's mask channels are dropped."""
         own = self.generator.state_dict()
-        return {key: value[:, :3] if value.shape != own[key].shape else value for key, value in state.items()}
+        return {key: value[:, : own[key].shape[1]] if value.ndim > 1 else value for key, value in state.items()}
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free)

@@ -7,6 +7,7 @@ from train.discriminators import SNPatchDiscriminator
 from train.loop import Phase
 from train.losses import FacePerceptual, hinge, hole_mean
 from train.recipes.holes import masked_crop
+from unmask.metrics import ssim_tensor
 from unmask.nets.gated_conv import GatedConv
 from unmask.nets.layers import murf
 
@@ -17,7 +18,7 @@ class GatedConvRecipe:
     phases = (Phase("reconstruction", 0.35, discriminator=False), Phase("joint", 0.65))
     learning_rates = (1e-3, 1e-3)  # the official code's 1e-4, for fewer steps
     betas = (0.9, 0.999)  # as GANMasker's: with less, critics of small batches stay blind
-    warp = 0.25
+    warp = 0.1  # what refined landmarks get wrong: 0.25 cost half a dB, see train/ablations.py
     free = 0.25  # the paper's holes are all free-form
 
     def __init__(self, size: int, width: int = 16):
@@ -38,13 +39,15 @@ class GatedConvRecipe:
         # more among themselves.
         difference = [(x - photo).abs() for x in (batch["coarse"], fake)]
         coarse, fine = (0.5 * x.mean() + 0.5 * hole_mean(x, hole) for x in difference)
-        parts = {"coarse": coarse, "fine": fine}
-        total = coarse + fine
+        fused = murf(fake, photo, hole)
+        # SSIM, GANMasker's, for structure: worth 0.2 dB there, see train/ablations.py.
+        parts = {"coarse": coarse, "fine": fine, "ssim": 1 - ssim_tensor(fused, photo)}
+        total = coarse + fine + parts["ssim"]
         if self.face is not None:
-            parts["perceptual"] = self.face.to(photo.device)(murf(fake, photo, hole), photo, hole)
+            parts["perceptual"] = self.face.to(photo.device)(fused, photo, hole)
             total = total + 0.1 * parts["perceptual"]
         if phase.discriminator:
-            adv = -self.discriminator(torch.cat([murf(fake, photo, hole), hole], dim=1)).mean()
+            adv = -self.discriminator(torch.cat([fused, hole], dim=1)).mean()
             # The official weight is 1 for sums of like size; less keeps a short run steady.
             total, parts["adv"] = total + 0.02 * adv, adv
         return total, parts

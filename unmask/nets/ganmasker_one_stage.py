@@ -7,28 +7,29 @@ from unmask.nets.ganmasker import GANMasker, GeBlock
 
 
 class FaceBlock(GeBlock):
-    """A Ge-block that looks at the first three of its input's channels only: the face."""
+    """A Ge-block that looks at the first `cin` of its input's channels only: the face."""
 
-    def __init__(self, cout: int):
-        super().__init__(3, cout)
+    def __init__(self, cin: int, cout: int):
+        super().__init__(cin, cout)
+        self.cin = cin
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x[:, :3])
+        return super().forward(x[:, : self.cin])
 
 
 class GANMaskerOneStage(GANMasker):
     """FU-Net on the masked face alone, three channels; the ablation that the paper's table 2 sets against the whole.
 
     Nothing is blanked out, for the network does not know the hole: it has to find what covers the face by itself, as
-    Pix2Pix does. `width` is the first block's channels. Everything behind the first block is GANMasker's.
+    Pix2Pix does. `width` and `fold` are GANMasker's, and so is everything behind the first block.
     """
 
-    def __init__(self, width: int = 24):
-        super().__init__(width)
-        self.encoder[0] = FaceBlock(width)
+    def __init__(self, width: int = 64, fold: int = 1):
+        super().__init__(width, fold)
+        self.encoder[0] = FaceBlock(3 * fold**2, width)
 
     def forward(self, crop: Tensor, mask: Tensor | None = None) -> Tensor:
-        """crop: N3HW in [-1, 1], H and W multiples of 16. Returns the whole face, N3HW in [-1, 1].
+        """crop: N3HW in [-1, 1], H and W multiples of 16 folds. Returns the whole face, N3HW in [-1, 1].
 
         mask is not looked at. The caller keeps the result within the mask that was found, as of Pix2Pix.
         """
