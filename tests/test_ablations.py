@@ -10,24 +10,13 @@ from drawn_faces import draw_folder
 from test_recipes import some
 
 from train import __main__ as command_line
-from train.ablations import (
-    COLUMNS,
-    DISCRIMINATOR,
-    R1,
-    RECONSTRUCTION,
-    EveryPatch,
-    ShortAverage,
-    Unbalanced,
-    WithoutWarp,
-    table,
-)
-from train.recipes.ganmasker import GANMaskerRecipe
+from train.ablations import COLUMNS, DISCRIMINATOR, RECONSTRUCTION, Line, make_recipe, table
 
 
-def losses(recipe_class) -> dict[str, float]:
-    """Everything a step's losses depend on, with the same weights and pictures for every recipe."""
+def losses(line: Line) -> dict[str, float]:
+    """Everything a step's losses depend on, with the same weights and pictures for every line."""
     torch.manual_seed(0)
-    recipe, batch = recipe_class(128, width=4), some(size=128)
+    recipe, batch = make_recipe(line, size=128, width=4), some(size=128)
     torch.manual_seed(1)
     fake = recipe.generate(batch)
     loss, parts = recipe.d_loss(batch, fake.detach())
@@ -36,15 +25,21 @@ def losses(recipe_class) -> dict[str, float]:
     return {key: float(torch.as_tensor(value).detach()) for key, value in (parts | more | {"g": loss}).items()}
 
 
-@pytest.mark.parametrize("changed", [*RECONSTRUCTION, *DISCRIMINATOR], ids=lambda each: each.__name__)
-def test_each_ablation_changes_something(changed):
-    if changed in (Unbalanced, ShortAverage):  # not the losses' business; see below that both change the outcome
-        assert not hasattr(GANMaskerRecipe, "balanced") and not hasattr(GANMaskerRecipe, "ema_share")
-    elif changed is WithoutWarp:
-        assert changed.warp == 0 < GANMaskerRecipe.warp
-    else:
-        assert losses(changed) != losses(GANMaskerRecipe)
-    assert changed.__doc__ and "\n" not in changed.__doc__  # its name in the table
+PLAIN = Line("plain", "the recipe")
+R1, EVERY_PATCH = (next(line for line in DISCRIMINATOR if line.name == name) for name in ("r1", "every-patch"))
+
+
+@pytest.mark.parametrize("line", [*RECONSTRUCTION, *DISCRIMINATOR], ids=lambda line: line.name)
+def test_each_ablation_changes_something(line):
+    if line.balanced and line.ema_share == PLAIN.ema_share and "warp" not in line.settings:
+        assert losses(line) != losses(PLAIN)
+    else:  # not the losses' business; see below that they change the outcome
+        assert line != Line(line.name, line.words)
+
+
+def test_a_setting_that_the_recipe_does_not_have_is_refused():
+    with pytest.raises(AttributeError, match="no wrap"):
+        make_recipe(Line("typo", "no warps", settings={"wrap": 0.0}), size=64, width=4)
 
 
 def test_r1_punishes_a_discriminator_that_is_steep_at_photos():
@@ -60,8 +55,9 @@ def test_the_command_trains_and_compares_every_line(tmp_path, monkeypatch, capsy
     monkeypatch.setattr(sys, "argv", ["train", *map(str, words)])
     command_line.main()
     printed = capsys.readouterr().out
-    lines = {*RECONSTRUCTION, *DISCRIMINATOR} - {EveryPatch}  # at 64 px every patch sees the hole anyway
-    assert all(str(each.__doc__) in printed for each in lines) and str(EveryPatch.__doc__) not in printed
+    lines = [line for line in (*RECONSTRUCTION, *DISCRIMINATOR) if line is not EVERY_PATCH]
+    assert all(line.words in printed for line in lines)
+    assert EVERY_PATCH.words not in printed  # at 64 px every patch sees the hole anyway
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["faces"] == 4 and len(report["reconstruction"]["rows"]) == 3 + len(RECONSTRUCTION)
     psnr = [row["true psnr"] for row in report["reconstruction"]["rows"].values()]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 import unmask
 from train.discriminators import GlobalLocalDiscriminator, PatchDiscriminator, SNPatchDiscriminator
@@ -12,8 +13,7 @@ from unmask import weights
 from unmask.models import DEFAULT_MODELS, DEFAULT_SEGMENTER, MODELS, list_models, list_removers
 from unmask.nets.face_finder import STRIDES, FaceFinder, grid
 from unmask.nets.landmarks import LandmarkNet
-from unmask.nets.layers import ContextualAttention
-from unmask.nets.mseg import MSeg
+from unmask.nets.layers import ContextualAttention, dilate
 from unmask.nets.two_autoencoders import TwoAutoencoders
 from unmask.synth import MEAN_LANDMARKS
 
@@ -54,13 +54,22 @@ def test_output_has_the_crops_size_and_is_finite_and_in_range(name):
     assert out.isfinite().all() and out.min() >= low and out.max() <= 1
 
 
-def test_a_folded_mseg_answers_for_every_pixel():
+@pytest.mark.parametrize("name", ["mseg", "ganmasker", "ganmasker-one-stage"])
+def test_a_folded_network_answers_for_every_pixel(name):
     torch.manual_seed(0)
-    model, (crop, _) = MSeg(8, fold=2).eval(), picture(128)
-    out = model(crop)
-    assert out.shape == (2, 1, 128, 128)
-    corners = [out[:, :, y::2, x::2] for y in (0, 1) for x in (0, 1)]  # of each 2x2 pixels, which are one place inside
+    model, (crop, mask) = MODELS[name].build(8, fold=2).eval(), picture(128)
+    out = output(name, model, crop, mask)
+    assert out.shape == (2, 1 if name == "mseg" else 3, 128, 128)
+    inside = out[:, :, 64:112, 32:96]  # what is painted; the rest of a remover's crop is the visitor's
+    corners = [inside[:, :, y::2, x::2] for y in (0, 1) for x in (0, 1)]  # of 2x2 pixels, which are one place within
     assert not any(torch.allclose(a, b) for i, a in enumerate(corners) for b in corners[:i])
+
+
+@pytest.mark.parametrize("pixels", [1, 3, 5, 32])
+def test_dilate_is_the_maximum_over_a_square(pixels):
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 70, 90)
+    assert torch.equal(dilate(x, pixels), F.max_pool2d(x, 2 * pixels + 1, stride=1, padding=pixels))
 
 
 @pytest.mark.parametrize("name", of_kind("segmenter", "remover"))

@@ -88,7 +88,7 @@ def test_a_covered_hole_does_not_show_the_answer():
 
 
 def test_one_stage_starts_from_ganmaskers_weights():
-    recipe, other = RECIPES["ganmasker-one-stage"](64, width=8), GANMasker(8)
+    recipe, other = RECIPES["ganmasker-one-stage"](64, width=8), GANMasker(8, fold=2)
     recipe.generator.load_state_dict(recipe.adapt(other.state_dict()))
     crop = torch.rand(2, 3, 64, 64) * 2 - 1
     blank = torch.zeros(2, 1, 64, 64)

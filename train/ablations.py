@@ -9,6 +9,7 @@ import copy
 import json
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -41,67 +42,16 @@ MEASURES: dict[str, Callable[..., float]] = {
     "ssim": metrics.ssim,
     "sharpness": metrics.sharpness_ratio,
 }
+FOLD = 1  # pictures this small have no pixels to spare: the paper's network
 Figures = dict[tuple[str, str], np.ndarray]  # column: one value a face
 
 
-class WithoutPerceptual(GANMaskerRecipe):
-    """no perceptual loss"""
-
-    perceptual = 0.0
-
-
-class WithoutSSIM(GANMaskerRecipe):
-    """no SSIM loss"""
-
-    structural = 0.0
-
-
-class ExactHoles(GANMaskerRecipe):
-    """holes that end where the mask ends"""
-
-    exact = True
-
-
-class WithoutFreeForm(GANMaskerRecipe):
-    """no free-form holes"""
-
-    free = 0.0
-
-
-class WithoutWarp(GANMaskerRecipe):
-    """no random rotation, scale and shift"""
-
-    warp = 0.0
-
-
-class Unbalanced(GANMaskerRecipe):
-    """faces drawn evenly, not by group, gender and resolution"""
-
-    balanced = False
-
-
-class ShortAverage(GANMaskerRecipe):
-    """averages over 3 % of the run, not 10 %"""
-
-    ema_share = 0.03
-
-
-class WithoutMatching(GANMaskerRecipe):
-    """no feature matching"""
-
-    matching = 0.0
-
-
 class EveryPatch(GANMaskerRecipe):
-    """every patch counts, also where nothing was painted"""
-
     def counts(self, hole: Tensor, logits: Tensor) -> Tensor:
         return torch.ones_like(logits)
 
 
 class Hinge(GANMaskerRecipe):
-    """hinge loss for LSGAN"""
-
     def fooled(self, fake: Tensor, counts: Tensor) -> Tensor:
         return -hole_mean(fake, counts)
 
@@ -110,8 +60,6 @@ class Hinge(GANMaskerRecipe):
 
 
 class R1(GANMaskerRecipe):
-    """R1 penalty on the discriminator (Mescheder et al. 2018, equation 9; gamma 10)"""
-
     def d_loss(self, batch, fake):
         loss, parts = super().d_loss(batch, fake)
         photo = batch["photo"].detach().requires_grad_()
@@ -121,10 +69,34 @@ class R1(GANMaskerRecipe):
         return loss + 5 * penalty, parts | {"r1": penalty}
 
 
+@dataclass(frozen=True)
+class Line:
+    """One line of the recipe, changed."""
+
+    name: str  # of its run's folder
+    words: str  # in the table
+    recipe: type[GANMaskerRecipe] = GANMaskerRecipe
+    settings: dict[str, float | bool] = field(default_factory=dict)  # attributes of the recipe
+    balanced: bool = True  # faces drawn by group, gender and resolution
+    ema_share: float = 0.1  # of the run, over which the averaged weights average
+
+
 RECONSTRUCTION = (
-    WithoutPerceptual, WithoutSSIM, ExactHoles, WithoutFreeForm, WithoutWarp, Unbalanced, ShortAverage,
-)  # fmt: skip
-DISCRIMINATOR = (WithoutMatching, EveryPatch, Hinge, R1)
+    Line("no-perceptual", "no perceptual loss", settings={"perceptual": 0.0}),
+    Line("no-ssim", "no SSIM loss", settings={"structural": 0.0}),
+    Line("exact-holes", "holes that end where the mask ends", settings={"exact": True}),
+    Line("no-free-form", "no free-form holes", settings={"free": 0.0}),
+    Line("no-warp", "no random rotation, scale and shift", settings={"warp": 0.0}),
+    Line("large-warp", "rotation, scale and shift of 0.25 for 0.1", settings={"warp": 0.25}),
+    Line("unbalanced", "faces drawn evenly, not by group, gender and resolution", balanced=False),
+    Line("short-average", "averages over 3 % of the run, not 10 %", ema_share=0.03),
+)
+DISCRIMINATOR = (
+    Line("no-matching", "no feature matching", settings={"matching": 0.0}),
+    Line("every-patch", "every patch counts, also where nothing was painted", EveryPatch),
+    Line("hinge", "hinge loss for LSGAN", Hinge),
+    Line("r1", "R1 penalty on the discriminator (Mescheder et al. 2018, equation 9; gamma 10)", R1),
+)
 
 
 def ablate(
@@ -146,16 +118,16 @@ def ablate(
     report: dict[str, object] = {"size": batches.size, "batch": batch, "faces": held_back.count}
     for stage, length, start, changed in stages:
         run = partial(short_run, batches, held_back, start=start, kimg=length, batch=batch, width=width)
-        path = run(GANMaskerRecipe, out / stage, seed=seed)
+        path = run(plain := Line(stage, f"{stage}: the recipe"), out / stage, seed=seed)
         rows = {
-            f"{stage}: the recipe": measure(path, "ema", width, cases),
+            plain.words: measure(path, "ema", width, cases),
             "its last weights, not the averaged ones": measure(path, "generator", width, cases),
-            "another seed": measure(run(GANMaskerRecipe, out / f"{stage}-seed", seed=seed + 1), "ema", width, cases),
+            "another seed": measure(run(plain, out / f"{stage}-seed", seed=seed + 1), "ema", width, cases),
         }
-        for each in changed:
-            if each is EveryPatch and batches.size < 128:
+        for line in changed:
+            if line.recipe is EveryPatch and batches.size < 128:
                 continue  # every patch sees the hole
-            rows[str(each.__doc__)] = measure(run(each, out / each.__name__, seed=seed), "ema", width, cases)
+            rows[line.words] = measure(run(line, out / line.name, seed=seed), "ema", width, cases)
         tables.append(table(rows))
         means = {
             row: {" ".join(column): interval(values)["mean"] for column, values in found.items()}
@@ -167,8 +139,18 @@ def ablate(
     return text
 
 
+def make_recipe(line: Line, size: int, width: int) -> Recipe:
+    """GANMasker's recipe with this line changed. Raises AttributeError for a setting that it does not have."""
+    recipe = line.recipe(size, width, FOLD)
+    for key, value in line.settings.items():
+        if not hasattr(recipe, key):
+            raise AttributeError(f"GANMasker's recipe has no {key}.")
+        setattr(recipe, key, value)
+    return cast(Recipe, recipe)
+
+
 def short_run(
-    batches: Batches, held_back: Batches, recipe_class: type[GANMaskerRecipe], out: Path, *,
+    batches: Batches, held_back: Batches, line: Line, out: Path, *,
     start: Path | None, kimg: float, batch: int, width: int, seed: int,
 ) -> Path:  # fmt: skip
     """The checkpoint of a reconstruction from nothing, or with the discriminator from the checkpoint `start`."""
@@ -176,7 +158,7 @@ def short_run(
     if checkpoint.exists() and torch.load(checkpoint, weights_only=True, mmap=True)["step"] == int(kimg * 1000 / batch):
         return checkpoint
     torch.manual_seed(seed)
-    recipe = cast(Recipe, recipe_class(batches.size, width))
+    recipe = make_recipe(line, batches.size, width)
     if start is None:
         recipe.phases = tuple(phase for phase in recipe.phases if phase.name == "reconstruction")
     else:
@@ -184,12 +166,12 @@ def short_run(
         recipe.generator.load_state_dict(torch.load(start, map_location="cpu", weights_only=True)["ema"])
     own = copy.copy(batches)
     own.seed = seed
-    if not getattr(recipe, "balanced", True):
+    if not line.balanced:
         own.probabilities = torch.ones_like(batches.probabilities)
-    averaging = {"ema_share": recipe_class.ema_share} if hasattr(recipe_class, "ema_share") else {}
     return train(
-        recipe, own, held_back.first(8), out, kimg=kimg, batch=batch, save_every=math.inf, resume=True, **averaging
-    )
+        recipe, own, held_back.first(8), out, kimg=kimg, batch=batch, ema_share=line.ema_share,
+        save_every=math.inf, resume=True,
+    )  # fmt: skip
 
 
 def draw_cases(held_back: Batches) -> Iterable[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
@@ -208,7 +190,7 @@ def draw_cases(held_back: Batches) -> Iterable[tuple[str, np.ndarray, np.ndarray
 @torch.inference_mode()
 def measure(checkpoint: Path, kind: str, width: int, cases: list) -> Figures:
     """A run's averaged ("ema") or last ("generator") weights: one value a face and column."""
-    net = GANMasker(width).eval()
+    net = GANMasker(width, FOLD).eval()
     net.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)[kind])
     values: dict[tuple[str, str], list[float]] = {column: [] for column in COLUMNS}
     for hole_kind, photo, seen, hole in cases:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unmask.nets.layers import dilate
+
 
 def dice_loss(probability: Tensor, truth: Tensor) -> Tensor:
     """1 - Dice of each picture, averaged (GANMasker, equation 3). Both N1HW in [0, 1].
@@ -38,8 +40,7 @@ def touched(hole: Tensor, logits: Tensor, field: int = 70) -> Tensor:
     hole: (N, 1, H, W), 1 = hole; logits: (N, 1, h, w), each seeing `field` px of the picture, h < H. Only these patches
     differ between the photo and its composite: on all others the discriminator is asked to tell equals apart.
     """
-    reach = field // 2
-    near = F.max_pool2d(hole, 2 * reach // 8 * 8 + 1, stride=8, padding=reach // 8 * 8)  # (N, 1, H / 8, W / 8)
+    near = dilate(hole, field // 2 // 8 * 8)[:, :, ::8, ::8]  # (N, 1, H / 8, W / 8)
     return F.interpolate(near, size=logits.shape[2:], mode="nearest")
 
 

@@ -72,18 +72,19 @@ def ssim_tensor(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         # To [0, 1]: the luminance term depends on where black is.
         a, b = (a.float() + 1) / 2, (b.float() + 1) / 2
         channels = a.shape[1]
-        x = torch.cat([a, b, a * b, a * a + b * b], dim=1).contiguous()  # (N, 4 * 3, H, W)
+        # One kernel per channel is PyTorch's own float32 code; a full convolution would be TF32 on a GPU, and so would
+        # one per channel of channels_last, which is eight times as fast on a CPU.
+        layout = torch.channels_last if a.device.type == "cpu" else torch.contiguous_format
+        x = torch.cat([a, b, a * b, a * a + b * b], dim=1).contiguous(memory_format=layout)  # (N, 4 * 3, H, W)
         kernel = torch.from_numpy(cv2.getGaussianKernel(WINDOW, SIGMA, cv2.CV_32F)).to(a.device)
         kernel = kernel.expand(4 * channels, 1, WINDOW, 1)
-        # One kernel per channel is PyTorch's own float32 code; a full convolution would be TF32 on a GPU.
         x = F.conv2d(x, kernel, groups=4 * channels)  # (N, 12, H - 10, W)
         x = F.conv2d(x, kernel.transpose(2, 3), groups=4 * channels)  # (N, 12, H - 10, W - 10)
         mean_a, mean_b, products, squares = x.chunk(4, dim=1)
-        product, mean_squares = mean_a * mean_b, mean_a**2 + mean_b**2
+        product, mean_squares = mean_a * mean_b, mean_a * mean_a + mean_b * mean_b
         covariance, variances = products - product, squares - mean_squares
-        luminance = (2 * product + K1**2) / (mean_squares + K1**2)
-        structure = (2 * covariance + K2**2) / (variances + K2**2)
-        return (luminance * structure).mean()
+        alike = (2 * product + K1**2) * (2 * covariance + K2**2)
+        return (alike / ((mean_squares + K1**2) * (variances + K2**2))).mean()
 
 
 def dice(pred: np.ndarray, truth: np.ndarray) -> float:

@@ -2,7 +2,8 @@
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from unmask.nets.layers import dilate
 
 
 def masked_crop(
@@ -20,8 +21,7 @@ def masked_crop(
     scale = mask.shape[-1] / 256
     grown, sizes = [mask], torch.randint(0, 4, (n, 1, 1, 1)).to(mask.device)
     for pixels in (1, 3, 5):
-        kernel = 2 * max(round(pixels * scale), 1) + 1
-        grown.append(F.max_pool2d(mask, kernel, stride=1, padding=kernel // 2))
+        grown.append(dilate(mask, max(round(pixels * scale), 1)))
     hole = mask if exact else torch.stack(grown).gather(0, sizes.expand(n, *mask.shape[1:])[None])[0]
     pick = torch.rand(n, 1, 1, 1).to(mask.device)
     painted, bare = batch["free"], batch["photo"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import conv_block, murf
+from unmask.nets.layers import conv_block, dilate, murf
 
 
 class SqueezeExcite(nn.Module):
@@ -80,8 +80,7 @@ class GUMF(nn.Module):
 
     def clean(self, logits: Tensor) -> Tensor:
         """The map's noise removed: opened, then closed, by 5 px at 256. Returns N1HW of {0, 1}."""
-        k = 2 * max(logits.shape[-1] // 128, 1) + 1
-        grow = lambda x: F.max_pool2d(x, k, stride=1, padding=k // 2)
+        grow = lambda x: dilate(x, max(logits.shape[-1] // 128, 1))
         shrink = lambda x: -grow(-x)
         return shrink(grow(grow(shrink((logits > 0).float()))))
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import murf
+from unmask.nets.layers import dilate, murf
 from unmask.synth.mean_face import MEAN_LANDMARKS
 
 
@@ -19,7 +19,7 @@ def landmark_map(points: Tensor, size: int) -> Tensor:
     place = (points.float() * size).long().clamp(0, size - 1)
     drawn = points.new_zeros(len(points), 1, size, size, dtype=torch.float32)
     drawn[torch.arange(len(points), device=points.device)[:, None], 0, place[..., 1], place[..., 0]] = 1
-    return F.max_pool2d(drawn, 3, stride=1, padding=1)
+    return dilate(drawn, 1)
 
 
 def norm_relu(channels: int) -> list[nn.Module]:
