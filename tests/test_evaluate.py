@@ -96,6 +96,20 @@ def test_boxes_are_seeded_squares_of_24_to_48_px(folder):
     assert len({case.mask.tobytes() for case in cases}) == len(cases)
 
 
+def test_misaligned_crops_are_as_far_off_as_the_demos(folder):
+    corners = 256 * np.array([[0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]]) / [1, 1, 256]
+    moves = [evaluate.misalignment(np.random.default_rng(i)) for i in range(2000)]
+    far = [np.linalg.norm(corners @ matrix.T - corners[:, :2], axis=1).mean() for matrix in moves]
+    assert np.mean(far) / 256 == pytest.approx(evaluate.CORNERS, rel=0.05)
+    faces = load_faces(folder, "val", folder / "cache")
+    plain, moved = evaluate.masked_cases(faces), evaluate.misaligned_cases(faces)
+    for one, other in zip(plain, moved, strict=True):
+        assert other.about["name"] == one.about["name"] and set(np.unique(other.mask)) == {0, 255}
+        assert not np.array_equal(one.photo, other.photo)
+        known = cv2.dilate(other.mask, np.ones((7, 7))) == 0  # the mask's edge is blended into its picture
+        assert np.array_equal(other.image[known], other.photo[known])
+
+
 def test_random_holes_are_reported(folder, tmp_path, monkeypatch, capsys):
     out = tmp_path / "report"
     common = ["evaluate", "--data", folder, "--cache", folder / "cache", "--device", "cpu", "--out", out]

@@ -118,7 +118,10 @@ def parse() -> argparse.Namespace:
     command.add_argument("--models", nargs="+", default=usable, choices=known, metavar="NAME")
     command.add_argument("--out", type=Path, required=True)
     add_weights(command)
-    command.add_argument("--protocol", choices=list(PROTOCOLS), default="faces", help="face masks at 256 px, or boxes")
+    command.add_argument(
+        "--protocol", choices=list(PROTOCOLS), default="faces",
+        help="face masks at 256 px, the same with crops turned and shifted as the demo's are, or boxes at 128 px",
+    )  # fmt: skip
     command.add_argument("--holes", choices=("true", "found"), default="true")
     command.add_argument("--device", default="auto")
 

@@ -19,6 +19,16 @@ EXAMPLES = HERE.parent / "examples"  # portraits in the public domain, with draw
 PICTURE = "failures.jpg"
 FACES = ("faces.md", "landmarks.md")  # what evaluate-faces writes
 
+SECTIONS = {  # protocol: the section's title, and what was done
+    "faces": ("Face masks, {holes}", "A synthetic mask on every held-back face; holes are the {holes} masks"),
+    "misaligned": (
+        "Face masks on crops that are not well aligned, {holes}",
+        "The same masked faces, turned, scaled and shifted by as much as the demo's crops of photographs are wrong "
+        "(corners 1.86 % of the side off in the mean); holes are the {holes} masks",
+    ),
+    "boxes": ("Random holes", "Random squares of 24 to 48 px on the held-back faces"),
+}
+
 
 def write_card(out: Path, reports: list[Path], files: list[Path]) -> str:
     """Write the card `out`, and failures.jpg beside it; returns a line for every file whose figures or picture are
@@ -109,20 +119,17 @@ def figure_sections(reports: list[dict], hashes: dict[str, str]) -> tuple[str, s
     for report in reports:
         by_protocol.setdefault((report["protocol"], report["holes"]), []).append(report)
     lines, measured = [], set()
-    for (protocol, holes), lot in sorted(by_protocol.items(), reverse=True):  # faces, true holes first
+    order = [(protocol, holes) for protocol in SECTIONS for holes in ("true", "found")]
+    for protocol, holes in sorted(by_protocol, key=order.index):
+        lot, (title, what) = by_protocol[protocol, holes], SECTIONS[protocol]
         command = "python -m train evaluate --data DATA --out report"
         command += "".join(f" --{key} {value}" for key, value in (("protocol", protocol), ("holes", holes))
                            if value not in ("faces", "true"))  # fmt: skip
-        what = (
-            "Random squares of 24 to 48 px on the held-back faces"
-            if protocol == "boxes"
-            else f"A synthetic mask on every held-back face; holes are the {holes} masks"
-        )
         lines += [
-            f"### {'Random holes' if protocol == 'boxes' else f'Face masks, {holes}'}", "",
-            f"{what} (`{command}`). Composite output, means over faces, in brackets their 95 % bootstrap intervals. "
-            "PSNR and SSIM (RGB, Gaussian 11 / 1.5, valid region) over the whole picture and over the hidden pixels "
-            "alone; sharpness is the Laplacian variance in the hole relative to the truth's.", "",
+            f"### {title.format(holes=holes)}", "",
+            f"{what.format(holes=holes)} (`{command}`). Composite output, means over faces, in brackets their 95 % "
+            "bootstrap intervals. PSNR and SSIM (RGB, Gaussian 11 / 1.5, valid region) over the whole picture and over "
+            "the hidden pixels alone; sharpness is the Laplacian variance in the hole relative to the truth's.", "",
         ]  # fmt: skip
         latest = {name: report for report in lot for name in report["models"]}
         by_test: dict[str, dict[str, dict]] = {}

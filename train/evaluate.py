@@ -1,9 +1,11 @@
 """Figures and contact sheets on the held-back faces, with seeded masks or holes. What is made of them: train.report."""
 
+import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -15,12 +17,13 @@ from train.sheets import save_comparison, save_ranked, tint
 from unmask import metrics, synth
 from unmask import weights as weight_files
 from unmask.image import composite
-from unmask.masks import share
+from unmask.masks import binarise, share
 from unmask.models import MODELS
 from unmask.pipeline import Unmasker
 
 SEED = 2026  # of the evaluation's masks: every run of every model sees the same ones
 BOX_SIZE, BOX_SIDES = 128, (24, 48)  # px: picture and holes of the two-autoencoders paper
+CORNERS = 0.0186  # of the crop's side: mean distance of the demo's corners from the true ones, see evaluate-faces
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,32 @@ def masked_cases(faces: Faces) -> list[Case]:
     return cases
 
 
+def misalignment(rng: np.random.Generator) -> np.ndarray:
+    """(2, 3): a crop turned, scaled and shifted at random, by as much as the demo's are wrong: its corners lie CORNERS
+    off in the mean, and angle, scale and the two shifts have equal parts in that."""
+    # Each moves a corner by `step`, as standard deviation: together by the mean of a Rayleigh distribution.
+    step, middle, corner = CORNERS / math.sqrt(math.pi), SIDE / 2, math.sqrt(0.5)
+    turn, zoom, x, y = rng.normal(0, step, 4)
+    matrix = cv2.getRotationMatrix2D((middle, middle), math.degrees(turn / corner), math.exp(zoom / corner))
+    matrix[:, 2] += x * SIDE, y * SIDE
+    return matrix
+
+
+def misaligned_cases(faces: Faces, seed: int = SEED) -> list[Case]:
+    """As `masked_cases`, on crops that are aligned no better than the demo's of photographs."""
+    cases = []
+    for i, case in enumerate(masked_cases(faces)):
+        matrix = misalignment(np.random.default_rng([seed, 2, i]))
+        photo, image, mask = (
+            cv2.warpAffine(picture, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REFLECT)
+            for picture in (case.photo, case.image, case.mask)
+        )
+        mask = binarise(mask)
+        about = case.about | {"share": round(share(mask), 4)}
+        cases.append(replace(case, about=about, photo=photo, image=image, mask=mask))
+    return cases
+
+
 def box_cases(faces: Faces, seed: int = SEED) -> list[Case]:
     """A white square of 24 to 48 px somewhere in every face, at 128 px."""
     cases = []
@@ -67,7 +96,7 @@ def _case(row: dict, photo: np.ndarray, image: np.ndarray, mask: np.ndarray, kin
     return Case(about | {"kind": kind, "wear": wear, "share": round(share(mask), 4)}, photo, image, mask)
 
 
-PROTOCOLS = {"faces": masked_cases, "boxes": box_cases}
+PROTOCOLS = {"faces": masked_cases, "misaligned": misaligned_cases, "boxes": box_cases}
 
 
 def evaluate(
@@ -76,14 +105,15 @@ def evaluate(
 ) -> str:  # fmt: skip
     """Evaluate on the val split; returns the report (Markdown), written with its figures and pictures to `out`.
 
-    protocol: "faces" puts a synthetic mask on every face, at 256 px; "boxes" a random square of 24 to 48 px, at 128 px.
+    protocol: "faces" puts a synthetic mask on every face, at 256 px; "misaligned" does so, too, and turns, scales and
+    shifts the crops as the demo's are; "boxes" puts a random square of 24 to 48 px on them, at 128 px.
     holes: "true" gives the removers that mask itself, "found" the mask that M-Seg found, grown as in the demo. Scores
     compare the composite with the bare face; `hole` scores count the true mask's pixels alone. Raises ValueError for
     holes to be found in the "boxes" protocol: M-Seg finds face masks.
     """
     if protocol == "boxes" and holes == "found":
         raise ValueError("M-Seg finds face masks, not boxes: --holes found does not go with --protocol boxes.")
-    segmenters = [name for name in models if protocol == "faces" and MODELS[name].kind == "segmenter"]
+    segmenters = [name for name in models if protocol != "boxes" and MODELS[name].kind == "segmenter"]
     removers = [name for name in models if MODELS[name].kind != "segmenter"]
     unmasker = Unmasker(device, weights=weights)
     faces = load_faces(data, "val", cache, limit)
