@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from unmask.study import statistics
+from unmask.study import agreement, comparison, screening, statistics
 from unmask.study.statistics import StudyData
 
 SEED = 0  # of every bootstrap: the same data give the same report
@@ -58,13 +58,13 @@ def summarise(data: StudyData) -> dict[str, pd.DataFrame]:
     do not fit the study.
     """
     statistics.check(data)
-    raters = statistics.screen(data)
+    raters = screening.screen(data)
     parts = {"before": data, "after": data.of_raters(raters.loc[raters["kept"], "rater_id"])}
     analyses = {
         "models": partial(statistics.describe_models, seed=SEED),
-        "comparisons": statistics.compare_models,
-        "preferences": statistics.bradley_terry,
-        "agreement": partial(statistics.agreement, seed=SEED),
+        "comparisons": comparison.compare_models,
+        "preferences": comparison.bradley_terry,
+        "agreement": partial(agreement.agreement, seed=SEED),
         "effects": statistics.order_effects,
     }
     tables = {}
@@ -200,12 +200,12 @@ def interval_chart(table: pd.DataFrame, columns: Sequence[str], label: str, mark
     models = list(dict.fromkeys(table["model"]))
     figure = Figure(figsize=(9, 1.2 + 0.5 * len(models)), layout="constrained")
     axes = figure.subplots()
-    for screening, colour, shift in (("before", BEFORE, -0.12), ("after", AFTER, 0.12)):
-        rows = table[table["screening"] == screening].set_index("model").reindex(models)
+    for when, colour, shift in (("before", BEFORE, -0.12), ("after", AFTER, 0.12)):
+        rows = table[table["screening"] == when].set_index("model").reindex(models)
         value, low, high = (rows[column].to_numpy(float) for column in columns)
         y = np.arange(len(models)) + shift
         axes.hlines(y, low, high, color=colour, linewidth=2)
-        axes.plot(value, y, "o", color=colour, label=f"{screening} screening")
+        axes.plot(value, y, "o", color=colour, label=f"{when} screening")
     axes.set_yticks(range(len(models)), models)
     axes.invert_yaxis()
     axes.set_xlabel(label)

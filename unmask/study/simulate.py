@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from unmask.study.statistics import two_way_error
+from unmask.study.comparison import two_way_error
 
 # Standard deviations in points of a scale of 10, until a pilot's own are at hand (the report's agreement).
 RATER_SD = 1.2  # of raters' leniency
