@@ -11,6 +11,8 @@ from test_recipes import some
 
 from train import __main__ as command_line
 from train.ablations import COLUMNS, DISCRIMINATOR, RECONSTRUCTION, Line, make_recipe, table
+from unmask import weights
+from unmask.nets.ganmasker import GANMasker
 
 
 def losses(line: Line) -> dict[str, float]:
@@ -64,6 +66,26 @@ def test_the_command_trains_and_compares_every_line(tmp_path, monkeypatch, capsy
     assert len(set(psnr)) == len(psnr)  # none is another's copy
     command_line.main()  # all runs are there: the same figures again
     assert capsys.readouterr().out == printed
+
+
+def test_chosen_lines_start_from_given_weights(tmp_path, monkeypatch, capsys):
+    draw_folder(tmp_path)
+    net = GANMasker(4)
+    weights.save(tmp_path / "start.safetensors", "ganmasker", net, {"width": 4}, 64, {})
+    words = ["ablate", "--data", tmp_path, "--cache", tmp_path / "cache", "--out", tmp_path / "out", "--width", 4,
+             "--batch", 4, "--joint-kimg", 0.0, "--lines", "hinge", "--init", tmp_path / "start.safetensors",
+             "--device", "cpu"]  # fmt: skip
+    monkeypatch.setattr(sys, "argv", ["train", *map(str, words)])
+    command_line.main()
+    assert "hinge loss" in (printed := capsys.readouterr().out) and "R1" not in printed
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_dir()) == [
+        "discriminator", "discriminator-seed", "hinge"
+    ]  # fmt: skip
+    state = torch.load(tmp_path / "out" / "hinge" / "checkpoint.pt", weights_only=True)["generator"]
+    assert torch.equal(state["head.weight"], net.head.weight.half().float())  # no step was made
+    weights.save(tmp_path / "start.safetensors", "ganmasker", GANMasker(4, 2), {"width": 4, "fold": 2}, 64, {})
+    with pytest.raises(SystemExit, match="no GANMasker of width 4 and fold 1"):
+        command_line.main()
 
 
 def test_differences_are_between_the_same_faces():

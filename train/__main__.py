@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import torch
 
-from train.ablations import ablate
+from train.ablations import DISCRIMINATOR, FOLD, RECONSTRUCTION, ablate
 from train.card import write_card
 from train.data import Batches, draw_pairs, fingerprint, load_backgrounds, load_faces
 from train.evaluate import PROTOCOLS, evaluate, masked_faces
@@ -161,6 +161,9 @@ def parse() -> argparse.Namespace:
     command.add_argument("--width", type=int, default=24, help="channels of the first layer")
     command.add_argument("--batch", type=int, default=16)
     command.add_argument("--kimg", type=float, default=12, help="thousands of pictures without the discriminator")
+    names = [line.name for line in (*RECONSTRUCTION, *DISCRIMINATOR)]
+    command.add_argument("--lines", nargs="+", choices=names, metavar="LINE", help=f"only these of {', '.join(names)}")
+    command.add_argument("--init", type=Path, help="an unfolded GANMasker from which all runs start")
     command.add_argument("--joint-kimg", type=float, default=6, help="thousands of pictures with it")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--device", default="auto")
@@ -353,6 +356,9 @@ def do(args: argparse.Namespace) -> None:
     elif args.command == "ablate":
         device = Processes(args.device).device
         tune(device)
+        init = read_init(args.init) if args.init else None
+        if init and (init["name"], {"fold": FOLD} | init["config"]) != ("ganmasker", {"width": args.width, "fold": FOLD}):
+            raise RunError(f"{args.init} is no GANMasker of width {args.width} and fold {FOLD}, as the ablations are.")
         batches, held_back = (
             Batches(faces, draw_pairs(faces, args.cache, 2, args.seed), size=args.size, seed=args.seed, device=device)
             for split in ("train", "val")
@@ -362,6 +368,7 @@ def do(args: argparse.Namespace) -> None:
             ablate(
                 batches, held_back, args.out,
                 kimg=args.kimg, joint_kimg=args.joint_kimg, batch=args.batch, width=args.width,
+                names=args.lines, start=init and init["state"],
             )
         )  # fmt: skip
     elif args.command == "export":

@@ -8,7 +8,7 @@ times; the second seed tells how much of a difference is chance.
 import copy
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -102,23 +102,30 @@ DISCRIMINATOR = (
 def ablate(
     batches: Batches, held_back: Batches, out: Path, *,
     kimg: float, joint_kimg: float, batch: int, width: int = 24,
+    names: Sequence[str] | None = None, start: dict[str, Tensor] | None = None,
 ) -> str:  # fmt: skip
     """Train all runs that are not in `out` yet, and write table.md and report.json there. Returns the table.
 
     batches: the training faces; held_back: those that are measured. kimg, joint_kimg: lengths of the runs without and
-    with the discriminator, thousands of pictures.
+    with the discriminator, thousands of pictures. names: of the lines to change; all of them unless given. start: an
+    unfolded GANMasker's weights of this width, from which all runs start; unless given, those without the discriminator
+    start from nothing, and those with it from the first of them.
     """
     cases, seed = list(draw_cases(held_back)), batches.seed
-    reconstruction = out / "reconstruction" / "checkpoint.pt"
-    stages = (
-        ("reconstruction", kimg, None, RECONSTRUCTION),
-        ("discriminator", joint_kimg, reconstruction, DISCRIMINATOR),
-    )
+    stages = (("reconstruction", kimg, RECONSTRUCTION), ("discriminator", joint_kimg, DISCRIMINATOR))
     tables: list[str] = []
     report: dict[str, object] = {"size": batches.size, "batch": batch, "faces": held_back.count}
-    for stage, length, start, changed in stages:
-        run = partial(short_run, batches, held_back, start=start, kimg=length, batch=batch, width=width)
+    for stage, length, lines in stages:
+        changed = [line for line in lines if names is None or line.name in names]
+        if start and not changed:
+            continue
+        run = partial(
+            short_run, batches, held_back, stage=stage, start=start, kimg=length, batch=batch, width=width
+        )
         path = run(plain := Line(stage, f"{stage}: the recipe"), out / stage, seed=seed)
+        start = start or torch.load(path, map_location="cpu", weights_only=True)["ema"]
+        if not changed:
+            continue
         rows = {
             plain.words: measure(path, "ema", width, cases),
             "its last weights, not the averaged ones": measure(path, "generator", width, cases),
@@ -151,19 +158,18 @@ def make_recipe(line: Line, size: int, width: int) -> Recipe:
 
 def short_run(
     batches: Batches, held_back: Batches, line: Line, out: Path, *,
-    start: Path | None, kimg: float, batch: int, width: int, seed: int,
+    stage: str, start: dict[str, Tensor] | None, kimg: float, batch: int, width: int, seed: int,
 ) -> Path:  # fmt: skip
-    """The checkpoint of a reconstruction from nothing, or with the discriminator from the checkpoint `start`."""
+    """The checkpoint of one run of a stage, from the weights `start` or from nothing."""
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists() and torch.load(checkpoint, weights_only=True, mmap=True)["step"] == int(kimg * 1000 / batch):
         return checkpoint
     torch.manual_seed(seed)
     recipe = make_recipe(line, batches.size, width)
-    if start is None:
-        recipe.phases = tuple(phase for phase in recipe.phases if phase.name == "reconstruction")
-    else:
-        recipe.phases = tuple(phase for phase in recipe.phases if phase.name != "reconstruction")
-        recipe.generator.load_state_dict(torch.load(start, map_location="cpu", weights_only=True)["ema"])
+    alone = stage == "reconstruction"  # without the discriminator
+    recipe.phases = tuple(phase for phase in recipe.phases if (phase.name == "reconstruction") == alone)
+    if start:
+        recipe.generator.load_state_dict(start)
     own = copy.copy(batches)
     own.seed = seed
     if not line.balanced:
