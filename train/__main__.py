@@ -357,7 +357,8 @@ def do(args: argparse.Namespace) -> None:
         device = Processes(args.device).device
         tune(device)
         init = read_init(args.init) if args.init else None
-        if init and (init["name"], {"fold": FOLD} | init["config"]) != ("ganmasker", {"width": args.width, "fold": FOLD}):
+        config = {"width": args.width, "fold": FOLD}
+        if init and (init["name"] != "ganmasker" or {"fold": 1} | init["config"] != config):
             raise RunError(f"{args.init} is no GANMasker of width {args.width} and fold {FOLD}, as the ablations are.")
         batches, held_back = (
             Batches(faces, draw_pairs(faces, args.cache, 2, args.seed), size=args.size, seed=args.seed, device=device)
