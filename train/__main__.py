@@ -237,6 +237,8 @@ def tune(device: torch.device) -> None:
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision("high")
     cv2.setNumThreads(1)
+    # Softmaxes of trained networks leave numbers that are nearly too small for a float; CPUs take much longer on them.
+    torch.set_flush_denormal(True)
 
 
 def make_recipe(args: argparse.Namespace, processes: Processes) -> tuple[Recipe, dict]:

@@ -60,8 +60,10 @@ class LongShortAttention(nn.Module):
         height, width = x.shape[2:]
         query = self.query(x).flatten(2).transpose(1, 2)  # (N, HW, C / 4)
         values = torch.cat([x, encoded], dim=1).flatten(2).transpose(1, 2)  # (N, HW, 2C)
-        brought = F.scaled_dot_product_attention(query, query, values).transpose(1, 2).unflatten(2, (height, width))
-        own, far = brought.chunk(2, dim=1)
+        weight = (query @ query.transpose(1, 2) / query.shape[2] ** 0.5).softmax(dim=2)  # (N, HW, HW)
+        # Numbers too small for a float would slow a CPU down, by half for the whole network.
+        brought = F.hardshrink(weight, 1e-12) @ values  # (N, HW, 2C)
+        own, far = brought.transpose(1, 2).unflatten(2, (height, width)).chunk(2, dim=1)
         short = x + self.gamma * own
         long = (1 - hole) * encoded + self.alpha * hole * far
         return self.fuse(torch.cat([short, long], dim=1))
