@@ -22,7 +22,7 @@ class GANMaskerRecipe:
     )
     learning_rates = (1e-3, 1e-3)  # section 4.2 starts at 1e-3
     betas = (0.9, 0.999)  # with 0.5 the critic is blind after 240 steps: batches of 8 need the longer memory
-    warp = 0.1  # what refined landmarks get wrong: 0.25 cost half a dB, see train/ablations.py
+    warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
     free = 0.15  # share of free-form holes
     exact = False  # holes a few pixels larger than the mask, as a segmenter's are in use
     # Equation 4's weights, which the paper does not print; what each line is worth: train/ablations.py.

@@ -18,7 +18,7 @@ class GatedConvRecipe:
     phases = (Phase("reconstruction", 0.35, discriminator=False), Phase("joint", 0.65))
     learning_rates = (1e-3, 1e-3)  # the official code's 1e-4, for fewer steps
     betas = (0.9, 0.999)  # as GANMasker's: with less, critics of small batches stay blind
-    warp = 0.1  # what refined landmarks get wrong: 0.25 cost half a dB, see train/ablations.py
+    warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
     free = 0.25  # the paper's holes are all free-form
 
     def __init__(self, size: int, width: int = 16):
@@ -40,7 +40,7 @@ class GatedConvRecipe:
         difference = [(x - photo).abs() for x in (batch["coarse"], fake)]
         coarse, fine = (0.5 * x.mean() + 0.5 * hole_mean(x, hole) for x in difference)
         fused = murf(fake, photo, hole)
-        # SSIM, GANMasker's, for structure: worth 0.2 dB there, see train/ablations.py.
+        # SSIM, GANMasker's, for structure: worth 0.2 dB there, see train/README.md.
         parts = {"coarse": coarse, "fine": fine, "ssim": 1 - ssim_tensor(fused, photo)}
         total = coarse + fine + parts["ssim"]
         if self.face is not None:

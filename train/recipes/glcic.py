@@ -21,7 +21,7 @@ class GLCICRecipe:
     )
     learning_rates = (1e-3, 2e-4)  # the paper's ADADELTA needs many more steps than Adam
     betas = (0.9, 0.999)
-    warp = 0.1  # what refined landmarks get wrong: 0.25 cost half a dB, see train/ablations.py
+    warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
     free = 0.15
 
     def __init__(self, size: int, width: int = 24):

@@ -36,7 +36,7 @@ class GUMFRecipe:
     )
     learning_rates = (1e-3, 1e-3)
     betas = (0.9, 0.999)  # as GANMasker's: with less, critics of small batches stay blind
-    warp = 0.1  # what refined landmarks get wrong: 0.25 cost half a dB, see train/ablations.py
+    warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
     free = 0.15
 
     def __init__(self, size: int, width: int = 16):

@@ -17,7 +17,7 @@ class LandmarkGuidedRecipe:
     phases = (Phase("reconstruction", 0.5, discriminator=False), Phase("joint", 0.5))
     learning_rates = (1e-3, 1e-3)  # LaFIn's 1e-4 and a tenth of it are for 1.3 million steps
     betas = (0.9, 0.999)  # as GANMasker's: with less, critics of small batches stay blind
-    warp = 0.1  # what refined landmarks get wrong: 0.25 cost half a dB, see train/ablations.py
+    warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
     free = 0.1
     open = 0.5  # share of faces whose hint is left open
     shaken = 0.006  # of the crop's side: what the landmark network gets wrong
@@ -46,7 +46,7 @@ class LandmarkGuidedRecipe:
         parts = {"hole_l1": hole_mean((fake - photo).abs(), hole), "l1": (fake - photo).abs().mean()}
         # The smoothness of the fill (LaFIn's total variation).
         parts["tv"] = (fused.diff(dim=2).abs().mean() + fused.diff(dim=3).abs().mean()) / 2
-        # SSIM, GANMasker's, for structure: worth 0.2 dB there, see train/ablations.py.
+        # SSIM, GANMasker's, for structure: worth 0.2 dB there, see train/README.md.
         parts["ssim"] = 1 - ssim_tensor(fused, photo)
         total = 1.0 * parts["hole_l1"] + 0.2 * parts["l1"] + 0.02 * parts["tv"] + parts["ssim"]
         if phase.discriminator:

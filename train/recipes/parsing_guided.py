@@ -67,7 +67,7 @@ class ParsingGuidedRecipe:
     )
     learning_rates = (1e-3, 1e-3)  # the paper's 1e-4 and 2e-4, for fewer steps
     betas = (0.9, 0.999)  # as GANMasker's: with less, critics of small batches stay blind
-    warp = 0.1  # what refined landmarks get wrong: 0.25 cost half a dB, see train/ablations.py
+    warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
     free = 0.15
 
     def __init__(self, size: int, width: int = 24):
@@ -90,7 +90,7 @@ class ParsingGuidedRecipe:
         difference = [(x - photo).abs() for x in (batch["completed"], fake)]
         completed, refined = (0.5 * x.mean() + 0.5 * hole_mean(x, hole) for x in difference)
         fused = murf(fake, photo, hole)
-        # SSIM, GANMasker's, for structure: worth 0.2 dB there, see train/ablations.py.
+        # SSIM, GANMasker's, for structure: worth 0.2 dB there, see train/README.md.
         parts = {"completed": completed, "refined": refined, "ssim": 1 - ssim_tensor(fused, photo)}
         total = completed + refined + parts["ssim"]
         if self.face is not None:

@@ -19,7 +19,7 @@ class Pix2PixRecipe:
     phases = (Phase("reconstruction", 0.6, discriminator=False), Phase("joint", 0.4))
     learning_rates = (1e-3, 1e-3)  # Isola et al., section 3.3, have 2e-4 for a batch of 1 and 200 epochs
     betas = (0.9, 0.999)  # theirs are (0.5, 0.999); with less than 0.9, critics of small batches stay blind
-    warp = 0.1  # what refined landmarks get wrong: 0.25 cost half a dB, see train/ablations.py
+    warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
 
     def __init__(self, size: int, width: int = 24, levels: int | None = None):
         self.size, self.config = size, {"width": width, "levels": levels or int(math.log2(size))}
