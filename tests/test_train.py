@@ -29,6 +29,7 @@ from unmask import weights
 from unmask.faces import Face, five_points
 from unmask.models import MODELS
 from unmask.nets.face_finder import grid
+from unmask.nets.glcic import GLCIC
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +143,23 @@ def test_training_can_start_from_released_weights(folder, tmp_path, monkeypatch,
         if value.ndim > 1:
             assert torch.allclose(value, started["ema"][key], atol=1e-3), key
     assert started["before"]["kimg"] == 0.0
+
+
+def test_the_critic_can_be_another_runs(folder, tmp_path, monkeypatch, capsys):
+    run(monkeypatch, capsys, *small("glcic", folder, tmp_path / "one", "--kimg", 0.004, "--only", "joint"))
+    weights.save(tmp_path / "glcic.safetensors", "glcic", GLCIC(8), {"width": 8}, 128, {})
+    both = ("--kimg", 0.0, "--init", tmp_path / "glcic.safetensors", "--critic", tmp_path / "one")
+    run(monkeypatch, capsys, *small("glcic", folder, tmp_path / "two", *both))
+    one, two = (
+        torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["discriminator"] for name in ("one", "two")
+    )
+    assert all(torch.equal(value, two[key]) for key, value in one.items())
+    for words, complaint in (
+        (("--size", 64), "is not of this size"),
+        (("--critic", tmp_path / "glcic.safetensors"), "has no discriminator of glcic"),
+    ):
+        with pytest.raises(SystemExit, match=complaint):
+            run(monkeypatch, capsys, *small("glcic", folder, tmp_path / "three", *both, *words))
 
 
 def test_a_run_takes_the_width_and_depth_of_what_it_starts_from(folder, tmp_path, monkeypatch, capsys):

@@ -88,6 +88,7 @@ def parse() -> argparse.Namespace:
         command.add_argument("--variants", type=int, default=2, help="synthetic masks drawn for every face")
         command.add_argument("--seed", type=int, default=0)
         command.add_argument("--init", type=Path, help="start from these released weights (.safetensors) or run")
+        command.add_argument("--critic", type=Path, help="start the discriminator from this run's, whatever --init is")
         phases = [phase.name for phase in RECIPES[name].phases]
         command.add_argument("--only", choices=phases, nargs="+", help="these phases of the recipe and no others")
         command.add_argument("--resume", action="store_true", help="go on exactly where the run stopped")
@@ -207,6 +208,16 @@ def start_from(recipe: Recipe, init: dict, path: Path) -> None:
         recipe.discriminator.load_state_dict(init["discriminator"])
 
 
+def take_critic(recipe: Recipe, init: dict, path: Path) -> None:
+    """Put the discriminator that `read_init` found into the recipe. Raises RunError where there is none that fits."""
+    if init["name"] != recipe.name or not (init["discriminator"] and recipe.discriminator):
+        raise RunError(f"{path} has no discriminator of {recipe.name}.")
+    try:
+        recipe.discriminator.load_state_dict(init["discriminator"])
+    except RuntimeError:  # GLCIC's are made for one size
+        raise RunError(f"The discriminator of {path} is not of this size.") from None
+
+
 @contextmanager
 def in_one_sentence(*errors: type[Exception]) -> Iterator[None]:
     """These errors end the program with their sentence, without a traceback."""
@@ -254,6 +265,8 @@ def make_recipe(args: argparse.Namespace, processes: Processes) -> tuple[Recipe,
     recipe: Recipe = RECIPES[args.command](args.size, **config)
     if init and not going_on:
         start_from(recipe, init, source)
+    if args.critic and not going_on:
+        take_critic(recipe, read_init(args.critic), args.critic)
     if args.lr:
         recipe.learning_rates = tuple(args.lr)
     if args.only:

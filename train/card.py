@@ -24,7 +24,8 @@ SECTIONS = {  # protocol: the section's title, and what was done
     "misaligned": (
         "Face masks on crops that are not well aligned, {holes}",
         "The same masked faces, turned, scaled and shifted by as much as the demo's crops of photographs are wrong "
-        "(corners 1.86 % of the side off in the mean); holes are the {holes} masks",
+        "(corners 1.86 % of the side off in the mean); holes are the {holes} masks. Turning and scaling softens the "
+        "truth, too: these figures compare with each other, and not with those above",
     ),
     "boxes": ("Random holes", "Random squares of 24 to 48 px on the held-back faces"),
 }
