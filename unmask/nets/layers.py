@@ -16,7 +16,7 @@ def murf(fill: Tensor, crop: Tensor, mask: Tensor) -> Tensor:
 def dilate(x: Tensor, pixels: int) -> Tensor:
     """The maximum over a square that reaches `pixels` to every side; of a mask: the mask grown. Keeps (N, C, H, W).
 
-    By maxima of ever wider shifts: max_pool2d compares all pairs, which takes a CPU a hundred times as long.
+    By maxima of ever wider shifts: max_pool2d compares all pairs, which takes a CPU up to a hundred times as long.
     """
     size = 2 * pixels + 1
     x = F.pad(x, (pixels,) * 4, value=-torch.inf)
