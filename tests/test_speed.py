@@ -19,7 +19,7 @@ def test_the_convolutions_of_a_step_are_all_counted():
         step()
     found = counter.get_flop_counts()["Global"]
     convolutions = sum(found[op] for op in (torch.ops.aten.convolution, torch.ops.aten.convolution_backward))
-    calls = record(recipe, step)
+    calls = record(step)
     assert 2 * sum(times * multiplications(call) for call, times in calls.items()) == convolutions
 
 

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from train.data import SIDE
 from train.loop import Recipe, half_precision, set_up, train_step
@@ -40,7 +41,7 @@ def measure_speed(
     device, phase, batch = processes.device, recipe.phases[-1], made_up(recipe.size, count, processes.device)
     nets, optimizers, ema = set_up(recipe, device)
     step = lambda: train_step(recipe, nets, optimizers, ema, 0.999, dict(batch), phase, processes)
-    calls = record(recipe, step)  # before compiling, which would hide them
+    calls = record(step)  # before compiling, which would hide them
     if compile:
         for net in nets.values():
             net.compile()
@@ -72,28 +73,42 @@ def made_up(size: int, count: int, device: torch.device) -> dict[str, Tensor]:
     return batch | {"points": points.to(device), "gender": torch.zeros(count, device=device)}
 
 
-def record(recipe: Recipe, step: Callable[[], object]) -> Counter[Call]:
-    """The convolutions of one step: of the networks that learn and of the frozen ones that judge."""
-    calls: Counter[Call] = Counter()
+class Recorder(TorchDispatchMode):
+    """Notes the convolutions that are computed while it is entered: of networks, of losses, forward and backward."""
 
-    def note(conv, inputs):
-        x, on = inputs[0], torch.is_grad_enabled()
-        padding = conv.padding if isinstance(conv.padding, tuple) else (0, 0)
-        calls[Call(
-            isinstance(conv, nn.ConvTranspose2d), tuple(x.shape), tuple(conv.weight.shape), conv.stride, padding,
-            conv.dilation, conv.groups, on and x.requires_grad, on and conv.weight.requires_grad,
-        )] += 1  # fmt: skip
+    def __init__(self):
+        super().__init__()
+        self.forward: Counter[Call] = Counter()
+        self.backward: Counter[Call] = Counter()
 
-    networks = [value for value in vars(recipe).values() if isinstance(value, nn.Module)]
-    convolutions = {
-        module for network in networks for module in network.modules()
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
-    }  # fmt: skip
-    hooks = [conv.register_forward_pre_hook(note) for conv in convolutions]
-    step()
-    for hook in hooks:
-        hook.remove()
-    return calls
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function is torch.ops.aten.convolution.default:
+            x, weight, _, stride, padding, dilation, transposed, _, groups = args
+            self.forward[self._call(transposed, x, weight, stride, padding, dilation, groups)] += 1
+        elif function is torch.ops.aten.convolution_backward.default:
+            _, x, weight, _, stride, padding, dilation, transposed, _, groups, wanted = args
+            call = self._call(transposed, x, weight, stride, padding, dilation, groups)
+            self.backward[call._replace(input_grad=wanted[0], weight_grad=wanted[1])] += 1
+        return function(*args, **(kwargs or {}))
+
+    @staticmethod
+    def _call(transposed: bool, x: Tensor, weight: Tensor, stride, padding, dilation, groups: int) -> Call:
+        shapes, geometry = (tuple(x.shape), tuple(weight.shape)), (tuple(stride), tuple(padding), tuple(dilation))
+        return Call(transposed, *shapes, *geometry, groups, input_grad=False, weight_grad=False)
+
+    def calls(self) -> Counter[Call]:
+        """Each forward call together with its backward one, where it has one."""
+        alone = self.forward.copy()
+        for call, times in self.backward.items():
+            alone[call._replace(input_grad=False, weight_grad=False)] -= times
+        return self.backward + alone
+
+
+def record(step: Callable[[], object]) -> Counter[Call]:
+    """The convolutions of one step."""
+    with Recorder() as recorder:
+        step()
+    return recorder.calls()
 
 
 def lone_convolution(call: Call, device: torch.device) -> Callable[[], None]:
