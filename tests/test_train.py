@@ -29,6 +29,7 @@ from unmask import weights
 from unmask.faces import Face, five_points
 from unmask.models import MODELS
 from unmask.nets.face_finder import grid
+from unmask.nets.ganmasker import GANMasker
 from unmask.nets.glcic import GLCIC
 
 
@@ -143,6 +144,13 @@ def test_training_can_start_from_released_weights(folder, tmp_path, monkeypatch,
         if value.ndim > 1:
             assert torch.allclose(value, started["ema"][key], atol=1e-3), key
     assert started["before"]["kimg"] == 0.0
+
+
+def test_weights_that_say_nothing_of_folding_are_unfolded(folder, tmp_path, monkeypatch, capsys):
+    weights.save(tmp_path / "old.safetensors", "ganmasker", GANMasker(8), {"width": 8}, 64, {})
+    words = small("ganmasker", folder, tmp_path / "run", "--size", 64, "--kimg", 0.0)
+    run(monkeypatch, capsys, *words, "--init", tmp_path / "old.safetensors")
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["config"] == {"width": 8, "fold": 1}
 
 
 def test_the_critic_can_be_another_runs(folder, tmp_path, monkeypatch, capsys):

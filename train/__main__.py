@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import cast
 
@@ -261,6 +262,8 @@ def make_recipe(args: argparse.Namespace, processes: Processes) -> tuple[Recipe,
     source = args.out if going_on else args.init
     init = read_init(source) if source else None
     config = dict(init["config"]) if init and init["name"] == args.command else {}  # their width, unless told another
+    if config and "fold" in signature(RECIPES[args.command]).parameters:
+        config.setdefault("fold", 1)  # what was trained before networks could fold says nothing of it
     config |= {key: value for key in ("width", "stages") if (value := getattr(args, key, None))}
     recipe: Recipe = RECIPES[args.command](args.size, **config)
     if init and not going_on:
