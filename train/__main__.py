@@ -184,15 +184,21 @@ def preview(args: argparse.Namespace) -> None:
 
 def read_init(path: Path) -> dict:
     """Released weights, or a run's averaged ones, to start from: name, config, size (px), the generator's `state`, the
-    `discriminator`'s or None, and `before`, where they came from."""
+    `discriminator`'s or None, and `before`, where they came from.
+
+    What was trained before networks could fold says nothing of it: its config gets fold 1.
+    """
+    unfolded = lambda name: {"fold": 1} if "fold" in signature(RECIPES[name]).parameters else {}
     if path.suffix == ".safetensors":
         metadata = weights.read_metadata(path)
         found = {key: metadata[key] for key in ("name", "config", "size")} | {"discriminator": None}
+        found["config"] = unfolded(found["name"]) | found["config"]
         before = metadata["trained"] | {"size": metadata["size"]}
         return found | {"state": weights.load(metadata["name"], path).state_dict(), "before": before}
     # Mapped and not read: a run that goes on wants the config alone here, of a file that may have 100 MB.
     state = torch.load(path / "checkpoint.pt", map_location="cpu", weights_only=True, mmap=True)
     found = {key: state.get(key) for key in ("name", "config", "size", "discriminator")}
+    found["config"] = unfolded(found["name"]) | found["config"]
     before = {key: state[key] for key in ("images", "seconds", "size", "batch", "before", "hardware")}
     return found | {"state": state["ema"], "before": before}
 
@@ -262,8 +268,6 @@ def make_recipe(args: argparse.Namespace, processes: Processes) -> tuple[Recipe,
     source = args.out if going_on else args.init
     init = read_init(source) if source else None
     config = dict(init["config"]) if init and init["name"] == args.command else {}  # their width, unless told another
-    if config and "fold" in signature(RECIPES[args.command]).parameters:
-        config.setdefault("fold", 1)  # what was trained before networks could fold says nothing of it
     config |= {key: value for key in ("width", "stages") if (value := getattr(args, key, None))}
     recipe: Recipe = RECIPES[args.command](args.size, **config)
     if init and not going_on:
@@ -376,7 +380,7 @@ def do(args: argparse.Namespace) -> None:
         tune(device)
         init = read_init(args.init) if args.init else None
         config = {"width": args.width, "fold": FOLD}
-        if init and (init["name"] != "ganmasker" or {"fold": 1} | init["config"] != config):
+        if init and (init["name"] != "ganmasker" or init["config"] != config):
             raise RunError(f"{args.init} is no GANMasker of width {args.width} and fold {FOLD}, as the ablations are.")
         batches, held_back = (
             Batches(faces, draw_pairs(faces, args.cache, 2, args.seed), size=args.size, seed=args.seed, device=device)

@@ -60,7 +60,7 @@ class GANMasker(nn.Module):
         """The whole generated face, N3HW in [-1, 1], before the fusion."""
         x, skips = F.pixel_unshuffle(torch.cat([crop * (1 - mask), mask], dim=1), self.fold), []
         for level, block in enumerate(self.encoder):
-            x = block(F.max_pool2d(x, 2) if level else x)  # (N, C, H / 2^level, ...)
+            x = block(F.max_pool2d(x, 2) if level else x)  # (N, C, h / 2^level, ...), h = H / fold
             skips.append(x)
         x = self.bottleneck(x)
         for level, block in enumerate((*self.decoder, self.head)):
