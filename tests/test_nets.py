@@ -54,10 +54,11 @@ def test_output_has_the_crops_size_and_is_finite_and_in_range(name):
     assert out.isfinite().all() and out.min() >= low and out.max() <= 1
 
 
-@pytest.mark.parametrize("name", ["mseg", "ganmasker", "ganmasker-one-stage"])
+@pytest.mark.parametrize("name", of_kind("segmenter", "remover"))
 def test_a_folded_network_answers_for_every_pixel(name):
     torch.manual_seed(0)
-    model, (crop, mask) = MODELS[name].build(8, fold=2).eval(), picture(128)
+    levels = {"levels": 6} if name == "pix2pix" else {}
+    model, (crop, mask) = MODELS[name].build(8, fold=2, **levels).eval(), picture(128)
     out = output(name, model, crop, mask)
     assert out.shape == (2, 1 if name == "mseg" else 3, 128, 128)
     inside = out[:, :, 64:112, 32:96]  # what is painted; the rest of a remover's crop is the visitor's

@@ -151,6 +151,14 @@ def test_weights_that_say_nothing_of_folding_are_unfolded(folder, tmp_path, monk
     words = small("ganmasker", folder, tmp_path / "run", "--size", 64, "--kimg", 0.0)
     run(monkeypatch, capsys, *words, "--init", tmp_path / "old.safetensors")
     assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["config"] == {"width": 8, "fold": 1}
+    words = small("ganmasker", folder, tmp_path / "folded", "--size", 64, "--kimg", 0.0, "--fold", 2)
+    run(monkeypatch, capsys, *words, "--init", tmp_path / "old.safetensors")
+    made = torch.load(tmp_path / "folded" / "checkpoint.pt", weights_only=True)
+    assert made["config"] == {"width": 8, "fold": 2}
+    assert made["ema"]["head.weight"].shape[0] == 12
+    words = small("ganmasker", folder, tmp_path / "back", "--init", tmp_path / "folded", "--fold", 1)
+    with pytest.raises(SystemExit, match="cannot be unfolded"):
+        run(monkeypatch, capsys, *words)
 
 
 def test_the_critic_can_be_another_runs(folder, tmp_path, monkeypatch, capsys):
@@ -171,7 +179,7 @@ def test_the_critic_can_be_another_runs(folder, tmp_path, monkeypatch, capsys):
 
 
 def test_a_run_takes_the_width_and_depth_of_what_it_starts_from(folder, tmp_path, monkeypatch, capsys):
-    """A Pix2Pix of 64 px has six halvings, one of 128 px seven: what was learned at 64 px goes on as it is."""
+    """A folded Pix2Pix of 64 px has five halvings, one of 128 px six: what was learned at 64 px goes on as it is."""
     run(monkeypatch, capsys, *small("pix2pix", folder, tmp_path / "one", "--kimg", 0.004, "--size", 64))
     larger = small("pix2pix", folder, tmp_path / "two", "--init", tmp_path / "one")
     width = larger.index("--width")
@@ -179,7 +187,7 @@ def test_a_run_takes_the_width_and_depth_of_what_it_starts_from(folder, tmp_path
     run(monkeypatch, capsys, *larger, "--kimg", 0.004)
     run(monkeypatch, capsys, *larger, "--kimg", 0.008, "--resume")
     went_on = torch.load(tmp_path / "two" / "checkpoint.pt", weights_only=True)
-    assert went_on["config"] == {"width": 8, "levels": 6} and went_on["size"] == 128 and went_on["images"] == 8
+    assert went_on["config"] == {"width": 8, "levels": 5, "fold": 2} and went_on["size"] == 128 and went_on["images"] == 8
 
 
 def test_evaluate_writes_table_csv_and_sheets(folder, tmp_path, monkeypatch, capsys):

@@ -24,6 +24,7 @@ from train.evaluate_faces import evaluate_finder
 from train.evaluate_hint import evaluate_hint
 from train.evaluate_landmarks import evaluate_landmarks
 from train.export import export
+from train.folding import fold_weights
 from train.loop import Recipe, RunError, train
 from train.parsed_faces import ParsedBatches, evaluate_parsing
 from train.prepare import prepare
@@ -85,6 +86,8 @@ def parse() -> argparse.Namespace:
         command.add_argument("--batch", type=int, default=16)
         command.add_argument("--size", type=int, default=256, choices=SIZES, help="px of the pictures")
         command.add_argument("--width", type=int, help="channels of the first layer")
+        if "fold" in signature(RECIPES[name]).parameters:
+            command.add_argument("--fold", type=int, choices=(1, 2), help="2: its weights, if unfolded, are folded")
         command.add_argument("--lr", type=float, nargs=2, metavar=("G", "D"), help="learning rates")
         command.add_argument("--variants", type=int, default=2, help="synthetic masks drawn for every face")
         command.add_argument("--seed", type=int, default=0)
@@ -210,6 +213,10 @@ def start_from(recipe: Recipe, init: dict, path: Path) -> None:
         if not hasattr(recipe, "adapt"):
             raise RunError(f"{path} is a {init['name']}, from which {recipe.name} cannot start.")
         state = recipe.adapt(state)
+    elif init["config"].get("fold") != recipe.config.get("fold"):
+        if recipe.config["fold"] == 1:
+            raise RunError(f"{path} is folded, and cannot be unfolded.")
+        state = fold_weights(state, recipe.generator)
     recipe.generator.load_state_dict(state)
     if init["discriminator"] and recipe.discriminator and init["name"] == recipe.name and init["size"] == recipe.size:
         recipe.discriminator.load_state_dict(init["discriminator"])
@@ -268,7 +275,7 @@ def make_recipe(args: argparse.Namespace, processes: Processes) -> tuple[Recipe,
     source = args.out if going_on else args.init
     init = read_init(source) if source else None
     config = dict(init["config"]) if init and init["name"] == args.command else {}  # their width, unless told another
-    config |= {key: value for key in ("width", "stages") if (value := getattr(args, key, None))}
+    config |= {key: value for key in ("width", "fold", "stages") if (value := getattr(args, key, None))}
     recipe: Recipe = RECIPES[args.command](args.size, **config)
     if init and not going_on:
         start_from(recipe, init, source)

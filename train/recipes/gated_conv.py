@@ -21,9 +21,9 @@ class GatedConvRecipe:
     warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
     free = 0.25  # the paper's holes are all free-form
 
-    def __init__(self, size: int, width: int = 16):
-        self.size, self.config = size, {"width": width}
-        self.generator = GatedConv(width)
+    def __init__(self, size: int, width: int = 16, fold: int = 2):
+        self.size, self.config = size, {"width": width, "fold": fold}
+        self.generator = GatedConv(width, fold)
         self.discriminator = SNPatchDiscriminator(4, width=32)
         # Not the paper's. Without it mouths were missing after 36 thousand images at 64 px.
         self.face = FacePerceptual.if_available()

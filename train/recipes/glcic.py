@@ -24,9 +24,9 @@ class GLCICRecipe:
     warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
     free = 0.15
 
-    def __init__(self, size: int, width: int = 24):
-        self.size, self.config = size, {"width": width}
-        self.generator = GLCIC(width)
+    def __init__(self, size: int, width: int = 24, fold: int = 2):
+        self.size, self.config = size, {"width": width, "fold": fold}
+        self.generator = GLCIC(width, fold)
         self.discriminator = GlobalLocalDiscriminator(size, width=24)
         # Not the paper's: the squared error alone paints a blur for a mouth.
         self.face = FacePerceptual.if_available()

@@ -39,9 +39,9 @@ class GUMFRecipe:
     warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
     free = 0.15
 
-    def __init__(self, size: int, width: int = 16):
-        self.size, self.config = size, {"width": width}
-        self.generator = GUMF(width)
+    def __init__(self, size: int, width: int = 16, fold: int = 2):
+        self.size, self.config = size, {"width": width, "fold": fold}
+        self.generator = GUMF(width, fold)
         self.discriminator = Critics()
         # In place of VGG19's, whose weights are not on every machine.
         self.face = FacePerceptual.if_available()

@@ -22,9 +22,9 @@ class LandmarkGuidedRecipe:
     open = 0.5  # share of faces whose hint is left open
     shaken = 0.006  # of the crop's side: what the landmark network gets wrong
 
-    def __init__(self, size: int, width: int = 24):
-        self.size, self.config = size, {"width": width}
-        self.generator = LandmarkGuided(width)
+    def __init__(self, size: int, width: int = 24, fold: int = 2):
+        self.size, self.config = size, {"width": width, "fold": fold}
+        self.generator = LandmarkGuided(width, fold)
         self.discriminator = PatchDiscriminator(4, width=32)
         # Where VGG19's ImageNet weights are not on disk, the features of our own networks stand in for them.
         self.vgg = VGGPerceptual() if VGGPerceptual.available() else None

@@ -70,9 +70,9 @@ class ParsingGuidedRecipe:
     warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
     free = 0.15
 
-    def __init__(self, size: int, width: int = 24):
-        self.size, self.config = size, {"width": width}
-        self.generator = ParsingGuided(width)
+    def __init__(self, size: int, width: int = 24, fold: int = 2):
+        self.size, self.config = size, {"width": width, "fold": fold}
+        self.generator = ParsingGuided(width, fold)
         self.discriminator = Critics()
         self.parsing = FaceParsing().eval()
         # Not the papers': lips and nostrils in a short run, in which L1 leaves a blur.

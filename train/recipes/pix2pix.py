@@ -21,8 +21,9 @@ class Pix2PixRecipe:
     betas = (0.9, 0.999)  # theirs are (0.5, 0.999); with less than 0.9, critics of small batches stay blind
     warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
 
-    def __init__(self, size: int, width: int = 24, levels: int | None = None):
-        self.size, self.config = size, {"width": width, "levels": levels or int(math.log2(size))}
+    def __init__(self, size: int, width: int = 24, levels: int | None = None, fold: int = 2):
+        levels = levels or int(math.log2(size // fold))
+        self.size, self.config = size, {"width": width, "levels": levels, "fold": fold}
         self.generator = Pix2Pix(**self.config)
         self.discriminator = PatchDiscriminator(6, width=32)
         # Not the papers': lips in a short run, in which L1 leaves a blur.

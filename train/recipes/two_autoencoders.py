@@ -19,9 +19,9 @@ class TwoAutoencodersRecipe(GLCICRecipe):
     free = 0.1
     boxed = 0.3  # the paper's own holes; the others make it useful on masked faces
 
-    def __init__(self, size: int, width: int = 24, stages: int = 2):
-        self.size, self.config = size, {"width": width, "stages": stages}
-        self.generator = TwoAutoencoders(width, stages)  # type: ignore[assignment]
+    def __init__(self, size: int, width: int = 24, stages: int = 2, fold: int = 2):
+        self.size, self.config = size, {"width": width, "stages": stages, "fold": fold}
+        self.generator = TwoAutoencoders(width, stages, fold)  # type: ignore[assignment]
         # The text of section 3.2 has five global and four local convolutions; tables 2 and 3 have it the other way
         # round, which would give the smaller picture the deeper network.
         self.discriminator = GlobalLocalDiscriminator(size, width=24, levels=4)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import CBAM, conv_block, murf
+from unmask.nets.layers import CBAM, conv_block, folded, murf
 
 
 def leaky() -> nn.Module:
@@ -32,10 +32,7 @@ class GANMasker(nn.Module):
     """Encoder of five Ge-blocks, bottleneck of four dilated blocks (2, 4, 8, 16), decoder of five blocks, MURF.
 
     Input is four channels: the masked face, black in the hole so that nothing of the mask's colour can leak into
-    the face, and the mask. `width` is the first block's channels.
-
-    fold: 1 is the paper's network. 2 folds each 2x2 pixels into channels before the first block and unfolds them after
-    the last: a 256 px crop for the work of a 128 px one, and twice the reach.
+    the face, and the mask. `width` is the first block's channels. `fold`: see `folded`; the paper's is 1.
     """
 
     def __init__(self, width: int = 64, fold: int = 1):
@@ -58,16 +55,20 @@ class GANMasker(nn.Module):
 
     def fill(self, crop: Tensor, mask: Tensor) -> Tensor:
         """The whole generated face, N3HW in [-1, 1], before the fusion."""
-        x, skips = F.pixel_unshuffle(torch.cat([crop * (1 - mask), mask], dim=1), self.fold), []
+        return torch.tanh(folded(self.paint, torch.cat([crop * (1 - mask), mask], dim=1), self.fold).float())
+
+    def paint(self, x: Tensor) -> Tensor:
+        """The network, on folded pictures: (N, 4 fold^2, H, W) to (N, 3 fold^2, H, W)."""
+        skips = []
         for level, block in enumerate(self.encoder):
-            x = block(F.max_pool2d(x, 2) if level else x)  # (N, C, h / 2^level, ...), h = H / fold
+            x = block(F.max_pool2d(x, 2) if level else x)  # (N, C, H / 2^level, W / 2^level)
             skips.append(x)
         x = self.bottleneck(x)
         for level, block in enumerate((*self.decoder, self.head)):
             if level:
                 x = F.interpolate(x, scale_factor=2.0, mode="nearest")
             x = block(torch.cat([x, skips.pop()], dim=1))
-        return torch.tanh(F.pixel_shuffle(x, self.fold).float())
+        return x
 
     def forward(self, crop: Tensor, mask: Tensor) -> Tensor:
         """crop: N3HW in [-1, 1]; mask: N1HW in {0, 1}; H and W multiples of 16 folds. Returns N3HW, unmasked."""

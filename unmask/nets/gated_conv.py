@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import ContextualAttention, murf
+from unmask.nets.layers import ContextualAttention, folded, murf
 
 
 class GatedConv2d(nn.Module):
@@ -29,7 +29,7 @@ def dilated(width: int) -> list[nn.Module]:
 class Decoder(nn.Sequential):
     """From a quarter of the size to the picture: two doublings, each a nearest-neighbour one and a convolution."""
 
-    def __init__(self, cin: int, w: int):
+    def __init__(self, cin: int, cout: int, w: int):
         super().__init__(
             GatedConv2d(cin, 4 * w),
             GatedConv2d(4 * w, 4 * w),
@@ -39,7 +39,7 @@ class Decoder(nn.Sequential):
             nn.Upsample(scale_factor=2.0, mode="nearest"),
             GatedConv2d(2 * w, w),
             GatedConv2d(w, max(w // 2, 1)),
-            nn.Conv2d(max(w // 2, 1), 3, 3, padding=1),
+            nn.Conv2d(max(w // 2, 1), cout, 3, padding=1),
             nn.Tanh(),
         )
 
@@ -48,24 +48,24 @@ class GatedConv(nn.Module):
     """A coarse network paints the hole; a fine one with two branches, dilated and attending, paints it again.
 
     `width` is the first layer's channels behind the gate; the official network's is 24 (its "cnum" of 48 counts
-    features and gates), which is 4.1 million parameters.
+    features and gates), which is 4.1 million parameters. `fold`: see `folded`; the official network's is 1.
     """
 
-    def __init__(self, width: int = 16):
+    def __init__(self, width: int = 16, fold: int = 1):
         super().__init__()
-        w = width
+        self.fold, w, picture = fold, width, 3 * fold**2
         self.coarse = nn.Sequential(
-            GatedConv2d(5, w, kernel=5),
+            GatedConv2d(5 * fold**2, w, kernel=5),
             GatedConv2d(w, 2 * w, stride=2),
             GatedConv2d(2 * w, 2 * w),
             GatedConv2d(2 * w, 4 * w, stride=2),
             GatedConv2d(4 * w, 4 * w),
             GatedConv2d(4 * w, 4 * w),
             *dilated(4 * w),
-            Decoder(4 * w, w),
+            Decoder(4 * w, picture, w),
         )
         self.conv_branch = nn.Sequential(
-            GatedConv2d(3, w, kernel=5),
+            GatedConv2d(picture, w, kernel=5),
             GatedConv2d(w, w, stride=2),
             GatedConv2d(w, 2 * w),
             GatedConv2d(2 * w, 2 * w, stride=2),
@@ -74,7 +74,7 @@ class GatedConv(nn.Module):
             *dilated(4 * w),
         )
         self.attention_branch = nn.Sequential(
-            GatedConv2d(3, w, kernel=5),
+            GatedConv2d(picture, w, kernel=5),
             GatedConv2d(w, w, stride=2),
             GatedConv2d(w, 2 * w),
             GatedConv2d(2 * w, 4 * w, stride=2),
@@ -83,17 +83,21 @@ class GatedConv(nn.Module):
         )
         self.attention = ContextualAttention()
         self.after_attention = nn.Sequential(GatedConv2d(4 * w, 4 * w), GatedConv2d(4 * w, 4 * w))
-        self.decoder = Decoder(8 * w, w)
+        self.decoder = Decoder(8 * w, picture, w)
 
     def forward(self, crop: Tensor, mask: Tensor, stages: bool = False):
-        """crop: N3HW in [-1, 1]; mask: N1HW in {0, 1}; H and W multiples of 8. Returns N3HW, the crop unmasked.
+        """crop: N3HW in [-1, 1]; mask: N1HW in {0, 1}; H and W multiples of 8 folds. Returns N3HW, the crop unmasked.
 
         stages: returns (coarse, fine) instead for the losses, both N3HW in [-1, 1] and whole pictures.
         """
         ones = torch.ones_like(mask)  # tells the picture from the padding around it
-        coarse = self.coarse(torch.cat([crop * (1 - mask), ones, mask], dim=1)).float()
+        coarse = folded(self.coarse, torch.cat([crop * (1 - mask), ones, mask], dim=1), self.fold).float()
         x = murf(coarse, crop, mask)
-        attended = self.attention(F.relu(self.attention_branch(x)), F.max_pool2d(mask, 4))  # (N, C, H / 4, W / 4)
-        x = torch.cat([self.conv_branch(x), self.after_attention(attended)], dim=1)
-        fine = self.decoder(x).float()
+        hole = F.max_pool2d(mask, 4 * self.fold)
+        fine = folded(lambda x: self.refine(x, hole), x, self.fold).float()
         return (coarse, fine) if stages else murf(fine, crop, mask)
+
+    def refine(self, x: Tensor, hole: Tensor) -> Tensor:
+        """The fine network, on folded pictures: (N, C, H, W) and the hole at a quarter of that to (N, C, H, W)."""
+        attended = self.attention(F.relu(self.attention_branch(x)), hole)  # (N, 4w, H / 4, W / 4)
+        return self.decoder(torch.cat([self.conv_branch(x), self.after_attention(attended)], dim=1))

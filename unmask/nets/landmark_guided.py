@@ -9,17 +9,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import dilate, murf
+from unmask.nets.layers import dilate, folded, murf
 from unmask.synth.mean_face import MEAN_LANDMARKS
 
 
-def landmark_map(points: Tensor, size: int) -> Tensor:
+def landmark_map(points: Tensor, size: int, reach: int = 1) -> Tensor:
     """Dots where the landmarks are. points: (N, K, 2), x and y in units of the crop's side. Returns (N, 1, size, size)
-    of {0, 1}; each dot is 3 px wide."""
+    of {0, 1}; each dot reaches so many px to every side."""
     place = (points.float() * size).long().clamp(0, size - 1)
     drawn = points.new_zeros(len(points), 1, size, size, dtype=torch.float32)
     drawn[torch.arange(len(points), device=points.device)[:, None], 0, place[..., 1], place[..., 0]] = 1
-    return dilate(drawn, 1)
+    return dilate(drawn, reach)
 
 
 def norm_relu(channels: int) -> list[nn.Module]:
@@ -73,15 +73,16 @@ class LandmarkGuided(nn.Module):
     """LaFIn's generator: two halvings, seven dilated residual blocks, attention, two doublings with fused skips.
 
     Input is six channels: the crop with a white hole, the hole, the landmarks' dots, and the hint as a plane of one
-    value. `width` is the first layer's channels; LaFIn's is 64.
+    value. `width` is the first layer's channels; LaFIn's is 64. `fold`: see `folded`; LaFIn's is 1.
     """
 
     uses_landmarks = True  # the pipeline gives `points`, and what the visitor says as `hint`
 
-    def __init__(self, width: int = 64):
+    def __init__(self, width: int = 64, fold: int = 1):
         super().__init__()
-        w = width
-        self.encode1 = nn.Sequential(nn.Conv2d(6, w, 7, padding=3, padding_mode="reflect", bias=False), *norm_relu(w))
+        self.fold, w = fold, width
+        first = nn.Conv2d(6 * fold**2, w, 7, padding=3, padding_mode="reflect", bias=False)
+        self.encode1 = nn.Sequential(first, *norm_relu(w))
         self.encode2 = nn.Sequential(nn.Conv2d(w, 2 * w, 4, 2, 1, bias=False), *norm_relu(2 * w))
         self.encode3 = nn.Sequential(nn.Conv2d(2 * w, 4 * w, 4, 2, 1, bias=False), *norm_relu(4 * w))
         self.middle = nn.Sequential(*(DilatedResidual(4 * w) for _ in range(7)))
@@ -90,27 +91,33 @@ class LandmarkGuided(nn.Module):
         self.fuse2 = nn.Conv2d(4 * w, 2 * w, 1)
         self.decode1 = nn.Sequential(nn.ConvTranspose2d(2 * w, w, 4, 2, 1, bias=False), *norm_relu(w))
         self.fuse1 = nn.Conv2d(2 * w, w, 1)
-        self.head = nn.Conv2d(w, 3, 7, padding=3, padding_mode="reflect")
+        self.head = nn.Conv2d(w, 3 * fold**2, 7, padding=3, padding_mode="reflect")
 
     def fill(self, crop: Tensor, mask: Tensor, points: Tensor, hint: Tensor) -> Tensor:
         """The whole generated face, N3HW in [-1, 1]; arguments as in `forward`."""
-        dots = landmark_map(points, crop.shape[-1])
+        dots = landmark_map(points, crop.shape[-1], self.fold)
         plane = hint.float().view(-1, 1, 1, 1).expand_as(mask)
-        x1 = self.encode1(torch.cat([torch.where(mask > 0, 1.0, crop), mask, dots, plane], dim=1))  # (N, w, H, W)
+        x = torch.cat([torch.where(mask > 0, 1.0, crop), mask, dots, plane], dim=1)  # (N, 6, H, W)
+        hole = F.max_pool2d(mask, 4 * self.fold)
+        return torch.tanh(folded(lambda x: self.paint(x, hole), x, self.fold).float())
+
+    def paint(self, x: Tensor, hole: Tensor) -> Tensor:
+        """The network, on folded pictures: (N, C, H, W) and the hole at a quarter of that to (N, 3 fold^2, H, W)."""
+        x1 = self.encode1(x)  # (N, w, H, W)
         x2 = self.encode2(x1)  # (N, 2w, H / 2, W / 2)
         x3 = self.encode3(x2)  # (N, 4w, H / 4, W / 4)
-        x = self.attention(self.middle(x3), x3, F.max_pool2d(mask, 4))
+        x = self.attention(self.middle(x3), x3, hole)
         # LaFIn blanks the skips in the hole, and with them the dots, which are what is to be painted after.
         x = self.fuse2(torch.cat([self.decode2(x), x2], dim=1))
         x = self.fuse1(torch.cat([self.decode1(x), x1], dim=1))
-        return torch.tanh(self.head(x).float())
+        return self.head(x)
 
     def forward(
         self, crop: Tensor, mask: Tensor, points: Tensor | None = None, hint: Tensor | None = None
     ) -> Tensor:
-        """crop: N3HW in [-1, 1], H = W, a multiple of 4; mask: N1HW in {0, 1}; points: (N, 92, 2), the landmarks, x and
-        y in units of the crop's side, the mean face's unless given; hint: (N,), -1 male, 1 female, 0 open, which it is
-        unless given. Returns N3HW, the crop unmasked."""
+        """crop: N3HW in [-1, 1], H = W, a multiple of 4 folds; mask: N1HW in {0, 1}; points: (N, 92, 2), landmarks, x
+        and y in units of the crop's side, the mean face's unless given; hint: (N,), -1 male, 1 female, 0 open, which it
+        is unless given. Returns N3HW, the crop unmasked."""
         if points is None:
             points = crop.new_tensor(MEAN_LANDMARKS / 256).expand(len(crop), -1, -1)
         hint = crop.new_zeros(len(crop)) if hint is None else hint

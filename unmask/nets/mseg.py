@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import CBAM, conv_block
+from unmask.nets.layers import CBAM, conv_block, folded
 
 
 class MSeg(nn.Module):
@@ -13,8 +13,7 @@ class MSeg(nn.Module):
     The skip of each level is the encoder's feature map before its max-pool. `width` is the first block's channels;
     the paper does not print its own, 64 is the usual U-Net's.
 
-    fold: 1 is the paper's network. 2 folds each 2x2 pixels into channels before the first block and unfolds them after
-    the last, which then has a 3x3 convolution as well: edges at the crop's own resolution, for a quarter of the work.
+    `fold`: see `folded`; the paper's is 1. The last block of a folded network has a 3x3 convolution as well.
     """
 
     def __init__(self, width: int = 64, fold: int = 1):
@@ -43,7 +42,11 @@ class MSeg(nn.Module):
 
     def logits(self, crop: Tensor) -> Tensor:
         """crop: N3HW in [-1, 1], H and W multiples of 32 folds. Returns N1HW, before the sigmoid: what losses want."""
-        x, skips = F.pixel_unshuffle(crop, self.fold), []
+        return folded(self.find, crop, self.fold)
+
+    def find(self, x: Tensor) -> Tensor:
+        """The network, on folded pictures: (N, 3 fold^2, H, W) to (N, fold^2, H, W)."""
+        skips = []
         for block in self.encoder:
             x = block(x)
             skips.append(x)
@@ -51,7 +54,7 @@ class MSeg(nn.Module):
         for block in (*self.decoder, self.head):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
             x = block(torch.cat([x, skips.pop()], dim=1))
-        return F.pixel_shuffle(x, self.fold)  # (N, 1, H, W)
+        return x
 
     def forward(self, crop: Tensor) -> Tensor:
         """crop: N3HW in [-1, 1], H and W multiples of 32 folds. Returns the mask's probability, N1HW in [0, 1]."""
