@@ -131,6 +131,15 @@ def test_random_holes_are_reported(folder, tmp_path, monkeypatch, capsys):
         run(monkeypatch, capsys, *common, "--protocol", "boxes", "--models", "telea", "--holes", "found")
 
 
+def test_shown_is_what_the_demo_shows(folder, tmp_path, monkeypatch, capsys):
+    common = ["evaluate", "--data", folder, "--cache", folder / "cache", "--device", "cpu", "--models", "telea"]
+    for protocol in ("faces", "shown"):
+        run(monkeypatch, capsys, *common, "--protocol", protocol, "--out", tmp_path / protocol)
+    faces, shown = (json.loads((tmp_path / name / "report.json").read_text()) for name in ("faces", "shown"))
+    assert shown["share"] == faces["share"], "the share of the true mask, though the hole is wider"
+    assert shown["models"]["telea"] != faces["models"]["telea"]
+
+
 def test_missing_data_are_one_sentence(tmp_path, monkeypatch, capsys):
     for words in (["evaluate", "--models", "telea"], ["glcic"]):
         with pytest.raises(SystemExit, match="^train: .*nowhere"):

@@ -187,7 +187,8 @@ def test_a_run_takes_the_width_and_depth_of_what_it_starts_from(folder, tmp_path
     run(monkeypatch, capsys, *larger, "--kimg", 0.004)
     run(monkeypatch, capsys, *larger, "--kimg", 0.008, "--resume")
     went_on = torch.load(tmp_path / "two" / "checkpoint.pt", weights_only=True)
-    assert went_on["config"] == {"width": 8, "levels": 5, "fold": 2} and went_on["size"] == 128 and went_on["images"] == 8
+    assert went_on["config"] == {"width": 8, "levels": 5, "fold": 2}
+    assert went_on["size"] == 128 and went_on["images"] == 8
 
 
 def test_evaluate_writes_table_csv_and_sheets(folder, tmp_path, monkeypatch, capsys):

@@ -125,7 +125,8 @@ def parse() -> argparse.Namespace:
     add_weights(command)
     command.add_argument(
         "--protocol", choices=list(PROTOCOLS), default="faces",
-        help="face masks at 256 px, the same with crops turned and shifted as the demo's are, or boxes at 128 px",
+        help="face masks at 256 px, the same finished as the demo does, the same with crops turned and shifted as the "
+        "demo's are, or boxes at 128 px",
     )  # fmt: skip
     command.add_argument("--holes", choices=("true", "found"), default="true")
     command.add_argument("--device", default="auto")

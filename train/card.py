@@ -21,6 +21,11 @@ FACES = ("faces.md", "landmarks.md")  # what evaluate-faces writes
 
 SECTIONS = {  # protocol: the section's title, and what was done
     "faces": ("Face masks, {holes}", "A synthetic mask on every held-back face; holes are the {holes} masks"),
+    "shown": (
+        "Face masks, {holes}, as the demo shows them",
+        "The same masked faces, the fill finished as in the demo: its colours meet the photo's at the mask's edge, and "
+        "it is given the photo's grain and skin texture; holes are the {holes} masks, 3 px wider, as in the demo",
+    ),
     "misaligned": (
         "Face masks on crops that are not well aligned, {holes}",
         "The same masked faces, turned, scaled and shifted by as much as the demo's crops of photographs are wrong "

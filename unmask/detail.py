@@ -220,7 +220,8 @@ def _quietest(image: np.ndarray, inside: np.ndarray, size: int = 8, share: float
     if not whole.any():
         return 0.0
     fine = grey - cv2.GaussianBlur(grey, (0, 0), 4)
-    return float(np.quantile(np.sqrt(cv2.blur(fine**2, (size, size)))[whole], share))
+    variance = np.maximum(cv2.blur(fine**2, (size, size)), 0)  # a running sum's rounding leaves less than nothing
+    return float(np.sqrt(np.quantile(variance[whole], share)))
 
 
 def _smooth_patches(
