@@ -171,8 +171,8 @@ def test_the_critic_can_be_another_runs(folder, tmp_path, monkeypatch, capsys):
     )
     assert all(torch.equal(value, two[key]) for key, value in one.items())
     for words, complaint in (
-        (("--size", 64), "is not of this size"),
-        (("--critic", tmp_path / "glcic.safetensors"), "has no discriminator of glcic"),
+        (("--size", 64), "does not fit glcic at this size"),
+        (("--critic", tmp_path / "glcic.safetensors"), "or glcic has no discriminator"),
     ):
         with pytest.raises(SystemExit, match=complaint):
             run(monkeypatch, capsys, *small("glcic", folder, tmp_path / "three", *both, *words))

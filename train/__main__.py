@@ -224,13 +224,16 @@ def start_from(recipe: Recipe, init: dict, path: Path) -> None:
 
 
 def take_critic(recipe: Recipe, init: dict, path: Path) -> None:
-    """Put the discriminator that `read_init` found into the recipe. Raises RunError where there is none that fits."""
-    if init["name"] != recipe.name or not (init["discriminator"] and recipe.discriminator):
-        raise RunError(f"{path} has no discriminator of {recipe.name}.")
+    """Put the discriminator that `read_init` found into the recipe. Raises RunError where there is none that fits.
+
+    It may be another network's: what faces look like, it has learned from the same faces.
+    """
+    if not (init["discriminator"] and recipe.discriminator):
+        raise RunError(f"{path} or {recipe.name} has no discriminator.")
     try:
         recipe.discriminator.load_state_dict(init["discriminator"])
     except RuntimeError:  # GLCIC's are made for one size
-        raise RunError(f"The discriminator of {path} is not of this size.") from None
+        raise RunError(f"The discriminator of {path} does not fit {recipe.name} at this size.") from None
 
 
 @contextmanager
