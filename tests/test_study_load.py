@@ -19,7 +19,7 @@ import httpx
 import numpy as np
 import pytest
 from gradio_client import Client
-from study_maker import make_study, run_postgres
+from study_maker import make_study
 
 from unmask.study.plan import Study
 from unmask.study.store import Store
@@ -111,12 +111,6 @@ def processes():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(HERE.parent), str(HERE)]))
         yield context
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    with run_postgres() as url:
-        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 import cv2
 import numpy as np
 import pytest
+from face_crowd import LEFT, RIGHT, StandIn, crowd
 from test_sam import save_small_sam
-from test_web_faces import LEFT, RIGHT, StandIn, crowd
 from web_page import (
     PHONE,
     download_mask,
