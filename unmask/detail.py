@@ -1,4 +1,4 @@
-"""Makes a fill fit its photo: the same colour where they meet, and the same grain and skin texture at full resolution.
+"""Makes a fill fit its photo: the same tone, the same colour where they meet, the same grain and skin texture.
 
 A remover works at 128 or 256 px; of a large face it gives a smooth picture, beside skin that is sharp and noisy. What
 is missing is measured where the photo shows the same skin, and only that is added.
@@ -7,9 +7,12 @@ Windows are (x0, y0, x1, y1) in photo pixels. Pictures here are float32 in 0-255
 
 import zlib
 from collections.abc import Callable
+from functools import partial
 
 import cv2
 import numpy as np
+
+from unmask.tone import tone_of
 
 Window = tuple[int, int, int, int]
 Place = Callable[[Window, float], np.ndarray]  # (window, photo px a pixel) -> the fill there, float32 (h, w, 3)
@@ -52,6 +55,8 @@ def blend(photo: np.ndarray, mask: np.ndarray, place: Place, side: float, feathe
     window = (x0, y0, x0 + columns * step, y0 + rows * step)
     known = _shrink(photo, window, step).astype(np.float32)
     covered = _shrink(mask, window, step)
+    if tone := tone_of(known[covered == 0]):
+        place = partial(_in_tone, tone, place)
     fill = place(window, step)
     change = meet_edge(known, fill, covered, COARSE / max(side, COARSE) * step)
     fill += change
@@ -73,6 +78,10 @@ def blend(photo: np.ndarray, mask: np.ndarray, place: Place, side: float, feathe
         value = np.rint(np.clip(value, 0, 255)).astype(np.uint8)
         np.copyto(result[box], value, where=mask[box][..., None] > 127)
     return result
+
+
+def _in_tone(tone: Callable[[np.ndarray], np.ndarray], place: Place, window: Window, step: float) -> np.ndarray:
+    return tone(place(window, step))
 
 
 def _shrink(image: np.ndarray, window: Window, step: int) -> np.ndarray:

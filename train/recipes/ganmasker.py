@@ -29,7 +29,7 @@ class GANMaskerRecipe:
     structural, perceptual = 0.5, 0.1
     # Unfolded, at 256 px, 0.01 and 1 gave a hole PSNR of 22.2 dB at sharpness 0.16; 0.03 and 2 tore the lips within 3
     # thousand images. Folded, 10 thousand with these gave 22.7 dB and 0.18, from 22.8 dB and 0.06 without.
-    adversarial, matching = 0.015, 4.0
+    adversarial, matching = 0.03, 4.0
 
     def __init__(self, size: int, width: int = 24, fold: int = 2):
         self.size, self.config = size, {"width": width, "fold": fold}
