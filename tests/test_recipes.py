@@ -129,3 +129,12 @@ def test_sn_patchgan_judges_every_number_of_its_last_map():
     net = SNPatchDiscriminator(4, width=8)
     assert net(torch.rand(2, 4, 256, 256)).shape == (2, 32, 4, 4)
     assert net(torch.rand(2, 4, 64, 64)).shape == (2, 32, 1, 1)
+
+
+def test_some_of_m_segs_pictures_are_black_and_white():
+    recipe, batch = RECIPES["mseg"](64, width=8), some(64)
+    recipe.grey = 0.25
+    seen = recipe.pictures(batch)
+    # A camera's noise comes after, in colour.
+    grey = (seen - seen.mean(dim=1, keepdim=True)).abs().mean(dim=(1, 2, 3)) < 0.05
+    assert 5 < grey.sum() < 30

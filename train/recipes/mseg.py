@@ -19,6 +19,7 @@ class MSegRecipe:
     other = 0.12  # share of pictures without a face, likewise
     real = 0.35  # share of photographs of real masks, where there are labels for them
     recoloured = 0.3  # share of masks in another colour, half of them the skin's, which is the hardest
+    grey = 0.08  # share of pictures in black and white: photos like that are few, and straps were left in them
 
     def __init__(self, size: int, width: int = 24, fold: int = 2):
         self.size, self.config = size, {"width": width, "fold": fold}
@@ -49,6 +50,8 @@ class MSegRecipe:
         for _ in range(halvings):
             crop, truth, certain = crowd(crop), (crowd(truth) > 0.5).float(), (crowd(certain) > 0.99).float()
         batch["truth"], batch["certain"], batch["cells"] = truth, certain, torch.tensor(2**halvings)
+        grey = torch.rand(len(crop), 1, 1, 1) < self.grey
+        crop = torch.where(grey.to(crop.device), crop.mean(dim=1, keepdim=True), crop)
         return degrade(crop)
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
