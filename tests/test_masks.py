@@ -148,10 +148,25 @@ def test_clean_drops_specks_and_fills_pinholes_only():
     dirty[3:6, 3:6] = 255  # 9 px
     dirty[50:53, 50:53] = 0
     np.testing.assert_array_equal(masks.clean(dirty, smallest=0.001), truth)
-    np.testing.assert_array_equal(masks.clean(dirty, smallest=0.0009), dirty)  # 9 px are not below 9 px
+    np.testing.assert_array_equal(masks.clean(dirty, smallest=0.0009, strap=0.4), dirty)  # 9 px are not below 9 px
     for uniform in (0, 255):
         picture = np.full((50, 50), uniform, np.uint8)
         np.testing.assert_array_equal(masks.clean(picture), picture)
+
+
+def test_clean_fills_what_the_masks_body_encloses_and_no_cheek_behind_a_strap():
+    mask = np.zeros((256, 256), np.uint8)
+    cv2.ellipse(mask, (128, 170), (60, 50), 0, 0, 360, 255, -1)  # its body
+    whole = mask.copy()
+    cv2.circle(mask, (128, 170), 15, 0, -1)  # a valve that was not found
+    for picture in (whole, mask):
+        cv2.ellipse(picture, (60, 140), (30, 40), 0, 0, 360, 255, 4)  # a strap around the ear
+    cheek = whole[140, 60]
+    np.testing.assert_array_equal(masks.clean(mask), whole)
+    assert cheek == 0
+    mask[170:, 120:136] = 0  # open below: a slit, not enclosed
+    assert masks.clean(mask)[165, 128] == 0
+
 
 
 def test_share_and_is_empty():

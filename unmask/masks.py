@@ -75,13 +75,26 @@ def _distance(inside: np.ndarray) -> np.ndarray:
     return cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
 
-def clean(mask: np.ndarray, smallest: float = 0.001) -> np.ndarray:
-    """Drop specks and fill pinholes below the share `smallest` of the picture; meant for a face crop."""
+def clean(mask: np.ndarray, smallest: float = 0.001, strap: float = 4 / 256) -> np.ndarray:
+    """Drop specks and fill pinholes below the share `smallest` of the picture, and fill holes of any size that the
+    mask's body encloses, such as valves and prints; meant for a face crop.
+
+    strap: half the width, in sides of the crop, of what is no body: a strap around an ear encloses a cheek.
+    """
     mask = binarise(mask)
     pixels = smallest * mask.size
     mask[_specks(mask, pixels)] = 0
     mask[_specks(255 - mask, pixels)] = 255
+    reach = round(strap * mask.shape[1])
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    mask[_enclosed(cv2.morphologyEx(mask, cv2.MORPH_OPEN, disk))] = 255
     return mask
+
+
+def _enclosed(mask: np.ndarray) -> np.ndarray:
+    """bool (H, W): what is free, but from where the picture's border cannot be reached without crossing the mask."""
+    _, labels = cv2.connectedComponents(np.pad(255 - mask, 1, constant_values=255), connectivity=4)
+    return (labels[1:-1, 1:-1] != labels[0, 0]) & (mask == 0)
 
 
 def _specks(mask: np.ndarray, pixels: float) -> np.ndarray:
