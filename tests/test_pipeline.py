@@ -162,6 +162,7 @@ def test_the_found_mask_covers_what_the_segmenter_saw_and_a_margin(unmasker):
 def two_masks() -> np.ndarray:
     """A wide photo with a large and a small green mask."""
     photo = np.full((400, 900, 3), 90, np.uint8)
+    photo[::2] = (110, 90, 70)  # in more than one tone
     photo[200:300, 150:270] = (0, 255, 0)
     photo[120:170, 600:660] = (0, 255, 0)
     return photo

@@ -46,5 +46,18 @@ def test_a_photo_in_colour_has_no_tone():
     assert (hole[..., 0] - hole[..., 2]).mean() > 40, "the skin keeps its colour"
 
 
+def test_one_or_two_flat_colours_are_no_tone():
+    flat = np.tile(np.float32([110, 90, 70]), (100, 1))
+    assert tone_of(flat) is None
+    flat[::2] = (60, 120, 200)
+    assert tone_of(flat) is None
+
+
+def test_what_is_brighter_than_all_of_the_photo_keeps_the_tone():
+    dark = sepia(grey_photo() // 3).reshape(-1, 3).astype(np.float32)
+    red, green, blue = tone_of(dark)(np.float32([250, 240, 255]))
+    assert red > green > blue > 150
+
+
 def test_without_a_known_pixel_there_is_no_tone():
     assert tone_of(np.zeros((0, 3), np.float32)) is None
