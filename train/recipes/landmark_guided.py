@@ -52,11 +52,11 @@ class LandmarkGuidedRecipe:
         if phase.discriminator:
             logits, features = self.discriminator(torch.cat([fused, batch["dots"]], dim=1))
             parts["adv"] = lsgan(logits, 1.0, touched(hole, logits))
-            total = total + 0.03 * parts["adv"]
+            total = total + 0.02 * parts["adv"]
             with torch.no_grad():
                 _, truth = self.discriminator(torch.cat([photo, batch["dots"]], dim=1))
             parts["match"] = feature_matching(features, truth)
-            total = total + 4.0 * parts["match"]
+            total = total + 1.0 * parts["match"]
         if self.vgg is not None:
             parts["perceptual"] = self.vgg.to(photo.device)(fused, photo)
             total = total + 0.1 * parts["perceptual"]
