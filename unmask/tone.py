@@ -11,6 +11,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # Levels within which the tone gives 95 % of the pixels. Of the 512 val faces the eight that are black and white are
 # within 0.7, all others off by 7.8 or more.
 WITHIN = 3.0
+ENOUGH = 4096  # pixels that are looked at
 DARK_TO_LIGHT = 10.0  # levels that the pixels must reach over, for a tone to show
 
 
@@ -22,6 +23,7 @@ def tone_of(photo: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
     """
     if len(photo) == 0:
         return None
+    photo = photo[:: -(-len(photo) // ENOUGH)]
     bright = photo @ LUMA
     low, high = np.quantile(bright, (0.01, 0.99)).astype(np.float32)
     powers = lambda values: np.stack([np.ones_like(values), values, values * values], axis=-1)
