@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from unmask.detail import blend, meet_edge
+from unmask.detail import _quietest, blend, meet_edge
 from unmask.faces import Face, align, paste_back
 
 SIDE, SHAPE = 640, (760, 800)  # of the face's crop and the photo, px
@@ -145,6 +145,15 @@ def test_small_faces(side):
 def test_a_mask_over_the_whole_photo():
     photo, mask = grainy(skin(), 4), np.full(SHAPE, 255, np.uint8)
     assert np.abs(paste_back(photo, FACE, fill(), mask, FEATHER)[100:600, 200:600] - skin()[100:600, 200:600]).max() < 4
+
+
+def test_hair_everywhere_is_not_taken_for_grain():
+    x = np.arange(256)
+    strands = np.repeat((120 + 12 * np.sin(2.1 * x) + 8 * np.sin(1.3 * x))[None, :, None], 256, axis=0).repeat(3, axis=2)
+    noise = np.random.default_rng(0).normal(0, 5, (256, 256, 1)).repeat(3, axis=2)
+    everywhere = np.ones((256, 256), bool)
+    assert _quietest(strands.astype(np.float32), everywhere) == 1.0
+    assert 3 < _quietest((120 + noise).astype(np.float32), everywhere) < 5  # the quietest of many squares
 
 
 def test_bricks_and_cloth_around_a_small_face_are_not_strewn_over_it():

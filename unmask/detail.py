@@ -33,6 +33,7 @@ PATCHES = 24  # at most
 FEWEST_PATCHES = 3
 STRONGEST = 0.02  # of the brightness: skin texture of this standard deviation passes beside any grain
 LIKE = (12.0, 12.0, 60.0)  # levels of Cr, Cb, Y within which a patch has the fill's colour: other skin, other light
+WITHOUT_EDGES = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
 LARGEST_TILE = 768  # px, the period of the texture
 
 
@@ -222,15 +223,24 @@ def texture(
 
 
 def _quietest(image: np.ndarray, inside: np.ndarray, size: int = 8, share: float = 0.01) -> float:
-    """Standard deviation, in levels, of what is finer than shading in the quietest small squares of a region."""
+    """Standard deviation, in levels, of the grain in the quietest small squares of a region.
+
+    Grain is what is finer than shading, but at most three times what remains of it where straight edges count nothing
+    (Immerkaer 1996) or one level: of hair and brickwork, which have no quiet square, little remains.
+    """
     grey = image @ np.float32([0.299, 0.587, 0.114])
     lit = inside & (abs(grey - 128) < 118)  # what is clipped has no grain
     whole = cv2.erode(lit.astype(np.uint8), np.ones((size, size)), borderValue=0) > 0
     if not whole.any():
         return 0.0
     fine = grey - cv2.GaussianBlur(grey, (0, 0), 4)
-    variance = np.maximum(cv2.blur(fine**2, (size, size)), 0)  # a running sum's rounding leaves less than nothing
-    return float(np.sqrt(np.quantile(variance[whole], share)))
+    pixel = cv2.filter2D(grey, -1, WITHOUT_EDGES)
+
+    def quietest(values: np.ndarray) -> float:
+        variance = np.maximum(cv2.blur(values**2, (size, size)), 0)  # a running sum's rounding leaves less than nothing
+        return float(np.sqrt(np.quantile(variance[whole], share)))
+
+    return min(quietest(fine), max(3 * quietest(pixel), 1.0))
 
 
 def _smooth_patches(
