@@ -149,7 +149,8 @@ def test_a_mask_over_the_whole_photo():
 
 def test_hair_everywhere_is_not_taken_for_grain():
     x = np.arange(256)
-    strands = np.repeat((120 + 12 * np.sin(2.1 * x) + 8 * np.sin(1.3 * x))[None, :, None], 256, axis=0).repeat(3, axis=2)
+    line = 120 + 12 * np.sin(2.1 * x) + 8 * np.sin(1.3 * x)
+    strands = np.tile(line[None, :, None], (256, 1, 3))
     noise = np.random.default_rng(0).normal(0, 5, (256, 256, 1)).repeat(3, axis=2)
     everywhere = np.ones((256, 256), bool)
     assert _quietest(strands.astype(np.float32), everywhere) == 1.0
