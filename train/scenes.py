@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from train.data import SIDE, Faces, decode, read_images, sampling_weights
 from train.evaluate_faces import held_back, overlaps
 from unmask.faces import detect, five_points
+from unmask.tone import LUMA
 
 LABELS = {"with_mask": 1.0, "with_incorrect_mask": 1.0, "without_mask": 0.0}
 UNKNOWN, IGNORED = -1.0, -2.0  # ignored: cut or hidden so far that neither answer would be wrong
@@ -233,7 +234,7 @@ class Scenes:
         """Light, colour, blur and noise of other cameras."""
         x = image.astype(np.float32)
         if rng.random() < 0.08:
-            x = np.repeat(x @ np.float32([[0.299], [0.587], [0.114]]), 3, axis=2)
+            x = np.repeat(x @ LUMA[:, None], 3, axis=2)
         x = x * np.float32(np.exp(rng.normal(0, 0.2)) * np.exp(rng.normal(0, 0.05, 3))) + np.float32(rng.normal(0, 12))
         if rng.random() < 0.15:
             x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.5, 1.3))

@@ -12,7 +12,7 @@ from functools import partial
 import cv2
 import numpy as np
 
-from unmask.tone import tone_of
+from unmask.tone import LUMA, tone_of
 
 Window = tuple[int, int, int, int]
 Place = Callable[[Window, float], np.ndarray]  # (window, photo px a pixel) -> the fill there, float32 (h, w, 3)
@@ -228,7 +228,7 @@ def _quietest(image: np.ndarray, inside: np.ndarray, size: int = 8, share: float
     Grain is what is finer than shading, but at most three times what remains of it where straight edges count nothing
     (Immerkaer 1996) or one level: of hair and brickwork, which have no quiet square, little remains.
     """
-    grey = image @ np.float32([0.299, 0.587, 0.114])
+    grey = image @ LUMA
     lit = inside & (abs(grey - 128) < 118)  # what is clipped has no grain
     whole = cv2.erode(lit.astype(np.uint8), np.ones((size, size)), borderValue=0) > 0
     if not whole.any():
@@ -252,7 +252,7 @@ def _smooth_patches(
     box = lambda values: cv2.boxFilter(values, -1, (size, size), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
     whole = box(inside.astype(np.float32)) > 1 - 0.5 / size**2
     whole[-size + 1 :], whole[:, -size + 1 :] = False, False
-    grey = image @ np.float32([0.299, 0.587, 0.114])
+    grey = image @ LUMA
     # Structure is what is larger than grain.
     structure = box((cv2.GaussianBlur(grey, (0, 0), 1) - cv2.GaussianBlur(grey, (0, 0), 4)) ** 2)
     mean = box(image)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # the share of red, green and blue in brightness (BT.601)
 # Levels within which the tone gives 95 % of the pixels. Of the 512 val faces the eight that are black and white are
 # within 0.7, all others off by 7.8 or more.
 WITHIN = 3.0
