@@ -152,6 +152,7 @@ def test_the_report_of_a_finder_whose_figures_are_known(data, tmp_path, monkeypa
     report = evaluate_finder(find_squares, data, tmp_path / "out", sheet=2)
     assert "2 photos, 2 faces" in report
     assert "average precision 100.0%; recall 100.0% at precision 95.0% (threshold 0.900)" in report
+    assert "On the 4 photos with 4 such faces that are not held back, by the labels: average precision 100.0%" in report
     assert "| with_mask | 2 | 100.0% |" in report
     assert "| with_incorrect_mask | 0 | - |" in report
     assert "| cd | 2 | 2 | 100.0% | 10.0% |" in report  # 3 px of an eye distance of 30
