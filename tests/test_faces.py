@@ -1,12 +1,16 @@
 """The way from a photo into a face's crop and back."""
 
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from unmask.faces import Face, align, paste_back
+from unmask import Unmasker, read_photo
+from unmask.faces import Face, align, detect_turned, paste_back
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
 def photo_of(height: int, width: int, noise: float = 0.0) -> np.ndarray:
@@ -84,3 +88,30 @@ def test_nothing_to_paste():
     face = Face((0, 0, 0, 0), (60, 50), 80)
     result = paste_back(photo, face, np.zeros((256, 256, 3), np.uint8), np.zeros((100, 120), np.uint8), 3)
     assert (result == photo).all() and result is not photo
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_photo_that_lies_on_its_side_or_stands_on_its_head(quarters):
+    unmasker = Unmasker("cpu")
+    for name in ("astronaut-photo.png", "both-photo.png"):
+        photo = read_photo(EXAMPLES / name)
+        turned = np.ascontiguousarray(np.rot90(photo, quarters))
+        upright, found = unmasker.find(photo), unmasker.find(turned)
+        assert len(found) == len(upright) > 0
+        for face, other in zip(upright, found):
+            assert other.score >= face.score - 0.1 and other.masked == pytest.approx(face.masked, abs=0.1)
+            crop, same = (align(*each, 256).astype(float) for each in ((photo, face), (turned, other)))
+            assert np.corrcoef(crop.ravel(), same.ravel())[0, 1] > 0.9
+            x0, y0, x1, y1 = face.box
+            height, width = photo.shape[:2]
+            boxes = [(y0, width - x1, y1, width - x0), (width - x1, height - y1, width - x0, height - y0),
+                     (height - y1, x0, height - y0, x1)]  # fmt: skip
+            assert other.box == pytest.approx(boxes[quarters - 1], abs=0.15 * face.size)
+
+
+def test_a_photo_that_is_the_right_way_up_is_looked_at_once(monkeypatch):
+    finder, looks = Unmasker("cpu").model("face-finder"), []
+    finder.register_forward_hook(lambda *_: looks.append(1))
+    photo = read_photo(EXAMPLES / "astronaut-photo.png")
+    assert detect_turned(finder, photo, 0.6)[0].angle == pytest.approx(0, abs=0.3)
+    assert len(looks) <= 2  # closely, and at a small copy

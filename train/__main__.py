@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import cast
@@ -35,7 +36,7 @@ from train.scenes import Scenes
 from train.sheets import label, save_pictures
 from train.speed import measure_speed
 from unmask import weights
-from unmask.faces import detect
+from unmask.faces import detect_turned
 from unmask.models import FACE_FINDER, GENDER_HINT, MODELS, list_models, list_removers
 from unmask.pipeline import THRESHOLD, Unmasker
 
@@ -366,7 +367,8 @@ def do(args: argparse.Namespace) -> None:
     elif args.command == "evaluate-faces":
         own = dict(args.weights)
         finder = Unmasker(args.device, weights=own).model(FACE_FINDER)
-        print(evaluate_finder(lambda photo: detect(finder, photo, 0.05), args.data, args.out, threshold=THRESHOLD))
+        find = partial(detect_turned, finder, threshold=0.05)
+        print(evaluate_finder(find, args.data, args.out, threshold=THRESHOLD))
         print(
             evaluate_landmarks(
                 args.data, args.out, args.cache, weights=own, device=args.device, limit=args.limit

@@ -1,5 +1,6 @@
 """Unmasker: photo in; faces, masks and one result per model out."""
 
+import math
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from unmask.faces import (
     align,
     align_mask,
     crop_region,
-    detect,
+    detect_turned,
     face_from_points,
     five_points,
     mask_to_photo,
@@ -88,7 +89,7 @@ class Unmasker:
         """
         if aligned:
             return [whole_photo(photo)]
-        found = detect(self.model(FACE_FINDER), photo, THRESHOLD)
+        found = detect_turned(self.model(FACE_FINDER), photo, THRESHOLD)
         faces = [self.refine(photo, face) for face in found if face.size >= SMALLEST_FACE]
         return faces or [whole_photo(photo)]
 
@@ -105,8 +106,9 @@ class Unmasker:
         points = five_points(self.landmarks(photo, face))
         refined = face_from_points(points, face.box, face.score, face.masked)
         moved = np.hypot(refined.center[0] - face.center[0], refined.center[1] - face.center[1]) / face.side
+        turned = abs(math.remainder(refined.angle - face.angle, 2 * math.pi))
         # Landmarks that want another face altogether have lost this one.
-        if moved > 0.25 or abs(np.log(refined.side / face.side)) > 0.4 or abs(refined.angle - face.angle) > 0.5:
+        if moved > 0.25 or abs(np.log(refined.side / face.side)) > 0.4 or turned > 0.5:
             refined = face
         return upright_crop(refined, photo)
 
