@@ -178,6 +178,10 @@ def parse() -> argparse.Namespace:
     command = commands.add_parser("export", help="a run's averaged weights as a release")
     command.add_argument("run", type=Path)
     command.add_argument("--out", type=Path, required=True, help="checkpoints/NAME.safetensors")
+    command.add_argument(
+        "--add", type=Path, nargs=2, metavar=("LATER", "EARLIER"),
+        help="two runs of the same network: what the later one learnt after the earlier is added to the weights",
+    )  # fmt: skip
     return parser.parse_args()
 
 
@@ -408,7 +412,7 @@ def do(args: argparse.Namespace) -> None:
             )
         )  # fmt: skip
     elif args.command == "export":
-        print(json.dumps(export(args.run, args.out), indent=1))
+        print(json.dumps(export(args.run, args.out, args.add), indent=1))
 
 
 if __name__ == "__main__":

@@ -5,16 +5,31 @@ from pathlib import Path
 
 import torch
 
+from train.loop import RunError
 from train.recipes import RECIPES
 from unmask import weights
 
 
-def export(run: Path, out: Path) -> dict:
+def export(run: Path, out: Path, add: tuple[Path, Path] | None = None) -> dict:
     """Write the run's averaged weights to `out` (.safetensors, fp16); returns what the metadata says.
 
-    A file in checkpoints/ also gets its hash entered in sha256.json beside it.
+    add: a later and an earlier run of the same network, whose difference is added to the weights: what training with a
+    critic taught one stage need not be learnt again by the next (Ilharco et al. 2023, Editing Models with Task
+    Arithmetic). Raises RunError where the networks differ. A file in checkpoints/ also gets its hash entered in
+    sha256.json beside it.
     """
-    state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
+    state = _read(run)
+    added = {}
+    if add:
+        later, earlier = map(_read, add)
+        if any(other["name"] != state["name"] or other["config"] != state["config"] for other in (later, earlier)):
+            raise RunError(f"{add[0]}, {add[1]} and {run} are not of one network.")
+        for key, value in state["ema"].items():
+            if value.is_floating_point():
+                value += later["ema"][key] - earlier["ema"][key]
+            if key.endswith("running_var"):
+                value.clamp_(min=1e-5)  # a difference may be larger than what it is added to
+        added = {"added": {"kimg": round(later["images"] / 1000, 1), "revision": later["revision"]}}
     recipe = RECIPES[state["name"]](state["size"], **state["config"])
     recipe.generator.load_state_dict(state["ema"])
     trained = {
@@ -27,7 +42,7 @@ def export(run: Path, out: Path) -> dict:
         # Checkpoints of the first trainer say neither.
         "processes": state.get("processes", 1),
         "data": state.get("fingerprint"),
-    }
+    } | added
     weights.save(out, state["name"], recipe.generator, state["config"], state["size"], trained)
     if out.parent.resolve() == weights.CHECKPOINTS:
         listing = weights.CHECKPOINTS / "sha256.json"
@@ -35,3 +50,7 @@ def export(run: Path, out: Path) -> dict:
         hashes[out.name] = weights.sha256(out)
         listing.write_text(json.dumps(dict(sorted(hashes.items())), indent=1) + "\n")
     return trained
+
+
+def _read(run: Path) -> dict:
+    return torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
