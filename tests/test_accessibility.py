@@ -71,8 +71,8 @@ def open_second_tab(page):
 
 
 def open_live_tab(page):
-    """The third tab, or its entry in the menu into which Gradio puts the tabs that it measures as too wide: in German, on
-    a phone, it once did."""
+    """The third tab, or its entry in the menu into which Gradio puts the tabs that it measures as too wide: on a phone,
+    in German, it once did."""
     third, menu = page.locator("button[role=tab]:visible").nth(2), page.locator(".overflow-menu > button:visible")
     third.or_(menu).first.wait_for()
     if third.is_visible():
