@@ -346,18 +346,25 @@ def evaluate_finder(find: "Find", data: Path, out: Path, *, threshold: float | N
     rows = held_back(photos)
     # People's boxes, the only ones complete enough to call a detection wrong.
     drawn = [row for row in rows if by_hand(row)]
-    # What a finder gets wrong where it learnt is mostly the labels' doing: no finder can do much better than that.
+    # What a finder gets wrong where it learnt is mostly the labels' doing, and shows how much they allow.
     learnt = [row for row in photos if by_hand(row) and row not in drawn]
     found = {row["name"]: find(photo) for row, photo in read_photos(data, rows + learnt)}
 
     audit = json.loads(AUDIT.read_text())
-    result, verdicts, faces = judge(drawn, found, None, OVERLAP)
-    loose, _, _ = judge(drawn, found, None, LOOSE)
-    again, _, faces_again = judge(drawn, found, audit, OVERLAP)
-    again_loose, _, _ = judge(drawn, found, audit, LOOSE)
-    known, _, faces_known = judge(learnt, found, None, OVERLAP)
-    known_loose, _, _ = judge(learnt, found, None, LOOSE)
-    best_recall, best_threshold = result.recall_at_precision(PRECISION)
+    judged = {
+        f"{name}{suffix}": judge(judged_rows, found, looked_again, least)
+        for name, judged_rows, looked_again in (
+            ("labels", drawn, None), ("second look", drawn, audit), ("learnt", learnt, None)
+        )
+        for suffix, least in (("", OVERLAP), (", loose", LOOSE))
+    }  # fmt: skip
+    curves = {name: its_curve for name, (its_curve, _, _) in judged.items()}
+    faces = {name: count for name, (_, _, count) in judged.items()}
+    verdicts = judged["labels"][1]
+    result, again_loose = curves["labels"], curves["second look, loose"]
+    average = lambda name: percent(curves[name].average_precision())
+    reached = lambda name: percent(curves[name].recall_at_precision(PRECISION)[0])
+    best_threshold = result.recall_at_precision(PRECISION)[1]
     threshold = best_threshold if threshold is None else threshold
     precision, recall = result.at(threshold)
     good = {name: [face for face in each if face.score >= threshold] for name, each in found.items()}
@@ -365,21 +372,21 @@ def evaluate_finder(find: "Find", data: Path, out: Path, *, threshold: float | N
     sample = tilt_sample(rows)
     wide = [photo for _, photo in read_photos(data, sample) if photo.shape[1] > photo.shape[0]][:5]
     paragraphs = [
-        f"{len(drawn)} photos, {faces} faces of at least {SMALLEST:.0f} px boxed by people, overlap {OVERLAP}:",
-        f"average precision {percent(result.average_precision())}; recall {percent(best_recall)} at precision "
+        f"{len(drawn)} photos, {faces['labels']} faces of at least {SMALLEST:.0f} px boxed by people, "
+        f"overlap {OVERLAP}:",
+        f"average precision {average('labels')}; recall {reached('labels')} at precision "
         f"{percent(PRECISION)} (threshold {best_threshold:.3f}).",
         f"At threshold {threshold:.3f}: precision {percent(precision)}, recall {percent(recall)}.",
-        f"At overlap {LOOSE}: average precision {percent(loose.average_precision())}; recall "
-        f"{percent(loose.recall_at_precision(PRECISION)[0])} at precision {percent(PRECISION)}.",
-        f"After a second look at the labels ({AUDIT.name}): average precision {percent(again.average_precision())}, "
-        f"recall {percent(again.recall_at_precision(PRECISION)[0])} at precision {percent(PRECISION)}; at overlap "
-        f"{LOOSE} {percent(again_loose.average_precision())} and "
-        f"{percent(again_loose.recall_at_precision(PRECISION)[0])}. At threshold {threshold:.3f} and overlap {LOOSE}: "
-        f"precision {percent(again_loose.at(threshold)[0])}, recall {percent(again_loose.at(threshold)[1])}.",
-        f"On the {len(learnt)} photos with {faces_known} such faces that are not held back, by the labels: average "
-        f"precision {percent(known.average_precision())}, recall {percent(known.recall_at_precision(PRECISION)[0])} at "
-        f"precision {percent(PRECISION)}; at overlap {LOOSE} {percent(known_loose.average_precision())} and "
-        f"{percent(known_loose.recall_at_precision(PRECISION)[0])}.",
+        f"At overlap {LOOSE}: average precision {average('labels, loose')}; recall {reached('labels, loose')} at "
+        f"precision {percent(PRECISION)}.",
+        f"After a second look at the labels ({AUDIT.name}): average precision {average('second look')}, recall "
+        f"{reached('second look')} at precision {percent(PRECISION)}; at overlap {LOOSE} "
+        f"{average('second look, loose')} and {reached('second look, loose')}. At threshold {threshold:.3f} and "
+        f"overlap {LOOSE}: precision {percent(again_loose.at(threshold)[0])}, recall "
+        f"{percent(again_loose.at(threshold)[1])}.",
+        f"On the {len(learnt)} photos with {faces['learnt']} such faces that are not held back, by the labels: average "
+        f"precision {average('learnt')}, recall {reached('learnt')} at precision {percent(PRECISION)}; at overlap "
+        f"{LOOSE} {average('learnt, loose')} and {reached('learnt, loose')}.",
         label_table(drawn, good),
         point_table([row for row in rows if row not in drawn], good),
         f"The largest face of {len(sample)} photos, turned about its middle:",
@@ -390,8 +397,6 @@ def evaluate_finder(find: "Find", data: Path, out: Path, *, threshold: float | N
     report = "\n\n".join(paragraphs) + "\n"
     (out / "faces.md").write_text(report)
 
-    curves = {"labels": result, "labels, loose": loose, "second look": again, "second look, loose": again_loose}
-    curves |= {"learnt": known, "learnt, loose": known_loose}
     figures: dict[str, object] = {
         name: {
             "average_precision": its.average_precision(),
@@ -401,7 +406,7 @@ def evaluate_finder(find: "Find", data: Path, out: Path, *, threshold: float | N
         for name, its in curves.items()
     }
     figures |= {"threshold": threshold, "overlap": OVERLAP, "loose": LOOSE, "precision": PRECISION}
-    figures |= {"faces": faces, "faces, second look": faces_again}
+    figures |= {"faces": faces["labels"], "faces, second look": faces["second look"]}
     (out / "faces.json").write_text(json.dumps(figures, indent=1) + "\n")
     save_pictures(out / "faces.png", worst_photos(data, drawn, found, good, verdicts, threshold, sheet), columns=6)
     return report

@@ -152,9 +152,8 @@ def detect_turned(finder: nn.Module, photo: np.ndarray, threshold: float = 0.5) 
     scale = min(FULL_LOOK / max(height, width), 1.0)  # it looks no closer, and a small picture is turned sooner
     small = resize(photo, tuple(max(round(side * scale), 1) for side in (height, width)))
     enlarge = np.diag([width / small.shape[1], height / small.shape[0]])
-    for quarters in (1, 2, 3):
+    for quarters, cos, sin in ((1, 0, 1), (2, -1, 0), (3, 0, -1)):
         picture = np.ascontiguousarray(np.rot90(small, quarters))  # against the clock; `back` takes its points back
-        cos, sin = ((0, 1), (-1, 0), (0, -1))[quarters - 1]
         back = np.array([[cos, -sin], [sin, cos]])
         corner = np.maximum(-back, 0) @ picture.shape[1::-1]
         turned = detect(finder, picture, threshold)
