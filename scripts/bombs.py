@@ -7,7 +7,7 @@ from collections.abc import Callable
 from damaged_files import PNG_SIGNATURE, drawn, encode, png_chunk, riff_chunk, segment, webp
 from PIL import Image, ImageCms
 
-from unmask.image import MAX_BYTES
+from unmask.imaging.reader import MAX_BYTES
 
 
 def unfolding_exif(size: int) -> bytes:

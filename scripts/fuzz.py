@@ -28,7 +28,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 from bombs import bombs  # noqa: E402
 from damaged_files import mutation, real_files  # noqa: E402
 
-from unmask.image import MAX_BYTES, PhotoError, read_photo  # noqa: E402
+from unmask.imaging.reader import MAX_BYTES, PhotoError, read_photo  # noqa: E402
 from unmask.masks import read_mask  # noqa: E402
 
 BATCH = 500  # mutations a child process takes

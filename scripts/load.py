@@ -28,9 +28,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from unmask.image import read_photo, write_png  # noqa: E402
+from unmask.imaging.metadata import write_png  # noqa: E402
+from unmask.imaging.reader import read_photo  # noqa: E402
 from unmask.masks import grow, read_mask  # noqa: E402
-from unmask.models import DEFAULT_MODELS  # noqa: E402
+from unmask.registry import DEFAULT_MODELS  # noqa: E402
 
 EXAMPLES = ROOT / "examples"
 API = "gradio_api/"

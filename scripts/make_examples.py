@@ -16,8 +16,10 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from unmask.faces import align, face_from_points, five_points  # noqa: E402
-from unmask.image import resize  # noqa: E402
+from unmask.faces.alignment import align  # noqa: E402
+from unmask.faces.face import face_from_points  # noqa: E402
+from unmask.faces.landmarks import five_points  # noqa: E402
+from unmask.imaging.tensors import resize  # noqa: E402
 from unmask.synth import MEAN_LANDMARKS, put_mask_on  # noqa: E402
 from unmask.synth.geometry import LEFT_EYE, RIGHT_EYE  # noqa: E402
 

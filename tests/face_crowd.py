@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from unmask.faces import crop_region, face_from_box, whole_photo
-from unmask.image import write_png
-from unmask.models import DEFAULT_MODELS
+from unmask.faces.face import Face, face_from_box, whole_photo
+from unmask.imaging.metadata import write_png
+from unmask.registry import DEFAULT_MODELS
 
 CLOTH = (40, 90, 200)  # RGB of the drawn masks
 FILL = (210, 160, 130)  # what the stand-in puts in their place
@@ -50,6 +50,11 @@ class StandIn:
     def remove(self, photo, mask=None, models=DEFAULT_MODELS, aligned=False, faces=None, guide=None):
         filled = np.where(mask[..., None] > 127, np.uint8(FILL), photo)
         return {name: filled for name in models}
+
+
+def crop_region(face: Face, shape: tuple[int, int]) -> np.ndarray:
+    """What the face's crop covers of a photo of `shape` (H, W): bool (H, W)."""
+    return cv2.fillConvexPoly(np.zeros(shape, np.uint8), np.rint(face.corners()).astype(np.int32), 1) > 0
 
 
 def draw_face(photo, box, masked=True):

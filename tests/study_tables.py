@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from unmask.study.statistics import StudyData
+from unmask.study.statistics.data import StudyData
 
 RATING_COLUMNS = ["rater_id", "item_id", "score", "position", "seconds", "simulated"]
 PAIR_COLUMNS = ["rater_id", "left_item", "right_item", "chosen", "position", "seconds", "simulated"]

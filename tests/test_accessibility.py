@@ -20,26 +20,25 @@ from web_page import (
 )
 
 from unmask import PhotoError, read_photo
-from unmask.image import write_png
+from unmask.catalog import list_removers
+from unmask.imaging.metadata import write_png
 from unmask.masks import check_mask, read_mask
-from unmask.models import MODELS, list_removers
 from unmask.synth import KINDS, PATTERNS, WEARS
 from unmask.web import app as web_app
-from unmask.web import (
+from unmask.web import i18n, launch, pictures, theme
+from unmask.web.components import (
+    cards,
     disagreement_card,
+    examples,
     faces_panel,
     guide_panel,
-    launch,
-    live_tab,
-    parts,
-    remove_page,
-    remove_tab,
-    sam_tool,
-    texts,
-    theme,
-    truth_tab,
+    inputs,
+    outline_tool,
+    status,
 )
-from unmask.web.parts import EXAMPLES
+from unmask.web.ideas import IDEAS
+from unmask.web.pictures import EXAMPLES
+from unmask.web.tabs import live_tab, remove_page, remove_tab, truth_tab
 from unmask.weights import WeightsError
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -148,12 +147,12 @@ def test_the_keyboard_reaches_everything(browser, demo, picture):
         for _ in range(3):
             page.keyboard.press("ArrowRight")
         clip = card(page).locator(".after").evaluate("image => getComputedStyle(image).clipPath")
-        assert clip.endswith(f" {parts.LINE_AT + 3}%)")
+        assert clip.endswith(f" {cards.LINE_AT + 3}%)")
         # It stays there when another result comes, and the pictures are cut where it says.
         run_again(page)
-        assert int(line.input_value()) == parts.LINE_AT + 3
+        assert int(line.input_value()) == cards.LINE_AT + 3
         clip = card(page).locator(".after").evaluate("image => getComputedStyle(image).clipPath")
-        assert clip.endswith(f" {parts.LINE_AT + 3}%)")
+        assert clip.endswith(f" {cards.LINE_AT + 3}%)")
 
 
 @needs_browser
@@ -166,7 +165,7 @@ def test_the_line_is_dragged(browser, demo):
         page.wait_for_timeout(600)
         box = frame.bounding_box()
         y = box["y"] + box["height"] / 2
-        page.mouse.move(box["x"] + box["width"] * parts.LINE_AT / 100, y)
+        page.mouse.move(box["x"] + box["width"] * cards.LINE_AT / 100, y)
         page.mouse.down()
         page.mouse.move(box["x"] + box["width"] * 0.7, y, steps=5)
         page.mouse.up()
@@ -196,8 +195,8 @@ def test_nothing_moves_for_who_does_not_want_it(browser, demo):
 def texts_in_code() -> set[str]:
     """Every English text that the page's modules hand to `tr`, `static` or a function that translates."""
     found = set()
-    tabs = (remove_page, remove_tab, truth_tab, live_tab, faces_panel, guide_panel, disagreement_card, sam_tool)
-    for module in (web_app, parts, theme, *tabs):
+    tabs = (remove_page, remove_tab, truth_tab, live_tab, faces_panel, guide_panel, disagreement_card, outline_tool)
+    for module in (web_app, cards, examples, inputs, status, pictures, theme, *tabs):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in TRANSLATING:
                 continue
@@ -207,7 +206,7 @@ def texts_in_code() -> set[str]:
                 elif isinstance(argument, ast.Name) and argument.id.isupper():
                     value = getattr(module, argument.id)
                     found |= {value} if isinstance(value, str) else set()
-    found |= {MODELS[name].idea for name in list_removers()} | {*KINDS, *WEARS, *PATTERNS}
+    found |= {IDEAS[name] for name in list_removers()} | {*KINDS, *WEARS, *PATTERNS}
     found |= {*live_tab.STATES.values(), *guide_panel.HINTS.values()}
     found |= {label for label, _ in guide_panel.SLIDERS.values()}
     return found | {truth_tab.ANY, *truth_tab.SCORES_NOTES, *(label for _, label, _ in truth_tab.COLUMNS)}
@@ -217,12 +216,12 @@ TRANSLATING = {"tr", "static", "on_page", "build_cards"}
 
 
 def test_every_language_has_every_text():
-    assert set(texts.TABLES) == LANGUAGES
+    assert set(i18n.TABLES) == LANGUAGES
     wanted = texts_in_code()
     assert len(wanted) > 100
-    keys = set(texts.TABLES["de"])
+    keys = set(i18n.TABLES["de"])
     assert wanted <= keys, f"not translated: {wanted - keys}"
-    for language, table in texts.TABLES.items():
+    for language, table in i18n.TABLES.items():
         assert set(table) == keys, language
         for english, translated in table.items():
             assert translated.strip() == translated != "", (language, english)
@@ -231,21 +230,21 @@ def test_every_language_has_every_text():
 
 
 def test_no_text_is_kept_that_nobody_says():
-    source = "".join(path.read_text() for path in (Path(parts.__file__).parents[1]).rglob("*.py"))
+    source = "".join(path.read_text() for path in (Path(cards.__file__).parents[1]).rglob("*.py"))
     joined = re.sub(r'"\s*\n\s*f?["\']', "", source.replace("\\", ""))
-    words = {key for key in texts.TABLES["de"] if "{" not in key and key not in texts_in_code()}
+    words = {key for key in i18n.TABLES["de"] if "{" not in key and key not in texts_in_code()}
     assert not [key for key in words if key not in joined and key.replace('"', '\\"') not in joined]
 
 
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
 def test_errors_of_other_modules_are_translated(language, tmp_path, monkeypatch):
-    monkeypatch.setattr(texts, "language", lambda: language)
+    monkeypatch.setattr(i18n, "language", lambda: language)
     photo = np.zeros((100, 200, 3), np.uint8)
 
     def refused(work, *args):
         with pytest.raises((PhotoError, WeightsError)) as error:
             work(*args)
-        return str(error.value), texts.tr_error(error.value)
+        return str(error.value), i18n.tr_error(error.value)
 
     bad, small, long, mask = (tmp_path / name for name in ("bad.png", "small.png", "long.png", "mask.png"))
     bad.write_text("no picture")
@@ -267,7 +266,7 @@ def test_errors_of_other_modules_are_translated(language, tmp_path, monkeypatch)
         assert translated != english and "{" not in translated
         assert re.findall(r"\d+", translated) == re.findall(r"\d+", english)
     # What is not in the table is left as it is.
-    assert texts.tr_error(PhotoError("Something new.")) == "Something new."
+    assert i18n.tr_error(PhotoError("Something new.")) == "Something new."
 
 
 def test_the_language_is_the_browsers_first():
@@ -280,7 +279,7 @@ def test_the_language_is_the_browsers_first():
         ("*", "en"),
         ("", "en"),
     ):
-        assert texts.language_of(header) == language
+        assert i18n.language_of(header) == language
 
 
 # What a visitor reads, and what a screen reader says, of what is ours.
@@ -299,7 +298,7 @@ SAID = """() => {
 
 def left_in_english(said: list[str], locale: str) -> list[str]:
     """What of the page's words is English of ours, as far as Japanese and this language have other words for it."""
-    tables = texts.TABLES["ja"], texts.TABLES[locale[:2]]
+    tables = i18n.TABLES["ja"], i18n.TABLES[locale[:2]]
     keys = [key for key in tables[0] if all(table[key] != key for table in tables)]
     sentence = "|".join(re.sub(r"\\{\w+\\}", ".+", re.escape(key)) for key in keys if " " in key)
     pattern, words = re.compile(rf"\b({sentence})(?!\w)"), {key for key in keys if " " not in key}
@@ -310,7 +309,7 @@ def left_in_english(said: list[str], locale: str) -> list[str]:
 @needs_browser
 @pytest.mark.parametrize("locale", ["de-DE", "ja-JP", "zh-CN"])
 def test_no_english_of_ours_is_left(browser, demo, picture, locale, tmp_path):
-    table = texts.TABLES[locale[:2]]
+    table = i18n.TABLES[locale[:2]]
     with visit(browser, demo, locale=locale) as page:
         page.wait_for_selector("#examples img")
         assert page.evaluate("document.documentElement.lang").startswith(locale[:2])

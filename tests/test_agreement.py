@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from study_tables import stimuli_of, study
 
-from unmask.study import agreement
+from unmask.study.statistics import agreement
 
 KRIPPENDORFF = np.array(  # Krippendorff 2011, section C: four observers, twelve units
     [

@@ -11,8 +11,11 @@ import torch
 from made_files import encode, smooth_picture
 from PIL import Image
 
-from unmask import image as photos
-from unmask.image import composite, mask_to_tensor, read_photo, resize, to_image, to_tensor, write_png
+from unmask.blending.composite import composite
+from unmask.imaging import metadata
+from unmask.imaging.metadata import write_png
+from unmask.imaging.reader import read_photo
+from unmask.imaging.tensors import mask_to_tensor, resize, to_image, to_tensor
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 IPTC_EXTENSION = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
@@ -138,11 +141,11 @@ def test_written_png_holds_pixels_and_nothing_else(tmp_path):
 def test_written_png_carries_the_notice():
     file = io.BytesIO()
     photo = read_photo(gps_jpeg())
-    write_png(file, photo, photos.NOTICE)
+    write_png(file, photo, metadata.NOTICE)
     written = Image.open(file)
     written.load()
     source_type = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-    assert written.text["Title"] == written.text["Description"] == photos.NOTICE
+    assert written.text["Title"] == written.text["Description"] == metadata.NOTICE
     assert written.text["Software"] == "Unmask" and written.text["DigitalSourceType"] == source_type
     (description,) = ElementTree.fromstring(written.text["XML:com.adobe.xmp"]).iter(RDF + "Description")
     assert description.get(IPTC_EXTENSION + "DigitalSourceType") == source_type

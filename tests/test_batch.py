@@ -15,10 +15,11 @@ import torch
 from PIL import Image
 
 import unmask
-from unmask import batch, weights
-from unmask.batch import Outcome, run_local
-from unmask.cli import main
-from unmask.models import MODELS
+from unmask import weights
+from unmask.batch import local as batch
+from unmask.batch.local import Outcome, run_local
+from unmask.cli.main import main
+from unmask.registry import MODELS
 
 ROOT = Path(unmask.__file__).parent.parent
 
@@ -149,13 +150,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 SLOW = """
 import sys, time
 import numpy as np
-from unmask import batch, cli
+from unmask.batch import local as batch
+from unmask.cli.main import main
 def find_mask(unmasker, path, out, **options):
     if path.stem >= "2":
         time.sleep(600)
     batch.write(out / f"{path.stem}.mask.png", np.zeros((40, 50), np.uint8))
 batch.find_mask = find_mask
-sys.exit(cli.main(sys.argv[1:]))
+sys.exit(main.main(sys.argv[1:]))
 """
 
 
@@ -219,7 +221,7 @@ class Counting:
 def test_ray_has_one_unmasker_a_worker_and_survives_a_lost_one(ray_here):
     import ray
 
-    from unmask.ray_batch import LOST, run_ray
+    from unmask.batch.ray import LOST, run_ray
 
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the workers cannot import this file
     names = [f"{i}.png" for i in range(16)]

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from unmask import Unmasker, bench
-from unmask.cli import main
+from unmask.cli.main import main
 
 
 class Convolution(nn.Module):

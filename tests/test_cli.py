@@ -12,9 +12,9 @@ from PIL import Image
 
 import unmask
 from unmask import PhotoError, WeightsError
-from unmask.cli import main
-from unmask.faces import Face, whole_photo
-from unmask.image import NOTICE
+from unmask.cli.main import main
+from unmask.faces.face import Face, whole_photo
+from unmask.imaging.metadata import NOTICE
 
 ROOT = Path(unmask.__file__).parent.parent
 MASK = np.zeros((40, 50), np.uint8)
@@ -110,9 +110,9 @@ def test_remove_tells_landmark_guided_what_to_paint(photos, tmp_path, capsys):
 
 def test_masks_are_found_by_the_segmenter_that_is_asked_for(photos, tmp_path, monkeypatch, capsys):
     words = (photos / "c.webp", "--out", tmp_path)
-    usable = unmask.models.list_models
+    usable = unmask.catalog.list_models
     both = lambda kind, own=(): ["mseg", "mask-rcnn"] if kind == "segmenter" else usable(kind, own)
-    monkeypatch.setattr("unmask.models.list_models", both)
+    monkeypatch.setattr("unmask.catalog.list_models", both)
     for command in ("mask", "remove"):
         more = ("--model", "telea") if command == "remove" else ()
         assert status(command, *words, *more) == 0 and ("segment", "mseg") in FakeUnmasker.calls
@@ -144,7 +144,7 @@ def test_remove_names_the_files_that_fail_and_writes_the_others(photos, tmp_path
 
 def test_remove_uses_the_default_models_and_reports_missing_weights(photos, tmp_path, capsys):
     assert status("remove", photos / "c.webp", "--out", tmp_path / "out") == 1
-    assert ("remove", list(unmask.models.DEFAULT_MODELS)) in FakeUnmasker.calls
+    assert ("remove", list(unmask.registry.DEFAULT_MODELS)) in FakeUnmasker.calls
     assert "c.webp: The weights of glcic are missing" in capsys.readouterr().err
     assert names(tmp_path / "out") == []
 
@@ -282,7 +282,7 @@ def test_faces_for_people(photos, capsys):
 
 
 def test_faces_stops_quietly_when_nobody_reads_on(photos):
-    command = "import sys; from unmask.cli import main; from unmask import batch\n"
+    command = "import sys; from unmask.cli.main import main; from unmask import batch\n"
     command += "batch.find_faces = lambda unmasker, path: []\n"
     command += "sys.exit(main(['faces', '--jobs', '1', *sys.argv[1:]]))"
     many = [photos / f"{i}.png" for i in range(3000)]
@@ -338,7 +338,7 @@ def test_as_a_program(photos, tmp_path):
 
 
 @pytest.mark.skipif(
-    not all(row["weights"] for row in map(unmask.models.describe, ["mseg", *unmask.models.DEFAULT_MODELS])),
+    not all(row["weights"] for row in map(unmask.catalog.describe, ["mseg", *unmask.registry.DEFAULT_MODELS])),
     reason="released weights are not in checkpoints/",
 )
 def test_with_released_weights(tmp_path, monkeypatch):
@@ -352,10 +352,10 @@ def test_with_released_weights(tmp_path, monkeypatch):
     assert (
         status("remove", tmp_path / "x.png", "--out", out, "--mask", tmp_path / "given.png", "--aligned") == 0
     )
-    assert names(out) == sorted([f"x.{name}.png" for name in ("mask", *unmask.models.DEFAULT_MODELS)])
+    assert names(out) == sorted([f"x.{name}.png" for name in ("mask", *unmask.registry.DEFAULT_MODELS)])
     assert status("mask", tmp_path / "x.png", "--out", out, "--aligned") == 0
     photo = np.array(Image.open(tmp_path / "x.png"))
-    for name in unmask.models.DEFAULT_MODELS:
+    for name in unmask.registry.DEFAULT_MODELS:
         result = np.array(Image.open(out / f"x.{name}.png"))
         assert (result[given == 0] == photo[given == 0]).all() and (
             result[given > 0] != photo[given > 0]

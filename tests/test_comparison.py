@@ -6,8 +6,7 @@ from scipy import stats
 from statsmodels.regression.linear_model import OLS
 from study_tables import stimuli_of, study
 
-from unmask.study import comparison
-from unmask.study.statistics import StudyData
+from unmask.study.statistics.data import StudyData, comparison
 
 
 def two_way(seed: int, raters: int = 14, pictures: int = 9, tables: int = 1) -> np.ndarray:

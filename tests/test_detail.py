@@ -4,8 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from unmask.detail import _quietest, blend, meet_edge
-from unmask.faces import Face, align, paste_back
+from unmask.blending.composite import blend, paste_back
+from unmask.blending.edge import meet_edge
+from unmask.blending.texture import _quietest
+from unmask.faces.alignment import align
+from unmask.faces.face import Face
 
 SIDE, SHAPE = 640, (760, 800)  # of the face's crop and the photo, px
 FACE = Face((0, 0, 0, 0), (400.0, 360.0), SIDE, 0.1)
@@ -124,7 +127,7 @@ def test_the_same_input_gives_the_same_bytes():
 def test_the_texture_does_not_depend_on_how_the_work_is_cut(monkeypatch):
     photo, crop, mask = grainy(skin(), 5), fill(), hole()
     whole = paste_back(photo, FACE, crop, mask, FEATHER)
-    monkeypatch.setattr("unmask.detail.STRIP", 20_000)
+    monkeypatch.setattr("unmask.blending.composite.STRIP", 20_000)
     strips = paste_back(photo, FACE, crop, mask, FEATHER)
     assert np.abs(whole.astype(int) - strips).max() <= 1
 

@@ -8,8 +8,8 @@ import pytest
 
 from unmask import Unmasker, read_photo
 from unmask.disagreement import FULL, disagreement, draw, scale_colors
-from unmask.models import DEFAULT_MODELS
-from unmask.web.parts import EXAMPLES
+from unmask.registry import DEFAULT_MODELS
+from unmask.web.pictures import EXAMPLES
 
 SIDE = 128
 

@@ -22,7 +22,7 @@ from train.evaluate_faces import (
     tilt_sample,
     turn,
 )
-from unmask.faces import Face
+from unmask.faces.face import Face
 
 
 def square(x: float, y: float, side: float) -> list[float]:

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from unmask import Unmasker, read_photo
-from unmask.faces import Face, align, detect_turned, paste_back
+from unmask.blending.composite import paste_back
+from unmask.faces.alignment import align
+from unmask.faces.detector import detect_turned
+from unmask.faces.face import Face
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 

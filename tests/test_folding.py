@@ -5,8 +5,8 @@ import torch
 from torch.nn import functional as F
 
 from train.folding import fold_weights
-from unmask.models import MODELS
 from unmask.nets.layers import folded
+from unmask.registry import MODELS
 
 CONFIG = {"pix2pix": {"levels": 4}}
 ALIKE = ["ganmasker", "glcic", "pix2pix", "gumf", "parsing-guided", "gated-conv", "two-autoencoders"]

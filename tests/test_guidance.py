@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from unmask import Guide
-from unmask.guidance import CHIN, MOUTH, OVAL, move
+from unmask.faces.editing import move
+from unmask.faces.layout import CHIN, MOUTH, OVAL
 from unmask.nets.gender_hint import GenderHint
 from unmask.nets.landmark_guided import LandmarkGuided, landmark_map
 from unmask.synth.mean_face import MEAN_LANDMARKS

@@ -17,7 +17,8 @@ from huggingface_hub import constants
 from packaging.requirements import Requirement
 from stand_in_hub import TOKEN, Hub
 
-from unmask import hub, weights
+from unmask import weights
+from unmask.cli import hub
 from unmask.nets.glcic import GLCIC
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,7 +8,7 @@ import pytest
 from made_files import encode, png_chunk, raw_png, smooth_picture
 from PIL import Image, ImageCms
 
-from unmask.image import read_photo
+from unmask.imaging.reader import read_photo
 
 
 @pytest.mark.parametrize("format, options", [("PNG", {}), ("WEBP", {"lossless": True})])

@@ -12,11 +12,11 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from unmask import Unmasker, live, read_photo
-from unmask.image import NOTICE
+from unmask.imaging.metadata import NOTICE
 from unmask.live import LiveResult, LiveUnmasker, OneEuroFilter
-from unmask.web import live_tab
-from unmask.web.live_tab import GONE_AFTER, LONGEST_SIDE, MOST_EACH, MOST_WAITING, Line, routes
-from unmask.web.parts import EXAMPLES
+from unmask.web.pictures import EXAMPLES
+from unmask.web.tabs import live_tab
+from unmask.web.tabs.live_tab import GONE_AFTER, LONGEST_SIDE, MOST_EACH, MOST_WAITING, Line, routes
 
 RATE = 8  # pictures a second
 MASKED = read_photo(EXAMPLES / "astronaut-photo.png")

@@ -11,11 +11,12 @@ from train import __main__ as command_line
 from train.recipes import RECIPES
 from train.recipes.mask_rcnn import LOSSES, SMALLEST, instances
 from unmask import weights
-from unmask.models import MODELS, has_package, list_models
+from unmask.catalog import has_package, list_models
 from unmask.nets.landmarks import LandmarkNet
 from unmask.nets.mask_rcnn import MaskRCNN
 from unmask.nets.mseg import MSeg
 from unmask.pipeline import Unmasker
+from unmask.registry import MODELS
 
 INFO = MODELS["mask-rcnn"]
 needs_torchvision = pytest.mark.skipif(not has_package(INFO), reason="torchvision is missing, or of another torch")

@@ -8,7 +8,8 @@ from made_files import encode
 from PIL import Image
 
 from unmask import masks
-from unmask.image import PhotoError
+from unmask.imaging.reader import PhotoError
+from unmask.web import mask_layers
 
 
 def disk(height: int = 80, width: int = 100, radius: int = 20) -> np.ndarray:
@@ -181,7 +182,7 @@ def test_check_mask():
 
 def test_layer_is_transparent_outside_the_mask():
     mask = disk()
-    layer = masks.to_layer(mask)
+    layer = mask_layers.to_layer(mask)
     assert layer.shape == (80, 100, 4) and layer.dtype == np.uint8
     assert (layer[mask == 0] == 0).all()
     assert (layer[mask > 0] == (255, 51, 102, 153)).all()
@@ -189,9 +190,9 @@ def test_layer_is_transparent_outside_the_mask():
 
 def test_editor_round_trip():
     mask, photo = disk(), np.zeros((80, 100, 3), np.uint8)
-    value = masks.editor_value(photo, mask)
+    value = mask_layers.editor_value(photo, mask)
     assert value["composite"] is None and value["background"] is photo
-    np.testing.assert_array_equal(masks.mask_from_editor(value, (80, 100)), mask)
+    np.testing.assert_array_equal(mask_layers.mask_from_editor(value, (80, 100)), mask)
 
 
 def test_editor_layers_are_united_by_alpha():
@@ -200,13 +201,13 @@ def test_editor_layers_are_united_by_alpha():
     left[:, 10:20] = (255, 51, 102, 76)  # the outer half of a soft edge
     right[:, 50:] = 255
     value = {"background": None, "layers": [left, right], "composite": left}
-    mask = masks.mask_from_editor(value, (40, 60))
+    mask = mask_layers.mask_from_editor(value, (40, 60))
     assert mask[0, [5, 15, 30, 55]].tolist() == [255, 0, 0, 255]
 
 
 def test_editor_layer_of_another_size_is_scaled_without_soft_edges():
-    value = masks.editor_value(np.zeros((80, 100, 3), np.uint8), disk())
-    mask = masks.mask_from_editor(value, (160, 200))
+    value = mask_layers.editor_value(np.zeros((80, 100, 3), np.uint8), disk())
+    mask = mask_layers.mask_from_editor(value, (160, 200))
     np.testing.assert_array_equal(mask, disk().repeat(2, 0).repeat(2, 1))
 
 
@@ -214,5 +215,5 @@ def test_editor_layer_of_another_size_is_scaled_without_soft_edges():
     "value", [None, {}, {"layers": None}, {"background": None, "layers": [], "composite": None}]
 )
 def test_editor_without_layers_is_an_empty_mask(value):
-    mask = masks.mask_from_editor(value, (40, 60))
+    mask = mask_layers.mask_from_editor(value, (40, 60))
     assert mask.shape == (40, 60) and mask.dtype == np.uint8 and not mask.any()

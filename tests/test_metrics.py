@@ -9,7 +9,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from unmask import metrics
-from unmask.image import to_tensor
+from unmask.imaging.tensors import to_tensor
 
 
 def pair(height: int = 48, width: int = 56, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -10,12 +10,14 @@ from torch.nn import functional as F
 import unmask
 from train.discriminators import GlobalLocalDiscriminator, PatchDiscriminator, SNPatchDiscriminator
 from unmask import weights
-from unmask.models import DEFAULT_MODELS, DEFAULT_SEGMENTER, MODELS, list_models, list_removers
+from unmask.catalog import list_models, list_removers
 from unmask.nets.face_finder import STRIDES, FaceFinder, grid
 from unmask.nets.landmarks import LandmarkNet
 from unmask.nets.layers import ContextualAttention, dilate
 from unmask.nets.two_autoencoders import TwoAutoencoders
+from unmask.registry import DEFAULT_MODELS, DEFAULT_SEGMENTER, MODELS
 from unmask.synth import MEAN_LANDMARKS
+from unmask.web.ideas import IDEAS
 
 
 def of_kind(*kinds: str) -> list[str]:
@@ -247,7 +249,7 @@ def test_small_networks_are_small():
 def test_defaults_are_in_the_registry():
     assert MODELS[DEFAULT_SEGMENTER].kind == "segmenter"
     assert all(name in list_removers() for name in DEFAULT_MODELS)
-    assert all(info.name == name and info.idea.endswith(".") for name, info in MODELS.items())
+    assert all(info.name == name and IDEAS[name].endswith(".") for name, info in MODELS.items())
 
 
 def test_only_what_has_weights_is_offered(tmp_path, monkeypatch):
@@ -273,6 +275,6 @@ def test_every_idea_is_translated():
     """Released or not: no page is to be half English on the day of a release."""
     locales = sorted((Path(unmask.__file__).parent / "web" / "locales").glob("*.json"))
     assert len(locales) >= 7
-    ideas = {MODELS[name].idea for name in of_kind("remover", "classical")}
+    ideas = {IDEAS[name] for name in of_kind("remover", "classical")}
     for path in locales:
         assert ideas <= set(json.loads(path.read_text(encoding="utf-8"))), path.stem

@@ -9,19 +9,11 @@ import torch
 from torch import nn
 
 from unmask import PhotoError, Unmasker
-from unmask.faces import (
-    Face,
-    align,
-    align_mask,
-    face_from_box,
-    face_from_points,
-    five_points,
-    mask_to_photo,
-    paste_back,
-    upright_crop,
-    whole_photo,
-)
-from unmask.models import DEFAULT_MODELS
+from unmask.blending.composite import paste_back
+from unmask.faces.alignment import align, align_mask, mask_to_photo, upright_crop
+from unmask.faces.face import Face, face_from_box, face_from_points, whole_photo
+from unmask.faces.landmarks import five_points
+from unmask.registry import DEFAULT_MODELS
 from unmask.synth import MEAN_LANDMARKS
 
 

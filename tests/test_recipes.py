@@ -7,8 +7,8 @@ from train.discriminators import SNPatchDiscriminator
 from train.losses import bce_gan, hinge
 from train.recipes import RECIPES
 from train.recipes.holes import boxes, masked_crop
-from unmask.models import MODELS
 from unmask.nets.ganmasker import GANMasker
+from unmask.registry import MODELS
 
 REMOVERS = [name for name in RECIPES if MODELS[name].kind == "remover"]
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unmask.study import report, simulate
-from unmask.study.statistics import StudyData
+from unmask.study import report
+from unmask.study.statistics.data import StudyData, simulate
 
 RESULTS = ["models", "comparisons", "preferences", "agreement", "effects"]
 TABLES = ["stimuli", "ratings", "pairs", "raters", *RESULTS]

@@ -24,8 +24,10 @@ from starlette.testclient import TestClient
 from web_page import card, free_port, give_photo, needs_browser, open_browser, read_download, visit, wait_until_done
 
 from unmask import Unmasker
-from unmask.web import app, launch, limits
-from unmask.web.parts import EXAMPLES, FORGET_AFTER
+from unmask.web import app, launch
+from unmask.web.events import FORGET_AFTER
+from unmask.web.pictures import EXAMPLES
+from unmask.web.security import guard, rate_limit, temporary_files
 
 ROOT = Path(__file__).resolve().parents[1]
 API = "gradio_api/"
@@ -197,7 +199,7 @@ def test_no_metadata_in_what_the_page_shows_and_no_break_of_its_policy(demo, gps
 
 
 def test_uploads_lie_in_a_folder_that_nobody_else_may_open(demo, web):
-    folder = limits.private_folder()
+    folder = temporary_files.private_folder()
     assert folder.stat().st_mode & 0o077 == 0
     (path,) = web.post(API + "upload", files={"files": ("a.png", b"bytes")}).json()
     assert Path(path).is_relative_to(folder)
@@ -205,11 +207,11 @@ def test_uploads_lie_in_a_folder_that_nobody_else_may_open(demo, web):
 
 def test_no_photo_is_on_disk_after_ten_minutes(demo, client, web, gps_photo, monkeypatch):
     """Uploads, results, and what a cut connection left half-way."""
-    folder = limits.private_folder()
+    folder = temporary_files.private_folder()
     result = client.predict(handle_file(gps_photo), api_name="/segment")
     assert Path(result).exists()
     broken_off(demo, b"a private remark")
-    limits.sweep(folder, age=0, keep=own_files(demo))  # nobody has been here before
+    temporary_files.sweep(folder, age=0, keep=own_files(demo))  # nobody has been here before
     assert visitors_files(demo, folder) == []
 
     client.predict(handle_file(gps_photo), api_name="/segment")
@@ -220,8 +222,8 @@ def test_no_photo_is_on_disk_after_ten_minutes(demo, client, web, gps_photo, mon
     now = time.time()
     age = FORGET_AFTER - app.CLEAN_UP_EVERY
     for later, gone in ((age - 30, False), (age + 30, True)):
-        monkeypatch.setattr(limits.time, "time", lambda: now + later)  # noqa: B023
-        limits.sweep(folder, age, own_files(demo))
+        monkeypatch.setattr(guard.time, "time", lambda: now + later)  # noqa: B023
+        temporary_files.sweep(folder, age, own_files(demo))
         assert (visitors_files(demo, folder) == []) is gone
     monkeypatch.undo()
     assert all(Path(path).exists() for path in own_files(demo)), "an example of the page is gone"
@@ -255,7 +257,7 @@ def test_the_sweeper_runs_by_itself(tmp_path):
 
     (tmp_path / "upload").mkdir()
     (tmp_path / "upload" / "photo.jpg").write_bytes(b"photo")
-    stop = limits.keep_sweeping(Page, tmp_path, age=0.2, every=0.05)
+    stop = temporary_files.keep_sweeping(Page, tmp_path, age=0.2, every=0.05)
     deadline = time.monotonic() + 20
     while list(tmp_path.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -273,8 +275,8 @@ def test_what_a_killed_server_left_is_deleted_at_the_next_start(tmp_path, monkey
         (folder / "photo.jpg").write_bytes(b"photo")
     (tmp_path / f"unmask-{ended.pid}-link").symlink_to(elsewhere)
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    mine = limits.private_folder()
-    assert mine.parent == tmp_path and not list(mine.iterdir()) and limits.private_folder() == mine
+    mine = temporary_files.private_folder()
+    assert mine.parent == tmp_path and not list(mine.iterdir()) and temporary_files.private_folder() == mine
     assert not old.exists()
     assert all((folder / "photo.jpg").exists() for folder in (running, other, elsewhere))
 
@@ -344,19 +346,19 @@ def test_the_server_itself_enforces_the_upload_limit(web):
 
 def test_rate_limit_is_off_unless_a_host_asks(monkeypatch):
     monkeypatch.delenv("UNMASK_RATE_LIMIT", raising=False)
-    assert limits.rate_limit_from_environment() is None
+    assert rate_limit.rate_limit_from_environment() is None
     monkeypatch.setenv("UNMASK_RATE_LIMIT", " 12 ")
-    assert limits.rate_limit_from_environment().per_minute == 12
+    assert rate_limit.rate_limit_from_environment().per_minute == 12
     for wrong in ("0", "-3", "many", "1.5"):
         monkeypatch.setenv("UNMASK_RATE_LIMIT", wrong)
         with pytest.raises(ValueError, match="whole number"):
-            limits.rate_limit_from_environment()
+            rate_limit.rate_limit_from_environment()
 
 
 def test_each_visitor_has_an_own_bucket_that_fills_again(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(limits.time, "monotonic", lambda: now[0])
-    limit = limits.RateLimit(6)
+    monkeypatch.setattr(guard.time, "monotonic", lambda: now[0])
+    limit = rate_limit.RateLimit(6)
     assert [limit.wait("a") for _ in range(6)] == [0] * 6
     assert limit.wait("a") == pytest.approx(10)
     assert limit.wait("b") == 0
@@ -369,8 +371,8 @@ def test_each_visitor_has_an_own_bucket_that_fills_again(monkeypatch):
 
 
 def test_the_memory_of_visitors_is_bounded(monkeypatch):
-    monkeypatch.setattr(limits, "MOST_VISITORS", 10)
-    limit = limits.RateLimit(1)
+    monkeypatch.setattr(rate_limit, "MOST_VISITORS", 10)
+    limit = rate_limit.RateLimit(1)
     for visitor in range(100):
         limit.wait(str(visitor))
     assert len(limit._buckets) == 10
@@ -382,8 +384,8 @@ def guarded(per_minute: int) -> TestClient:
     from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
     routes = [Route("/{path:path}", lambda request: PlainTextResponse("fine"), methods=["GET", "POST"])]
-    guard = limits.Guard(Starlette(routes=routes), limits.RateLimit(per_minute))
-    return lambda client: TestClient(ProxyHeadersMiddleware(guard, trusted_hosts="10.0.0.0/8"), client=(client, 1))
+    app = guard.Guard(Starlette(routes=routes), rate_limit.RateLimit(per_minute))
+    return lambda client: TestClient(ProxyHeadersMiddleware(app, trusted_hosts="10.0.0.0/8"), client=(client, 1))
 
 
 def test_too_many_requests_get_a_sentence():

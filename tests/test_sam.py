@@ -13,12 +13,13 @@ import pytest
 import torch
 
 from unmask import PhotoError, WeightsError, sam
-from unmask.faces import align, face_from_box, mask_to_photo, whole_photo
-from unmask.masks import to_layer
+from unmask.faces.alignment import align, mask_to_photo
+from unmask.faces.face import face_from_box, whole_photo
 from unmask.metrics import iou
 from unmask.sam import Sam
-from unmask.web import sam_tool
-from unmask.web.visit import EDITOR_SIZE, EMBEDDINGS, LOOKED_AT, PAD, UNDO_STEPS, Click, Clicks, Visit
+from unmask.web.components import outline_tool
+from unmask.web.mask_layers import to_layer
+from unmask.web.session import EDITOR_SIZE, EMBEDDINGS, LOOKED_AT, PAD, UNDO_STEPS, Click, Clicks, Visit
 
 needs_library = pytest.mark.skipif(
     find_spec("transformers") is None, reason="transformers is not installed: pip install -r requirements-sam.txt"
@@ -372,9 +373,9 @@ def test_undo_takes_back_the_outline_and_nothing_else():
 def test_clicks_from_elsewhere_are_refused_in_a_sentence():
     visit = crowd()
     good = {"x": 0.5, "y": 1, "adds": True, "face": 0}
-    assert sam_tool.click_of(visit, SimpleNamespace(_data=good)) == Click(visit.frame, (0.5, 1.0), True)
+    assert outline_tool.click_of(visit, SimpleNamespace(_data=good)) == Click(visit.frame, (0.5, 1.0), True)
     for wrong in ({"x": None}, {"x": "0"}, {"y": 1.1}, {"y": -0.1}, {"x": float("nan")}, {"adds": 1}, {"x": True}):
         with pytest.raises(PhotoError, match="no place on the photo"):
-            sam_tool.click_of(visit, SimpleNamespace(_data=good | wrong))
+            outline_tool.click_of(visit, SimpleNamespace(_data=good | wrong))
     with pytest.raises(PhotoError, match="not here any more"):
-        sam_tool.click_of(visit, SimpleNamespace(_data=good | {"face": 1}))
+        outline_tool.click_of(visit, SimpleNamespace(_data=good | {"face": 1}))

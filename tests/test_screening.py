@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from study_tables import stimuli_of, study
 
-from unmask.study import screening
+from unmask.study.statistics import screening
 
 # Raw scores of Netflix's public set (79 videos by 26 observers, 1 to 5): Netflix/sureal, Apache-2.0,
 # python/test/resource/NFLX_dataset_public_raw_PARTIAL.py.

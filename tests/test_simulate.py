@@ -5,8 +5,7 @@ import pytest
 from statsmodels.stats.power import TTestPower
 from study_tables import NO_PAIRS, stimuli_of
 
-from unmask.study import agreement, comparison, screening, simulate, statistics
-from unmask.study.statistics import StudyData
+from unmask.study.statistics.data import StudyData, agreement, comparison, like_index, screening, simulate
 
 
 def test_power_is_that_of_the_t_test():
@@ -56,7 +55,7 @@ def test_simulated_raters_are_marked_careless_ones_screened():
     for _, mine in ratings.groupby("rater_id"):
         assert sorted(mine["position"]) == list(range(len(stimuli)))
     data = StudyData(stimuli, ratings, simulate.simulate_pairs(stimuli, 60, seed=1, **options))
-    statistics.check(data)
+    data.check(data)
     assert set(data.pairs["rater_id"]) == set(ratings["rater_id"])
     hasty = ratings.groupby("rater_id")["seconds"].median() < screening.FASTEST
     assert (hasty == hasty.index.str.endswith("-careless")).all()
@@ -66,7 +65,7 @@ def test_simulated_raters_are_marked_careless_ones_screened():
     assert not verdicts.loc[careless, "kept"].any()
     assert verdicts.loc[~careless, "kept"].mean() > 0.95
     kept = data.of_raters(verdicts.index[verdicts["kept"]])
-    mos = statistics.describe_models(kept).set_index("model")["mos"]
+    mos = like_index.describe_models(kept).set_index("model")["mos"]
     assert mos[["a", "b"]].tolist() == pytest.approx([5.0, 6.5], abs=0.5)
     assert mos["anchor"] < mos["a"] < mos["b"] < mos["reference"]
     strengths = comparison.bradley_terry(data).set_index("model")["strength"]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from study_maker import answer_all, make_picture, make_study, token
 
-from unmask.cli import main
-from unmask.image import write_png
+from unmask.cli.main import main
+from unmask.imaging.metadata import write_png
 from unmask.study.plan import open_study
 from unmask.study.store import Store
 
@@ -132,7 +132,7 @@ def test_careless_raters_guess_in_the_pairs_too(tmp_path, analysis):
 
 
 def test_size_says_how_many_are_enough(analysis, capsys, monkeypatch):
-    from unmask.study import simulate
+    from unmask.study.statistics import simulate
 
     plan_size = simulate.plan_size
     monkeypatch.setattr(

@@ -14,14 +14,16 @@ from study_maker import make_study
 from web_page import DESKTOP, PHONE, free_port, needs_browser
 
 from unmask import Unmasker
-from unmask.models import MODELS
+from unmask.registry import MODELS
 from unmask.study.backup import Backup, read_rows
 from unmask.study.database import _open_engine
 from unmask.study.order import count_questions
 from unmask.study.plan import find_studies
 from unmask.study.store import Store
-from unmask.web import build_demo, casual, launch, researcher_tab, study_page
+from unmask.web import build_demo, launch, study_page
+from unmask.web.components import stars
 from unmask.web.study_page import Studies, build_app
+from unmask.web.tabs import researcher_tab
 
 TOKEN = "the researcher's token"
 
@@ -630,12 +632,12 @@ def test_a_researcher_sees_progress_and_downloads(browser, demo, single):
 def test_stars_are_kept_apart(monkeypatch, tmp_path):
     monkeypatch.setenv("UNMASK_STUDIES", str(tmp_path))
     study = make_study(tmp_path / "study")
-    casual.save("telea", 4)
+    stars.save("telea", 4)
     with pytest.raises(ValueError, match="1 to 5 stars"):
-        casual.save("telea", 6)
+        stars.save("telea", 6)
     with pytest.raises(ValueError, match="Choose a model"):
-        casual.save("nobody", 3)
-    with casual.open_database(tmp_path / "casual.db", casual.TABLES).connect() as connection:
+        stars.save("nobody", 3)
+    with stars.open_database(tmp_path / "stars.db", stars.TABLES).connect() as connection:
         rows = connection.exec_driver_sql("SELECT model, stars FROM casual_ratings").all()
     assert [tuple(row) for row in rows] == [("telea", 4)]
     assert Store(study).progress()["answers"] == 0 and list(find_studies(tmp_path)) == [study.plan.study_id]

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from unmask.faces import Face, paste_back
-from unmask.tone import tone_of
+from unmask.blending.composite import paste_back
+from unmask.blending.tone import tone_of
+from unmask.faces.face import Face
 
 FACE = Face((0, 0, 0, 0), (150.0, 150.0), 256, 0.1)
 

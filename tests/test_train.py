@@ -26,11 +26,12 @@ from train.recipes.face_finder import assign, overlaps
 from train.record import RunLog
 from train.scenes import IGNORED, Boxes, Scenes
 from unmask import weights
-from unmask.faces import Face, five_points
-from unmask.models import MODELS
+from unmask.faces.face import Face
+from unmask.faces.landmarks import five_points
 from unmask.nets.face_finder import grid
 from unmask.nets.ganmasker import GANMasker
 from unmask.nets.glcic import GLCIC
+from unmask.registry import MODELS
 
 
 @pytest.fixture(scope="module")

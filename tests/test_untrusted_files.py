@@ -11,9 +11,9 @@ import pytest
 from made_files import encode, png_chunk, raw_png, smooth_picture
 from PIL import Image, ImageCms, PngImagePlugin
 
-from unmask import image as photos
-from unmask.container import pixels_only
-from unmask.image import PhotoError, read_photo
+from unmask.imaging import reader
+from unmask.imaging.container import pixels_only
+from unmask.imaging.reader import PhotoError, read_photo
 
 PATH = Path(__file__).resolve().parents[1] / "scripts" / "fuzz.py"
 
@@ -57,7 +57,7 @@ def test_missing_file_folder_and_closed_file(tmp_path):
 
 
 def test_too_many_bytes(tmp_path, monkeypatch):
-    monkeypatch.setattr(photos, "MAX_BYTES", 2_000_000)
+    monkeypatch.setattr(reader, "MAX_BYTES", 2_000_000)
     path = tmp_path / "large.bin"
     path.write_bytes(bytes(2_000_001))
     for source in (path, path.read_bytes(), io.BytesIO(path.read_bytes())):

@@ -5,14 +5,16 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from face_crowd import EXIF_TURNS, LEFT, MISSED, RIGHT, StandIn, crowd, write_pictures
+from face_crowd import EXIF_TURNS, LEFT, MISSED, RIGHT, StandIn, crop_region, crowd, write_pictures
 
 from unmask import PhotoError, read_photo
-from unmask.faces import Face, align_mask, crop_region, face_from_box, whole_photo
-from unmask.masks import is_empty, to_layer
+from unmask.faces.alignment import align_mask
+from unmask.faces.face import Face, face_from_box, whole_photo
+from unmask.masks import is_empty
 from unmask.metrics import iou
-from unmask.web import faces_panel
-from unmask.web.visit import EDITOR_SIZE, LOADING, PAD, Visit
+from unmask.web.components import faces_panel
+from unmask.web.mask_layers import to_layer
+from unmask.web.session import EDITOR_SIZE, LOADING, PAD, Visit
 
 
 @pytest.fixture(scope="module")

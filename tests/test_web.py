@@ -35,14 +35,17 @@ from web_page import (
 )
 
 from unmask import Unmasker, read_photo
-from unmask.faces import align, align_mask, whole_photo
-from unmask.image import NOTICE, write_png
-from unmask.masks import read_mask, share, to_layer
+from unmask.faces.alignment import align, align_mask
+from unmask.faces.face import whole_photo
+from unmask.imaging.metadata import NOTICE, write_png
+from unmask.masks import read_mask, share
 from unmask.metrics import iou
-from unmask.models import DEFAULT_MODELS
+from unmask.registry import DEFAULT_MODELS
 from unmask.web import build_demo, launch
-from unmask.web.parts import EXAMPLES, MaskEditor
-from unmask.web.visit import EDITOR_SIZE, PAD, Visit
+from unmask.web.components.inputs import MaskEditor
+from unmask.web.mask_layers import to_layer
+from unmask.web.pictures import EXAMPLES
+from unmask.web.session import EDITOR_SIZE, PAD, Visit
 
 # ---------------------------------------------------------------- server, browser, pictures
 

@@ -31,11 +31,12 @@ from web_page import (
 )
 
 from unmask import read_photo
-from unmask.faces import align, face_from_box, whole_photo
+from unmask.faces.alignment import align
+from unmask.faces.face import face_from_box, whole_photo
 from unmask.masks import is_empty
 from unmask.metrics import iou
 from unmask.web import launch
-from unmask.web.visit import EDITOR_SIZE, PAD, Visit
+from unmask.web.session import EDITOR_SIZE, PAD, Visit
 
 CAMERA_READY = "document.querySelector('#photo video')?.videoWidth > 0"
 

@@ -19,11 +19,12 @@ from web_page import (
 )
 
 from unmask import Guide, PhotoError, Unmasker, read_photo
-from unmask.models import describe
+from unmask.catalog import describe
 from unmask.nets.gender_hint import GenderHint
 from unmask.nets.landmark_guided import LandmarkGuided
-from unmask.web import facts, guide_panel, launch
-from unmask.web.parts import EXAMPLES
+from unmask.web import launch
+from unmask.web.components import facts, guide_panel
+from unmask.web.pictures import EXAMPLES
 from unmask.weights import save
 
 TITLE = "Landmark-guided"

@@ -10,7 +10,8 @@ import pytest
 from test_live import picture
 from web_page import CHROMIUM, CHROMIUM_ARGS, DESKTOP, PHONE, free_port, needs_browser, open_browser, visit
 
-from unmask.web import launch, live_tab
+from unmask.web import launch
+from unmask.web.tabs import live_tab
 
 pytestmark = needs_browser
 BLUE = (90, 150, 200)  # RGB of the mask, about
@@ -230,7 +231,7 @@ def test_the_end_of_a_turn_and_a_full_line_are_said(browser, demo, line):
 
 
 def test_a_start_counts_as_a_request_but_pictures_do_not():
-    from unmask.web.limits import COSTLY
+    from unmask.web.security.rate_limit import COSTLY
 
     assert COSTLY.match("/live/start") and not COSTLY.match("/live/3Vx9") and not COSTLY.match("/live/3Vx9/stop")
 

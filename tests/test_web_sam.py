@@ -22,11 +22,11 @@ from web_page import (
 )
 
 from unmask import read_photo
-from unmask.image import write_png
-from unmask.masks import MASK_COLOR
+from unmask.imaging.metadata import write_png
 from unmask.sam import Sam
 from unmask.web import app, launch
-from unmask.web.visit import LOOKED_AT, Visit
+from unmask.web.mask_layers import MASK_COLOR
+from unmask.web.session import LOOKED_AT, Visit
 
 pytest.importorskip("transformers", reason="transformers is not installed: pip install -r requirements-sam.txt")
 RADIUS = 60 / LOOKED_AT  # of the disks that are found, in shares of the frame

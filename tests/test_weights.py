@@ -7,12 +7,13 @@ import torch
 from safetensors.torch import save_file
 
 from unmask import weights
-from unmask.models import MODELS, describe, has_package, list_models
+from unmask.catalog import describe, has_package, list_models
 from unmask.nets.face_finder import FaceFinder
 from unmask.nets.ganmasker import GANMasker
 from unmask.nets.glcic import GLCIC
 from unmask.nets.mseg import MSeg
 from unmask.nets.pix2pix import Pix2Pix
+from unmask.registry import MODELS
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unmask.masks import MASK_COLOR
-from unmask.web import launch, parts
-from unmask.web.visit import EDITOR_SIZE
+from unmask.web import events, launch
+from unmask.web.mask_layers import MASK_COLOR
+from unmask.web.session import EDITOR_SIZE
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # The camera is Chromium's own test picture, and nobody is asked for leave to use it.
@@ -40,7 +40,7 @@ def free_port() -> int:
 def one_at_work(unmasker):
     """The demo with this Unmasker and, on any number of cores, one visitor at work while the others wait."""
     with pytest.MonkeyPatch.context() as patch:
-        for group in (parts.COMPUTE, parts.HEAVY):
+        for group in (events.COMPUTE, events.HEAVY):
             patch.setitem(group, "concurrency_limit", 1)
         demo = launch("127.0.0.1", free_port(), wait=False, unmasker=unmasker)
     yield demo

@@ -36,9 +36,10 @@ from train.scenes import Scenes
 from train.sheets import label, save_pictures
 from train.speed import measure_speed
 from unmask import weights
-from unmask.faces import detect_turned
-from unmask.models import FACE_FINDER, GENDER_HINT, MODELS, list_models, list_removers
+from unmask.catalog import list_models, list_removers
+from unmask.faces.detector import detect_turned
 from unmask.pipeline import THRESHOLD, Unmasker
+from unmask.registry import FACE_FINDER, GENDER_HINT, MODELS
 
 CACHE = Path.home() / ".cache" / "unmask"
 # By who called: files, folders, arguments, and packages that only one network needs.

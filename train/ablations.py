@@ -25,7 +25,8 @@ from train.losses import hinge, hole_mean
 from train.recipes.ganmasker import GANMaskerRecipe
 from train.report import interval
 from unmask import metrics
-from unmask.image import composite, mask_to_tensor, to_image, to_tensor
+from unmask.blending.composite import composite
+from unmask.imaging.tensors import mask_to_tensor, to_image, to_tensor
 from unmask.masks import binarise, grow
 from unmask.nets.ganmasker import GANMasker
 from unmask.pipeline import MARGIN, Unmasker

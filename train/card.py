@@ -10,9 +10,11 @@ from train.papers import beside_papers
 from train.report import by_group, overall, table
 from train.sheets import label, tint
 from unmask import metrics, weights
-from unmask.image import composite, read_photo
-from unmask.models import MODELS, has_package
+from unmask.blending.composite import composite
+from unmask.catalog import has_package
+from unmask.imaging.reader import read_photo
 from unmask.pipeline import Unmasker
+from unmask.registry import MODELS
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent / "examples"  # portraits in the public domain, with drawn masks and without

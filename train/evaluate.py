@@ -16,10 +16,10 @@ from train.report import write_report
 from train.sheets import save_comparison, save_ranked, tint
 from unmask import metrics, synth
 from unmask import weights as weight_files
-from unmask.image import composite
+from unmask.blending.composite import composite
 from unmask.masks import binarise, grow, share
-from unmask.models import MODELS
 from unmask.pipeline import CROP, MARGIN, Unmasker
+from unmask.registry import MODELS
 
 SEED = 2026  # of the evaluation's masks: every run of every model sees the same ones
 BOX_SIZE, BOX_SIDES = 128, (24, 48)  # px: picture and holes of the two-autoencoders paper

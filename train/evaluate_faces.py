@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:  # `held_back` is for trainers too and must not pull in all of the package
-    from unmask.faces import Face
+    from unmask.faces.face import Face
 
     Find = Callable[[np.ndarray], list[Face]]
 

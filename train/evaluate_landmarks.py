@@ -9,9 +9,11 @@ from tqdm import tqdm
 from train.data import SIDE, load_faces
 from train.evaluate import SEED, masked_faces
 from train.sheets import save_pictures
-from unmask.faces import Face, detect, five_points, whole_photo
-from unmask.models import FACE_FINDER
+from unmask.faces.detector import detect
+from unmask.faces.face import Face, whole_photo
+from unmask.faces.landmarks import five_points
 from unmask.pipeline import THRESHOLD, Unmasker
+from unmask.registry import FACE_FINDER
 
 CANVAS = 400  # px of the picture a face is put into
 CORNERS = np.array([[0, 0], [SIDE, 0], [SIDE, SIDE], [0, SIDE]], float)

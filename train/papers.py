@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from train.report import table
-from unmask.models import MODELS
+from unmask.registry import MODELS
 
 
 class Printed(NamedTuple):

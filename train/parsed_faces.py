@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from train.data import SIDE, Draws, decode, fingerprint, read_images, similarity
-from unmask.image import to_tensor
+from unmask.imaging.tensors import to_tensor
 from unmask.nets.parsing import CLASSES, ParsingNet
 
 HELD_BACK = 8  # every so many-th face, by its name's hash, is for the F-scores

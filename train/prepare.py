@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from train.data import IMAGES, SIDE
 from unmask import PhotoError, Unmasker, read_photo
-from unmask.faces import Face, align
+from unmask.faces.alignment import align
+from unmask.faces.face import Face
 from unmask.masks import share
 
 SHARD = 2000  # faces a tar

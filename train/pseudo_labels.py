@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from train.data import SIDE, decode, read_images, similarity
 from train.sheets import save_pictures
-from unmask.image import resize, to_tensor
+from unmask.imaging.tensors import resize, to_tensor
 from unmask.masks import share
 from unmask.nets.mseg import MSeg
 

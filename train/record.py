@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from unmask.image import write_png
+from unmask.imaging.metadata import write_png
 
 
 def write_settings(out: Path, settings: dict, resumed: bool) -> None:

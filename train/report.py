@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unmask.models import MODELS
+from unmask.registry import MODELS
 
 RESAMPLES, SEED = 2000, 2026  # of the bootstrap
 FEWEST = 10  # faces for which an interval is given: the bootstrap of fewer is too narrow to mean anything

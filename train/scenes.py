@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from train.data import SIDE, Faces, decode, read_images, sampling_weights
 from train.evaluate_faces import held_back, overlaps
-from unmask.faces import detect, five_points
-from unmask.tone import LUMA
+from unmask.blending.tone import LUMA
+from unmask.faces.detector import detect
+from unmask.faces.landmarks import five_points
 
 LABELS = {"with_mask": 1.0, "with_incorrect_mask": 1.0, "without_mask": 0.0}
 UNKNOWN, IGNORED = -1.0, -2.0  # ignored: cut or hidden so far that neither answer would be wrong

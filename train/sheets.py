@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unmask.image import write_png
+from unmask.imaging.metadata import write_png
 
 
 def to_uint8(x: Tensor) -> np.ndarray:

@@ -8,10 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unmask.guidance import Guide
-    from unmask.image import PhotoError, read_photo
-    from unmask.models import MODELS, list_models, list_removers
+    from unmask.catalog import list_models, list_removers
+    from unmask.faces.editing import Guide
+    from unmask.imaging.reader import PhotoError, read_photo
     from unmask.pipeline import Unmasker
+    from unmask.registry import MODELS
     from unmask.weights import WeightsError
 
 __all__ = ["Guide", "MODELS", "PhotoError", "Unmasker", "WeightsError", "list_models", "list_removers", "read_photo"]
@@ -19,14 +20,14 @@ __version__ = "0.1.0"
 
 # Each name's module is imported when the name is first asked for: torch takes a second, which `--help` need not wait.
 _HOMES = {
-    "Guide": "guidance",
-    "MODELS": "models",
-    "PhotoError": "image",
+    "Guide": "faces.editing",
+    "MODELS": "registry",
+    "PhotoError": "imaging.reader",
     "Unmasker": "pipeline",
     "WeightsError": "weights",
-    "list_models": "models",
-    "list_removers": "models",
-    "read_photo": "image",
+    "list_models": "catalog",
+    "list_removers": "catalog",
+    "read_photo": "imaging.reader",
 }
 
 

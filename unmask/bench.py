@@ -17,9 +17,11 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from unmask.image import read_photo, resize
-from unmask.models import DEFAULT_MODELS, MODELS, describe, list_models
+from unmask.catalog import describe, list_models
+from unmask.imaging.reader import read_photo
+from unmask.imaging.tensors import resize
 from unmask.pipeline import CROP, Unmasker
+from unmask.registry import DEFAULT_MODELS, MODELS
 
 PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "hopper-photo.png"
 LARGE = (3750, 3200)  # px, height and width: 12 megapixels
@@ -31,8 +33,9 @@ DEMO = """
 import resource, sys, time
 from unmask import Unmasker
 from unmask.bench import LARGE, PORTRAIT, load_all
-from unmask.image import read_photo, resize
-from unmask.models import DEFAULT_MODELS
+from unmask.imaging.reader import read_photo
+from unmask.imaging.tensors import resize
+from unmask.registry import DEFAULT_MODELS
 from unmask.web import launch
 unmasker = Unmasker(sys.argv[1])
 launch("127.0.0.1", int(sys.argv[2]), wait=False, unmasker=unmasker)

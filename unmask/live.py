@@ -11,12 +11,15 @@ import cv2
 import numpy as np
 import torch
 
-from unmask.detail import meet_edge
-from unmask.faces import Face, align, detect, face_from_points, five_points, mask_to_photo
-from unmask.image import composite
+from unmask.blending.composite import composite
+from unmask.blending.edge import meet_edge
+from unmask.faces.alignment import align, mask_to_photo
+from unmask.faces.detector import detect
+from unmask.faces.face import Face, face_from_points
+from unmask.faces.landmarks import five_points
 from unmask.masks import grow, share
-from unmask.models import FACE_FINDER
 from unmask.pipeline import CROP, FEATHER, MARGIN, SMALLEST, SMALLEST_FACE, THRESHOLD, Unmasker, mask_of
+from unmask.registry import FACE_FINDER
 
 MODEL = "ganmasker"
 LOOK = 128  # px: the side at which the finder looks at the crop of a face that is followed

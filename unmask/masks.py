@@ -1,5 +1,6 @@
 """Masks: what covers the face. Every mask here is uint8 (H, W), 255 = covered, 0 = not."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -7,12 +8,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from unmask.image import PhotoError, open_upright
+from unmask.faces.face import Face
+from unmask.imaging.reader import PhotoError, open_upright
 
-MASK_COLOR = (255, 51, 102)  # of the mask in the editor, RGB
-MASK_ALPHA = 153  # 60 % opacity: the photo stays visible below
-EDITOR_THRESHOLD = MASK_ALPHA // 2  # the browser softens the edges of strokes; half the opacity is the edge
 FULL = 0.95  # a mask covering more leaves nothing to go by
+STRIP = 256  # rows of a mask that are worked on at once; bounds the memory of a mask as large as the photo
 ONE_COLOR = 8  # the most a channel of one brush colour varies, from a browser's rounding under alpha
 
 
@@ -115,6 +115,28 @@ def is_empty(mask: np.ndarray) -> bool:
     return not (mask > 127).any()
 
 
+def part_of_face(mask: np.ndarray, faces: Sequence[Face], index: int, frame: Face | None = None) -> np.ndarray:
+    """Those pixels of a mask (H, W) uint8 that belong to one of the faces: within its crop, and no other face nearer.
+
+    Nearness is measured in the crop's side, so that a small face keeps its own beside a large one. frame: another
+    square than the face's crop to look in.
+    """
+    frame = frame or faces[index]
+    reach = 0.5 * frame.side * (abs(np.cos(frame.angle)) + abs(np.sin(frame.angle)))
+    x0, y0 = (max(int(middle - reach), 0) for middle in frame.center)
+    x1, y1 = (max(int(middle + reach) + 2, 0) for middle in frame.center)
+    matrix = frame.to_crop(1)
+    part = np.zeros_like(mask)
+    for top in range(y0, min(y1, len(mask)), STRIP):
+        ys, xs = np.nonzero(mask[top : min(top + STRIP, y1), x0:x1] > 127)
+        points = np.stack([xs + x0 + 0.5, ys + top + 0.5])  # (2, N)
+        within = np.abs(matrix[:, :2] @ points + matrix[:, 2:] - 0.5).max(axis=0) <= 0.5
+        away = [np.hypot(*(points - np.reshape(face.center, (2, 1)))) / face.side for face in faces]
+        own = within & (away[index] <= np.min(away, axis=0))
+        part[ys[own] + top, xs[own] + x0] = 255
+    return part
+
+
 def check_mask(mask: np.ndarray, photo_shape: tuple[int, ...]) -> None:
     """Raise PhotoError unless the mask has the photo's size and covers some of it, but not nearly all."""
     if mask.shape != tuple(photo_shape[:2]):
@@ -130,28 +152,3 @@ def _size_sentence(mask_shape: tuple[int, ...], photo_shape: tuple[int, ...]) ->
         f"The mask is {mask_shape[1]} x {mask_shape[0]} pixels, "
         f"but the photo is {photo_shape[1]} x {photo_shape[0]}."
     )
-
-
-def to_layer(mask: np.ndarray) -> np.ndarray:
-    """Mask -> a layer for the editor: RGBA uint8 (H, W, 4), transparent where nothing is covered."""
-    layer = np.zeros((*mask.shape, 4), np.uint8)
-    layer[mask > 127] = (*MASK_COLOR, MASK_ALPHA)
-    return layer
-
-
-def editor_value(image: np.ndarray, mask: np.ndarray) -> dict:
-    """The value of a gr.ImageEditor: `image` with `mask` as its editable layer, both of one size."""
-    # A composite would become the background, with the mask's colour burnt in.
-    return {"background": image, "layers": [to_layer(mask)], "composite": None}
-
-
-def mask_from_editor(value: dict | None, size: tuple[int, int]) -> np.ndarray:
-    """The union of the editor's layers: uint8 (H, W) of `size` = (height, width); all 0 without layers."""
-    mask = np.zeros(size, np.uint8)
-    for layer in (value or {}).get("layers") or []:
-        # Only alpha counts: the browser does not keep colours exactly.
-        drawn = binarise(np.asarray(layer)[..., 3], EDITOR_THRESHOLD)
-        if drawn.shape != size:
-            drawn = cv2.resize(drawn, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
-        mask |= drawn
-    return mask

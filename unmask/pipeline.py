@@ -13,32 +13,17 @@ from torch import nn
 from torch.nn import functional as F
 
 from unmask import weights
-from unmask.faces import (
-    Face,
-    align,
-    align_mask,
-    crop_region,
-    detect_turned,
-    face_from_points,
-    five_points,
-    mask_to_photo,
-    paste_back,
-    upright_crop,
-    whole_photo,
-)
-from unmask.guidance import AS_FOUND, Guide, move
-from unmask.image import PhotoError, mask_to_tensor, resize, to_image, to_tensor
-from unmask.masks import binarise, check_mask, clean, grow, is_empty, share
-from unmask.models import (
-    DEFAULT_MODELS,
-    DEFAULT_SEGMENTER,
-    FACE_FINDER,
-    GENDER_HINT,
-    LANDMARKS,
-    MODELS,
-    list_models,
-    list_removers,
-)
+from unmask.blending.composite import paste_back
+from unmask.catalog import list_models, list_removers
+from unmask.faces.alignment import align, align_mask, mask_to_photo, upright_crop
+from unmask.faces.detector import detect_turned
+from unmask.faces.editing import AS_FOUND, Guide, move
+from unmask.faces.face import Face, face_from_points, whole_photo
+from unmask.faces.landmarks import five_points
+from unmask.imaging.reader import PhotoError
+from unmask.imaging.tensors import mask_to_tensor, resize, to_image, to_tensor
+from unmask.masks import binarise, check_mask, clean, grow, is_empty, part_of_face, share
+from unmask.registry import DEFAULT_MODELS, DEFAULT_SEGMENTER, FACE_FINDER, GENDER_HINT, LANDMARKS, MODELS
 
 CROP = 256  # px, the side of a face's crop
 THRESHOLD = 0.6  # of a face's score
@@ -144,7 +129,7 @@ class Unmasker:
         hole = binarise(resize(mask, (model.size, model.size)), 0)
         x = to_tensor(resize(crop, (model.size, model.size))).to(self.device)
         told: tuple = ()
-        if getattr(model, "uses_landmarks", False):
+        if MODELS[name].takes_landmarks:
             points = move(self.landmarks(crop, whole_photo(crop)), guide) / side
             hint = self.hint(crop) if guide.hint is None else guide.hint
             told = (torch.tensor(points[None], dtype=torch.float32), torch.tensor([hint], dtype=torch.float32))
@@ -201,8 +186,8 @@ class Unmasker:
         results = {name: photo for name in models}
         left = mask
         # What was painted outside of every face is filled last, from the photo as a whole.
-        for face in [*faces, whole_photo(photo)]:
-            own = np.where(crop_region(face, mask.shape), left, 0).astype(np.uint8)
+        for index, face in enumerate([*faces, whole_photo(photo)]):
+            own = left & part_of_face(mask, faces, index) if index < len(faces) else left
             if is_empty(own):
                 continue
             left = left - own

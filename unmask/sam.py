@@ -27,7 +27,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
-from unmask.image import resize
+from unmask.imaging.tensors import resize
 from unmask.masks import binarise
 from unmask.weights import WeightsError, sha256
 

@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 
-from unmask.models import MODELS
+from unmask.registry import MODELS
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from train.loop import Phase
 from train.scenes import IGNORED, SMALLEST
 from train.sheets import to_uint8
-from unmask.faces import decode
+from unmask.faces.detector import decode
 from unmask.nets.face_finder import FaceFinder, grid
 
 

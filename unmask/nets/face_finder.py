@@ -30,7 +30,7 @@ class FaceFinder(nn.Module):
     """Encoder, three-level feature pyramid, one head for all levels. `width`: the first block's channels.
 
     A level sees faces of 2 to 10 times its stride well: 16 to 320 px. Larger ones are found in a smaller copy of the
-    picture, which costs little (see `unmask.faces.detect`).
+    picture, which costs little (see `unmask.faces.detector.detect`).
     """
 
     def __init__(self, width: int = 16):

@@ -76,7 +76,6 @@ class LandmarkGuided(nn.Module):
     value. `width` is the first layer's channels; LaFIn's is 64. `fold`: see `folded`; LaFIn's is 1.
     """
 
-    uses_landmarks = True  # the pipeline gives `points`, and what the visitor says as `hint`
 
     def __init__(self, width: int = 64, fold: int = 1):
         super().__init__()

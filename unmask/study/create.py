@@ -14,11 +14,15 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from unmask.faces import align, whole_photo
-from unmask.image import read_photo, resize, write_png
+from unmask.catalog import describe, list_removers
+from unmask.faces.alignment import align
+from unmask.faces.face import whole_photo
+from unmask.imaging.metadata import write_png
+from unmask.imaging.reader import read_photo
+from unmask.imaging.tensors import resize
 from unmask.masks import is_empty
-from unmask.models import DEFAULT_MODELS, describe, list_removers
 from unmask.pipeline import Unmasker
+from unmask.registry import DEFAULT_MODELS
 from unmask.study.plan import Plan, Stimulus, Study, StudyError, now, open_study
 from unmask.weights import WeightsError
 

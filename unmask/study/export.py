@@ -8,7 +8,7 @@ from unmask.study.plan import Study
 from unmask.study.store import HISTORY, Store
 
 if TYPE_CHECKING:
-    from unmask.study.statistics import StudyData
+    from unmask.study.statistics.data import StudyData
 
 RATING_COLUMNS = ["rater_id", "item_id", "score", "position", "seconds", "simulated"]
 PAIR_COLUMNS = ["rater_id", "left_item", "right_item", "chosen", "position", "seconds", "simulated"]
@@ -18,7 +18,7 @@ def load(study: Study) -> "StudyData":
     """What the study has gathered so far, for the statistics: real ratings only, the newest of each."""
     import pandas as pd  # here, because a server that only takes answers needs neither it nor scipy
 
-    from unmask.study.statistics import StudyData
+    from unmask.study.statistics.data import StudyData
 
     plan = study.plan
     ratings, pairs = [], []
@@ -45,7 +45,7 @@ def simulated(study: Study, raters: int, seed: int = 0, careless: float = 0.0) -
 
     careless: share of them who press keys at random.
     """
-    from unmask.study.simulate import simulate_pairs, simulate_ratings
+    from unmask.study.statistics.simulate import simulate_pairs, simulate_ratings
 
     data = load(study)
     options = {"careless": careless, "scale_max": data.scale_max}

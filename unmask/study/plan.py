@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
 
-from unmask.models import MODELS
+from unmask.registry import MODELS
 
 ROLES = ("test", "reference", "anchor", "repeat", "attention")
 PRESENTATIONS = ("single", "side-by-side")

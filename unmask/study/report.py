@@ -20,8 +20,8 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from unmask.study import agreement, comparison, screening, statistics
-from unmask.study.statistics import StudyData
+from unmask.study.statistics import agreement, comparison, like_index, order_effects, screening
+from unmask.study.statistics.data import StudyData, check, judged
 
 SEED = 0  # of every bootstrap: the same data give the same report
 LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels")
@@ -57,15 +57,15 @@ def summarise(data: StudyData) -> dict[str, pd.DataFrame]:
     Raises ValueError, in one sentence, for real and simulated ratings in one, for none, and for ratings that
     do not fit the study.
     """
-    statistics.check(data)
+    check(data)
     raters = screening.screen(data)
     parts = {"before": data, "after": data.of_raters(raters.loc[raters["kept"], "rater_id"])}
     analyses = {
-        "models": partial(statistics.describe_models, seed=SEED),
+        "models": partial(like_index.describe_models, seed=SEED),
         "comparisons": comparison.compare_models,
         "preferences": comparison.bradley_terry,
         "agreement": partial(agreement.agreement, seed=SEED),
-        "effects": statistics.order_effects,
+        "effects": order_effects.order_effects,
     }
     tables = {}
     for name, analyse in analyses.items():
@@ -113,7 +113,7 @@ def render(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> str:
         lead=lead,
         sections=sections,
         scale_max=data.scale_max,
-        resamples=statistics.RESAMPLES,
+        resamples=data.RESAMPLES,
         seed=SEED,
         versions=", ".join(f"{name} {version(name)}" for name in LIBRARIES),
     )
@@ -217,7 +217,7 @@ def interval_chart(table: pd.DataFrame, columns: Sequence[str], label: str, mark
 @mpl.rc_context(STYLE)
 def histograms(data: StudyData, mark: str = "") -> Markup:
     """How often each score was given, one small chart per model."""
-    scores = statistics.judged(data).groupby("model")["score"]
+    scores = judged(data).groupby("model")["score"]
     across = min(4, scores.ngroups)
     down = -(-scores.ngroups // across)
     figure = Figure(figsize=(2.4 * across, 2 * down), layout="constrained")
@@ -237,8 +237,8 @@ def histograms(data: StudyData, mark: str = "") -> Markup:
 @mpl.rc_context(STYLE)
 def heat_map(data: StudyData, raters: pd.DataFrame, mark: str = "") -> Markup:
     """Every score: raters from the most lenient down, items by model and mean; a cross: left out."""
-    opinions = statistics.judged(data)
-    table = statistics.rater_by_item(opinions)
+    opinions = judged(data)
+    table = data.rater_by_item(opinions)
     models = opinions.drop_duplicates("item_id").set_index("item_id")["model"].reindex(table.columns)
     # By the model's mean, then its name, then the item's mean.
     keys = pd.DataFrame({"of_model": table.mean().groupby(models).transform("mean"), "model": models})

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 import gradio as gr
 
 from unmask import PhotoError, Unmasker, read_photo
-from unmask.image import NOTICE
+from unmask.imaging.metadata import NOTICE
 from unmask.masks import read_mask
-from unmask.models import DEFAULT_MODELS
-from unmask.web.parts import COMPUTE, cached_png, model_choices, photo_input, plain_errors
+from unmask.registry import DEFAULT_MODELS
+from unmask.web.components.inputs import model_choices, photo_input
+from unmask.web.errors import plain_errors
+from unmask.web.events import COMPUTE
+from unmask.web.pictures import cached_png
 
 
 def build(unmasker: Unmasker) -> None:

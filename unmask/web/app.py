@@ -7,11 +7,13 @@ import numpy as np
 import torch
 
 from unmask import Unmasker, WeightsError
-from unmask.models import DEFAULT_MODELS, LANDMARKS
+from unmask.registry import DEFAULT_MODELS, LANDMARKS
 from unmask.sam import Sam, is_wanted
-from unmask.web import api, limits, live_tab, remove_tab, researcher_tab, study_page, truth_tab
-from unmask.web.parts import FORGET_AFTER
-from unmask.web.texts import i18n, on_page, static
+from unmask.web import api, study_page
+from unmask.web.events import FORGET_AFTER
+from unmask.web.i18n import i18n, on_page, static
+from unmask.web.security import guard, temporary_files
+from unmask.web.tabs import live_tab, remove_tab, researcher_tab, truth_tab
 from unmask.web.theme import CSS, HEAD, build_theme, draw_footer, draw_header
 
 CLEAN_UP_EVERY = 60  # seconds between two looks for temporary files that are too old
@@ -63,8 +65,8 @@ def launch(
     unmasker = unmasker or Unmasker(device="auto")
     studies = study_page.Studies(unmasker)
     routes = [*study_page.routes(studies), *live_tab.routes(live_tab.Line(unmasker))]
-    guard = limits.middleware()
-    folder = limits.private_folder()
+    middleware = guard.middleware()
+    folder = temporary_files.private_folder()
     demo = build_demo(unmasker, studies)
     demo.launch(
         server_name=host,
@@ -81,9 +83,9 @@ def launch(
         strict_cors=True,
         max_file_size="30mb",
         ssr_mode=False,
-        app_kwargs={"routes": routes, "middleware": guard},
+        app_kwargs={"routes": routes, "middleware": middleware},
     )
-    limits.keep_sweeping(demo, folder, FORGET_AFTER - CLEAN_UP_EVERY, CLEAN_UP_EVERY)
+    temporary_files.keep_sweeping(demo, folder, FORGET_AFTER - CLEAN_UP_EVERY, CLEAN_UP_EVERY)
     threading.Thread(target=_warm_up, args=(unmasker,), daemon=True).start()
     if wait:
         demo.block_thread()

@@ -22,7 +22,7 @@ from unmask.study.plan import Study, StudyError, find_studies, studies_folder
 from unmask.study.store import Rater, Store
 from unmask.web.theme import LOGO, SLATE, TEAL
 
-ASSETS = Path(__file__).resolve().parent / "assets"
+STATIC = Path(__file__).resolve().parent / "static"
 SHADES = (50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 950)
 # What the page may load: itself. It may be framed, as a Space's page is.
 HEADERS = {
@@ -100,10 +100,10 @@ def routes(studies: Studies) -> list[BaseRoute]:
 def build_app(studies: Studies) -> FastAPI:
     """The page, at "/" and "/<study_id>", and what it calls."""
     app = FastAPI(openapi_url=None)
-    page = (ASSETS / "study.html").read_text(encoding="utf-8").replace("<!-- logo -->", LOGO)
+    page = (STATIC / "study.html").read_text(encoding="utf-8").replace("<!-- logo -->", LOGO)
     files = {
-        "study.css": (_palette() + (ASSETS / "study.css").read_text(encoding="utf-8"), "text/css"),
-        "study.js": ((ASSETS / "study.js").read_text(encoding="utf-8"), "text/javascript"),
+        "study.css": (_palette() + (STATIC / "study.css").read_text(encoding="utf-8"), "text/css"),
+        "study.js": ((STATIC / "study.js").read_text(encoding="utf-8"), "text/javascript"),
     }
 
     @app.middleware("http")

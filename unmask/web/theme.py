@@ -7,7 +7,7 @@ import gradio as gr
 from gradio.themes.utils import sizes
 from gradio.themes.utils.colors import Color
 
-from unmask.web.texts import tr
+from unmask.web.i18n import tr
 
 # System fonts only: a web font would be a request to another server, and to nobody when offline.
 FONTS = ("Inter", "Segoe UI", "Helvetica Neue", "Noto Sans", "Liberation Sans", "Arial", "sans-serif")
@@ -156,4 +156,4 @@ def draw_footer() -> str:
 </footer>"""
 
 
-CSS = (Path(__file__).resolve().parent / "assets" / "page.css").read_text()
+CSS = (Path(__file__).resolve().parent / "static" / "page.css").read_text()

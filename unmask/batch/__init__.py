@@ -1,0 +1,1 @@
+"""Many photos: in threads of this machine, or on Ray."""

@@ -1,0 +1,98 @@
+"""The work of `batch.py` as a Ray Data pipeline, for collections that outgrow one machine.
+
+Only paths and outcomes travel. Every machine of the cluster needs Unmask, its weights, the photos and the output
+folder at the same place as the one that starts the run.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import ray  # noqa: E402
+import ray.data  # noqa: E402
+import ray.exceptions  # noqa: E402
+
+import unmask  # noqa: E402
+from unmask.batch.local import Outcome, Work, attempt, one_thread  # noqa: E402
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read on import: nothing is reported to anybody
+
+LOST = "Its worker was lost: out of memory, or the machine is gone."
+ROOT = Path(unmask.__file__).resolve().parent.parent
+
+
+class Worker:
+    """One process of the pool, with its own Unmasker: every model is loaded once."""
+
+    def __init__(self, work: Work, device: str):
+        one_thread()
+        logging.getLogger("unmask").addHandler(logging.NullHandler())  # the outcome says it
+        self.work = work
+        self.unmasker = unmask.Unmasker(device=device)
+
+    def __call__(self, batch: dict) -> dict:
+        """{"index", "path"} -> {"index", "value" (JSON), "error"}, each a column."""
+        outcomes = [attempt(self.work, self.unmasker, Path(path)) for path in batch["path"]]
+        return {
+            "index": batch["index"],
+            "value": [json.dumps(outcome.value) for outcome in outcomes],
+            "error": [outcome.error for outcome in outcomes],
+        }
+
+
+def run_ray(
+    photos: Sequence[Path], work: Work, device: str, jobs: int | None = None, address: str | None = None
+) -> Iterator[Outcome]:
+    """Work on `jobs` photos at a time, by default one for each GPU or else core; outcomes in the photos' order.
+
+    work: with absolute paths in it. address: of a running cluster, by default that in RAY_ADDRESS; without one, Ray
+    runs on this machine for the length of the call. Raises ConnectionError when the cluster does not answer.
+    """
+    address = address or os.environ.get("RAY_ADDRESS")
+    local = {} if address else {"num_cpus": max(jobs or 0, os.cpu_count() or 1), "object_store_memory": 100_000_000}
+    settings = {key: value for key, value in os.environ.items() if key.startswith("UNMASK_")}
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what fails is in the outcomes
+    try:
+        ray.init(
+            address=address or "local",
+            include_dashboard=None if address else False,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            runtime_env={"env_vars": {"PYTHONPATH": str(ROOT), **settings}},
+            **local,
+        )
+    except Exception as error:  # Ray raises a plain Exception for a node that does not start in time
+        where = f"no Ray cluster answers at {address}" if address else "Ray could not be started on this machine"
+        raise ConnectionError(f"{where}: {str(error).splitlines()[0]}") from error
+    try:
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        context.execution_options.preserve_order = True
+        context.max_errored_blocks = -1  # a lost worker costs its block of photos, not the run
+        gpus = int(ray.cluster_resources().get("GPU", 0)) if device in ("auto", "cuda") else 0
+        cores = int(ray.cluster_resources().get("CPU", 1))
+        jobs = jobs or gpus or cores
+        block = max(1, min(16, len(photos) // (4 * jobs)))  # photos; small enough that all workers end together
+        rows = [{"index": i, "path": str(photo.absolute())} for i, photo in enumerate(photos)]
+        outcomes = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // block)).map_batches(
+            Worker,
+            fn_constructor_args=(work, device),
+            batch_size=None,
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=jobs, initial_size=min(jobs, gpus or cores)),
+            num_cpus=1,
+            num_gpus=1 if gpus else 0,
+            max_task_retries=1,  # by default endless, which a photo that ends its worker would need
+        )
+        done, reason = 0, LOST
+        try:
+            for row in outcomes.iter_rows():
+                yield from [Outcome(error=LOST)] * (row["index"] - done)
+                yield Outcome(json.loads(row["value"]), row["error"])
+                done = row["index"] + 1
+        except ray.exceptions.RayError as error:  # no worker could be started, or none is left
+            reason = f"Ray gave up: {str(error).strip().splitlines()[-1]}"
+        yield from [Outcome(error=reason)] * (len(photos) - done)
+    finally:
+        ray.shutdown()

@@ -1,0 +1,1 @@
+"""Puts a fill into its photo so that it fits: tone, colour at the edge, grain and texture."""

@@ -1,0 +1,117 @@
+"""Puts a fill into its photo: the same tone, the same colour where they meet, the same grain and skin texture.
+
+A remover works at 128 or 256 px; of a large face it gives a smooth picture, beside skin that is sharp and noisy. What
+is missing is measured where the photo shows the same skin, and only that is added.
+Windows are (x0, y0, x1, y1) in photo pixels. Pictures here are float32 in 0-255.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import cv2
+import numpy as np
+
+from unmask.blending.edge import meet_edge, soft_edge
+from unmask.blending.texture import repeat_tile, texture
+from unmask.blending.tone import tone_of
+from unmask.blending.windows import Place, Window, enlarge, shrink
+from unmask.faces.alignment import shrink_first, warp
+from unmask.faces.face import Face
+
+COARSE = 256  # px: colours are compared, and places chosen, on the face at this size
+MARGIN = 0.25  # of the face crop's side: how far from the mask the photo is looked at
+STRIP = 1 << 20  # px that are worked on at once; bounds the memory of a mask as large as the photo
+
+
+def composite(photo: np.ndarray, fill: np.ndarray, mask: np.ndarray, feather: float = 0.0) -> np.ndarray:
+    """`mask * fill + (1 - mask) * photo`, all (H, W, 3) uint8 with the mask (H, W) uint8, 0 or 255.
+
+    `feather` is the width in pixels of a soft edge that lies inside the mask, so that every pixel outside it
+    keeps the photo's bytes. Where the mask meets the picture's border there is no edge to soften.
+    """
+    if photo.shape != fill.shape or photo.shape[:2] != mask.shape:
+        raise ValueError(f"sizes differ: photo {photo.shape}, fill {fill.shape}, mask {mask.shape}")
+    result = photo.copy()
+    x, y, width, height = cv2.boundingRect((mask > 127).astype(np.uint8))
+    if width == 0:
+        return result
+    # One pixel of margin, so that the distances below see where the mask ends.
+    box = np.s_[max(y - 1, 0) : y + height + 1, max(x - 1, 0) : x + width + 1]
+    photo, fill, hole, region = photo[box], fill[box], mask[box] > 127, result[box]  # region is a view
+    np.copyto(region, fill, where=hole[..., None])
+    if feather > 0:
+        distance = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        edge = hole & (distance < feather + 1)
+        weight = distance[edge][:, None] / (feather + 1)  # (n, 1), 1 px inside: 1 / (feather + 1)
+        region[edge] = np.rint(weight * fill[edge] + (1 - weight) * photo[edge]).astype(np.uint8)
+    return result
+
+
+def paste_back(
+    photo: np.ndarray, face: Face, crop: np.ndarray, mask: np.ndarray, feather: float = 0.0
+) -> np.ndarray:
+    """Put the filled crop (S, S, 3) uint8 into the photo (H, W, 3) uint8, inside `mask` (H, W) uint8 only.
+
+    Its colour at the edge, grain and texture become the photo's: see `blend`. feather: width in photo px of the soft
+    edge inside the mask. Outside the mask every pixel of the result is the photo's.
+    """
+    to_photo = cv2.invertAffineTransform(face.to_crop(len(crop)))
+
+    def place(window: tuple[int, int, int, int], step: int) -> np.ndarray:
+        x0, y0, x1, y1 = window
+        matrix = to_photo.copy()
+        matrix[:, 2] -= (x0, y0)
+        image, matrix = shrink_first(crop.astype(np.float32), matrix / step)
+        # Of the kernels OpenCV has, the one nearest to the photo, and with the least stair-steps.
+        size = ((x1 - x0) // step, (y1 - y0) // step)
+        return warp(image, matrix, size, flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+
+    return blend(photo, mask, place, face.side, feather)
+
+
+def blend(photo: np.ndarray, mask: np.ndarray, place: Place, side: float, feather: float) -> np.ndarray:
+    """The photo (H, W, 3) uint8 with the fill inside `mask` (H, W) uint8, 255 = covered; other pixels stay the same.
+
+    place: gives the fill of a window. side: of the face's crop, feather: width of the soft edge inside the mask, both
+    in photo px. The same input gives the same bytes.
+    """
+    result = photo.copy()
+    left, top, width, height = cv2.boundingRect(mask)
+    if width == 0:
+        return result
+    height_all, width_all = mask.shape
+    step = max(1, round(side / COARSE))
+    margin = round(MARGIN * side) + step
+    x0, y0 = max(left - margin, 0), max(top - margin, 0)
+    columns = -(-(min(left + width + margin, width_all) - x0) // step)
+    rows = -(-(min(top + height + margin, height_all) - y0) // step)
+    window = (x0, y0, x0 + columns * step, y0 + rows * step)
+    known = shrink(photo, window, step).astype(np.float32)
+    covered = shrink(mask, window, step)
+    if tone := tone_of(known[covered == 0]):
+        place = partial(_in_tone, tone, place)
+    fill = place(window, step)
+    change = meet_edge(known, fill, covered, COARSE / max(side, COARSE) * step)
+    fill += change
+    tile = texture(photo, known, fill, covered, place, window, step, side)
+
+    reach = int(np.ceil(feather)) + 2  # px beyond a strip in which the distance to the mask's edge is decided
+    strip = max(STRIP // width, 1)
+    for y in range(top, top + height, strip):
+        end = min(y + strip, top + height)
+        box = np.s_[y:end, left : left + width]
+        value = place((left, y, left + width, end), 1)
+        value += enlarge(change, window, step, (left, y, left + width, end))
+        weight = soft_edge(mask, (left, y, left + width, end), feather, reach)[..., None]
+        value = photo[box] + weight * (value - photo[box])
+        if tile is not None:
+            # Two pictures mixed half and half have 0.7 of the noise of one: the noise's own weight is such that its
+            # variance stays the same across the edge (Heitz and Neyret 2018).
+            value += np.sqrt(1 - (1 - weight) ** 2) * repeat_tile(tile, (left, y, left + width, end))
+        value = np.rint(np.clip(value, 0, 255)).astype(np.uint8)
+        np.copyto(result[box], value, where=mask[box][..., None] > 127)
+    return result
+
+
+def _in_tone(tone: Callable[[np.ndarray], np.ndarray], place: Place, window: Window, step: float) -> np.ndarray:
+    return tone(place(window, step))

@@ -1,0 +1,170 @@
+"""Grain and skin texture: what the photo has around the mask and a smooth fill lacks.
+
+Pictures here are float32 in 0-255; windows are (x0, y0, x1, y1) in photo pixels.
+"""
+
+import zlib
+
+import cv2
+import numpy as np
+
+from unmask.blending.tone import LUMA
+from unmask.blending.windows import Place, Window
+
+PATCH = 16  # px of a 256 px crop: the side of the patches in which texture is measured
+LARGEST_PATCH = 128  # photo px
+PATCHES = 24  # at most
+FEWEST_PATCHES = 3
+STRONGEST = 0.02  # of the brightness: skin texture of this standard deviation passes beside any grain
+LIKE = (12.0, 12.0, 60.0)  # levels of Cr, Cb, Y within which a patch has the fill's colour: other skin, other light
+WITHOUT_EDGES = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
+LARGEST_TILE = 768  # px, the period of the texture
+
+
+def texture(
+    photo: np.ndarray,
+    known: np.ndarray,
+    fill: np.ndarray,
+    covered: np.ndarray,
+    place: Place,
+    window: Window,
+    step: int,
+    side: float,
+) -> np.ndarray | None:
+    """A tile (N, N, 3) float32, periodic, of the grain and skin texture that the photo has and the fill lacks, or None.
+
+    photo at full resolution; known, fill (h, w, 3), covered (h, w): the window at `step` photo px a pixel.
+
+    Power and cross spectra of the colours are averaged over smooth patches of the photo's skin (Welch 1967), less the
+    fill's own in the same way, less what rounding to 8 bits adds. The tile is Gaussian noise with what is left: the
+    asymptotic discrete spot noise, or random-phase texture, of Galerne, Gousseau and Morel (2011). The photo's
+    spectrum holds the size of its grain, blotchy chroma and JPEG's blocks as well as the skin's pores.
+    """
+    patch = min(PATCH if side >= 192 else PATCH // 2, max(LARGEST_PATCH // step, 4))
+    hole = covered > 127
+    if not hole.any():
+        return None
+    colour = np.median(fill[hole], axis=0)
+    size = patch * step
+
+    def corners(picture: np.ndarray, inside: np.ndarray, colour: np.ndarray | None) -> list[tuple[int, int]]:
+        places = _smooth_patches(picture, inside, colour, patch)
+        places = [(window[0] + x * step, window[1] + y * step) for x, y in places]
+        return [(x, y) for x, y in places if x + size <= photo.shape[1] and y + size <= photo.shape[0]]
+
+    there, own = corners(known, covered == 0, colour), corners(fill, covered == 255, colour)
+    if min(len(there), len(own)) < FEWEST_PATCHES:
+        return None
+    look = lambda places: _spectrum(np.array([photo[y : y + size, x : x + size] for x, y in places], np.float32))
+    missing = look(there)
+    # Of the smoothest places, whatever they show: only black and white have no grain.
+    lit = (covered == 0) & (abs(known.mean(axis=2) - 128) < 100)
+    smoothest = corners(known, lit, None)[:FEWEST_PATCHES]
+    grain = look(smoothest or there)
+    missing -= _spectrum(np.array([place((x, y, x + size, y + size), 1) for x, y in own]))
+    missing -= np.eye(3) / 12
+    # Waves as long as the patch are shading, which the fill has.
+    fy, fx = np.fft.fftfreq(size)[:, None] * size, np.arange(size // 2 + 1)
+    missing *= np.clip(np.hypot(fx, fy) - 0.5, 0, 1)[..., None, None]
+    power, axes = np.linalg.eigh(missing)
+    power = np.maximum(power, 0)
+    # Wrinkles, stubble and hair are no texture to strew over a face: it is at most somewhat more than grain.
+    skin, waves = 3 * (STRONGEST * colour.mean()) ** 2, grain.shape[0] * grain.shape[1]
+    allowed = 1.5 * np.einsum("yxcc->", grain) + skin * waves
+    if step == 1:  # a small face may have no smooth patch at all: hair, bricks and cloth are no grain
+        allowed = min(allowed, (3 * (1.3 * _quietest(known, covered == 0)) ** 2 + skin / 4) * waves)
+    power *= min(1, allowed / max(power.sum(), 1e-9))
+    root = (axes * np.sqrt(power)[..., None, :]) @ np.swapaxes(axes, -1, -2)  # (P, P / 2 + 1, 3, 3)
+
+    _, _, width, height = cv2.boundingRect(covered)
+    count = min(-(-max(width, height) * step // 64) * 64, LARGEST_TILE)
+    seed = zlib.crc32(np.rint(known).astype(np.uint8).tobytes())
+    return _noise(root.astype(np.float32), count, np.random.default_rng(seed))
+
+
+def _quietest(image: np.ndarray, inside: np.ndarray, size: int = 8, share: float = 0.01) -> float:
+    """Standard deviation, in levels, of the grain in the quietest small squares of a region.
+
+    Grain is what is finer than shading, but at most three times what remains of it where straight edges count nothing
+    (Immerkaer 1996) or one level: of hair and brickwork, which have no quiet square, little remains.
+    """
+    grey = image @ LUMA
+    lit = inside & (abs(grey - 128) < 118)  # what is clipped has no grain
+    whole = cv2.erode(lit.astype(np.uint8), np.ones((size, size)), borderValue=0) > 0
+    if not whole.any():
+        return 0.0
+    fine = grey - cv2.GaussianBlur(grey, (0, 0), 4)
+    pixel = cv2.filter2D(grey, -1, WITHOUT_EDGES)
+
+    def quietest(values: np.ndarray) -> float:
+        variance = np.maximum(cv2.blur(values**2, (size, size)), 0)  # a running sum's rounding leaves less than nothing
+        return float(np.sqrt(np.quantile(variance[whole], share)))
+
+    return min(quietest(fine), max(3 * quietest(pixel), 1.0))
+
+
+def _smooth_patches(
+    image: np.ndarray, inside: np.ndarray, colour: np.ndarray | None, size: int
+) -> list[tuple[int, int]]:
+    """Corners (x, y) of square patches with little structure inside a region, smoothest first; of about `colour`."""
+    if min(inside.shape) < size:
+        return []
+    box = lambda values: cv2.boxFilter(values, -1, (size, size), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
+    whole = box(inside.astype(np.float32)) > 1 - 0.5 / size**2
+    whole[-size + 1 :], whole[:, -size + 1 :] = False, False
+    grey = image @ LUMA
+    # Structure is what is larger than grain.
+    structure = box((cv2.GaussianBlur(grey, (0, 0), 1) - cv2.GaussianBlur(grey, (0, 0), 4)) ** 2)
+    mean = box(image)
+    ycc = lambda rgb: cv2.cvtColor(np.float32(rgb / 255).reshape(-1, 1, 3), cv2.COLOR_RGB2YCrCb)[:, 0] * 255
+    y, x = np.nonzero(whole[:: size // 2, :: size // 2])
+    y, x = y * (size // 2), x * (size // 2)
+    if len(x) == 0:
+        return []
+    if colour is not None:
+        away = (ycc(mean[y, x]) - ycc(colour))[:, [1, 2, 0]] / LIKE
+        like = (away**2).sum(axis=1) < 1
+        y, x = y[like], x[like]
+    order = np.argsort(structure[y, x], kind="stable")
+    # Of patches with grain alone most pass; of a face with features, only the smooth ones.
+    limit = 3 * structure[y, x][order[len(order) // 4]] if len(order) else 0
+    order = order[: max(np.searchsorted(structure[y, x][order], limit), FEWEST_PATCHES)]
+    return [(int(x[i]), int(y[i])) for i in order[:: -(-len(order) // PATCHES) or 1]]
+
+
+def _spectrum(patches: np.ndarray) -> np.ndarray:
+    """Mean cross spectrum of patches (n, P, P, 3): (P, P / 2 + 1, 3, 3). White noise of variance 1 gives identities."""
+    n, size = patches.shape[:2]
+    line = np.linspace(-1, 1, size, dtype=np.float32)
+    flat = np.stack([np.ones((size, size), np.float32), *np.meshgrid(line, line)]).reshape(3, -1)
+    pixels = patches.reshape(n, -1, 3)
+    slopes = np.einsum("kp,npc->nkc", flat / (flat**2).sum(axis=1, keepdims=True), pixels)
+    pixels = pixels - np.einsum("kp,nkc->npc", flat, slopes)  # shading
+    # A patch with far more power than the others has a wrinkle, a mole or a hair in it.
+    energy = (pixels**2).mean(axis=(1, 2))
+    pixels = pixels[energy <= 2 * np.median(energy)].reshape(-1, size, size, 3)
+    window = np.outer(*(np.hanning(size + 2)[1:-1],) * 2).astype(np.float32)
+    waves = np.fft.rfft2(pixels * window[..., None], axes=(1, 2))  # (n, P, P / 2 + 1, 3)
+    return np.einsum("nyxc,nyxd->yxcd", waves, waves.conj()).real / (len(pixels) * (window**2).sum())
+
+
+def _noise(root: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Periodic Gaussian noise (count, count, 3) float32; root: of its spectrum, (P, P / 2 + 1, 3, 3) float32."""
+    size = len(root)
+    shifted = np.fft.fftshift(root, axes=0)
+    scale = np.array([[size / count, 0, 0], [0, size / count, 0]])
+    shape, flags = (count // 2 + 1, count), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    white = rng.standard_normal((3, *shape[::-1], 2), dtype=np.float32).view(np.complex64)[..., 0]
+    white *= np.float32(count / np.sqrt(2))
+    tile = np.empty((count, count, 3), np.float32)
+    for c in range(3):
+        fine = cv2.warpAffine(shifted[:, :, c], scale, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        waves = fine[..., 0] * white[0] + fine[..., 1] * white[1] + fine[..., 2] * white[2]
+        tile[..., c] = np.fft.irfft2(np.fft.ifftshift(waves, axes=0), s=(count, count))
+    return tile
+
+
+def repeat_tile(tile: np.ndarray, target: Window) -> np.ndarray:
+    """The tile's pixels in a window, laid side by side from the photo's corner."""
+    x0, y0, x1, y1 = target
+    return tile[np.arange(y0, y1)[:, None] % len(tile), np.arange(x0, x1) % len(tile)]

@@ -1,0 +1,57 @@
+"""Which of the registry's models can be used on this machine, and what is known of their weights."""
+
+import importlib
+import os
+from collections.abc import Container
+from functools import cache
+from pathlib import Path
+
+from unmask import weights
+from unmask.registry import MODELS, ModelInfo
+
+
+def list_models(kind: str | None = None, own: Container[str] = ()) -> list[str]:
+    """Names of what can be used: classical methods, and networks whose weights are released or given.
+
+    kind: one of ModelInfo's, where only that is asked for. own: names that the caller has a file for. A network in
+    training is in MODELS, but never here: nobody is to see an untrained one. Nor is one whose package is missing.
+    """
+    released, folder = weights.released_hashes(), os.environ.get("UNMASK_WEIGHTS")
+
+    def usable(name: str, info: ModelInfo) -> bool:
+        filename = f"{name}.safetensors"
+        given = name in own or (folder is not None and (Path(folder) / filename).is_file())
+        return info.kind == "classical" or ((filename in released or given) and has_package(info))
+
+    return [name for name, info in MODELS.items() if kind in (None, info.kind) and usable(name, info)]
+
+
+@cache
+def has_package(info: ModelInfo) -> bool:
+    """Whether what the network needs beside requirements.txt is there and works."""
+    try:
+        return info.package is None or importlib.import_module(info.package) is not None
+    except (ImportError, RuntimeError):  # RuntimeError: a torchvision of another torch
+        return False
+
+
+def list_removers(own: Container[str] = ()) -> list[str]:
+    """Names of everything that fills a hole, see `list_models`: learned removers first, then the classical ones."""
+    return list_models("remover", own) + list_models("classical", own)
+
+
+def describe(name: str) -> dict:
+    """The registry's row as plain types, with `parameters`, `weights` (path or None) and `sha256` of the file."""
+    info = MODELS[name]
+    row = {
+        key: getattr(info, key)
+        for key in ("name", "title", "kind", "paper", "year", "needs_mask", "takes_landmarks", "size", "licence")
+    }
+    row |= {"parameters": 0, "weights": None, "sha256": None}
+    if info.kind != "classical":
+        try:
+            path = weights.find(name)
+        except weights.WeightsError:
+            return row
+        row |= {"weights": str(path), "sha256": weights.sha256(path), "parameters": weights.count_parameters(path)}
+    return row

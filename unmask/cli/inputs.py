@@ -1,0 +1,82 @@
+"""What a call names: files, folders, numbers and devices, checked before any work is done.
+
+What loads torch is imported inside the functions: `--help` need not wait for it.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+class CallError(Exception):
+    """The call cannot be carried out as given: exit status 2, before any work is done."""
+
+
+def positive(text: str) -> int:
+    """A whole number above 0."""
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def within(least: float) -> Callable[[str], float]:
+    """A number from `least` to 1."""
+
+    def number(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= 1:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least:g} to 1")
+        return value
+
+    return number
+
+
+def reference(text: str) -> tuple[str, float]:
+    """NAME=MS, a model and milliseconds above 0."""
+    name, _, took = text.partition("=")
+    try:
+        if name and 0 < float(took) < float("inf"):
+            return name, float(took)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not a model's name, '=' and milliseconds")
+
+
+def check_device(args: argparse.Namespace) -> None:
+    """Raises CallError when the call asks for a device or a library that is not there."""
+    import torch
+
+    if args.ray_address and not args.ray:
+        raise CallError("--ray-address needs --ray")
+    if args.ray:
+        try:
+            import ray.data  # noqa: F401
+        except ImportError as error:
+            raise CallError("--ray needs Ray: python -m pip install -r requirements-ray.txt") from error
+        return  # the devices are those of the cluster
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(args.device, True):
+        raise CallError(f"this machine has no {args.device} device")
+
+
+def expand(paths: Sequence[Path]) -> list[Path]:
+    """Files as they are, folders as the pictures right in them, sorted; each file once."""
+    files = {}
+    for path in paths:
+        inside = [path]
+        if path.is_dir():
+            try:
+                inside = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+            except OSError as error:
+                raise CallError(f"the folder {path} cannot be read: {error.strerror}") from error
+            if not inside:
+                raise CallError(f"there is no JPEG, PNG or WebP picture in {path}")
+        for file in inside:
+            files.setdefault(file.resolve(), file)
+    return list(files.values())

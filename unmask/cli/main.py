@@ -1,0 +1,108 @@
+"""The command line: python -m unmask remove | mask | faces | models | bench | study | serve | push.
+
+Exit status: 0 when every file was written, 1 when some could not be (each named with its reason on standard
+error, the others written all the same), 2 for a wrong call, 130 after Ctrl-C.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from unmask.cli.hub import add_commands as add_push_commands
+from unmask.cli.inputs import DEVICES, CallError, positive, reference, within
+from unmask.cli.models import bench, models, serve
+from unmask.cli.photos import HINTS, faces, mask, remove
+from unmask.cli.study import add_commands as add_study_commands
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    try:
+        return args.command(args)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `... | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain as it ends
+        return 1
+    except (CallError, OSError) as error:  # OSError: a port in use
+        parser.error(str(error))  # exits with status 2
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """One subcommand per function of the command modules."""
+    parser = argparse.ArgumentParser("python -m unmask", description="Takes the face mask off a photograph.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(command: Callable[[argparse.Namespace], int], purpose: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(command.__name__, help=purpose, description=purpose)
+        added.set_defaults(command=command)
+        return added
+
+    def add_photos(added: argparse.ArgumentParser) -> None:
+        added.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="picture, or folder of them")
+        added.add_argument("--device", default="auto", choices=DEVICES)
+        added.add_argument("--jobs", type=positive, metavar="N", help="photos at a time; default: one for each core")
+        added.add_argument("--ray", action="store_true", help="as a Ray Data pipeline: see requirements-ray.txt")
+        added.add_argument(
+            "--ray-address", metavar="ADDRESS", help="of a running cluster; default: RAY_ADDRESS, else this machine"
+        )
+
+    def add_out(added: argparse.ArgumentParser) -> None:
+        added.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write into")
+        added.add_argument("--segmenter", metavar="NAME", help="that finds the masks, see 'models'; default: mseg")
+        added.add_argument("--aligned", action="store_true", help="the pictures are face crops already")
+
+    added = add(remove, "Write each photo without its mask, once per model, and the mask that was used.")
+    add_photos(added)
+    add_out(added)
+    added.add_argument("--model", nargs="+", action="extend", metavar="NAME", help="see 'models'; default: four")
+    added.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE_OR_DIR",
+        help="use these masks: brighter than 127 = covered, of the photo's size; in a folder STEM.mask.png or STEM.png",
+    )
+    told = added.add_argument_group("what landmark-guided is told; 0 is the face as it was found")
+    told.add_argument("--smile", type=within(-1), default=0.0, metavar="X", help="-1, corners down, to 1")
+    told.add_argument("--mouth", type=within(0), default=0.0, metavar="X", help="0 to 1, open")
+    told.add_argument("--jaw", type=within(-1), default=0.0, metavar="X", help="-1, narrow, to 1, wide")
+    told.add_argument("--hint", choices=HINTS, default="open", help="guess: by a network, from the visible half")
+
+    added = add(mask, "Write the mask found in each photo.")
+    add_photos(added)
+    add_out(added)
+
+    added = add(faces, "List the faces found in each photo.")
+    add_photos(added)
+    added.add_argument("--json", action="store_true", help="one JSON object per line and photo")
+
+    added = add(models, "List the models.")
+    added.add_argument("--json", action="store_true", help="all that is known of each, as a JSON list")
+
+    added = add(bench, "Time every model, a visit and the demo's start on this machine.")
+    added.add_argument("--device", default="auto", choices=DEVICES)
+    added.add_argument("--json", action="store_true", help="all figures as one JSON object")
+    added.add_argument(
+        "--reference",
+        nargs="+",
+        action="extend",
+        default=[],
+        type=reference,
+        metavar="NAME=MS",
+        help="milliseconds that other code takes for a model's picture, measured on this machine",
+    )
+
+    purpose = "Plan a rating study, and analyse what people said."
+    add_study_commands(commands.add_parser("study", help=purpose, description=purpose))
+
+    purpose = "Publish the weights or the demo on the Hugging Face Hub."
+    add_push_commands(commands.add_parser("push", help=purpose, description=purpose))
+
+    added = add(serve, "Open the web demo.")
+    added.add_argument("--host", default="127.0.0.1", help="0.0.0.0 to be seen from other machines")
+    added.add_argument("--port", type=int, default=7860)
+    return parser

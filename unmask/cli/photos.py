@@ -1,0 +1,146 @@
+"""The commands that work on photos: remove, mask, faces.
+
+What loads torch or Ray is imported inside the commands: `--help` need not wait for it.
+"""
+
+import argparse
+import json
+import logging
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from unmask.cli.inputs import CallError, check_device, expand
+
+if TYPE_CHECKING:
+    from unmask.batch.local import Outcome, Work
+
+HINTS = {"open": 0.0, "male": -1.0, "female": 1.0, "guess": None}  # as in unmask.Guide
+
+
+def remove(args: argparse.Namespace) -> int:
+    from unmask import Guide, list_removers
+    from unmask.batch import local as batch
+    from unmask.registry import DEFAULT_MODELS
+
+    segmenter = find_segmenter(args)
+    names = list(dict.fromkeys(args.model or DEFAULT_MODELS))
+    if unknown := [name for name in names if name not in list_removers()]:
+        raise CallError(f"there is no remover {', '.join(unknown)}; there are {', '.join(list_removers())}")
+    if args.mask and not args.mask.exists():
+        raise CallError(f"there is no mask {args.mask}")
+    check_device(args)
+    photos = plan(args.paths, args.out, ["mask", *names])
+    if args.ray:  # its workers have a current folder of their own
+        args.out, args.mask = args.out.absolute(), args.mask and args.mask.absolute()
+    work = partial(
+        batch.remove_from_photo, out=args.out, models=names, mask=args.mask, aligned=args.aligned,
+        segmenter=segmenter, guide=Guide(args.smile, args.mouth, args.jaw, HINTS[args.hint]),
+    )  # fmt: skip
+    return for_each(photos, work, args)
+
+
+def mask(args: argparse.Namespace) -> int:
+    from unmask.batch import local as batch
+
+    segmenter = find_segmenter(args)
+    check_device(args)
+    photos = plan(args.paths, args.out, ["mask"])
+    args.out = args.out.absolute() if args.ray else args.out
+    work = partial(batch.find_mask, out=args.out, aligned=args.aligned, segmenter=segmenter)
+    return for_each(photos, work, args)
+
+
+def find_segmenter(args: argparse.Namespace) -> str:
+    """The segmenter that was asked for, if it can be used here. Raises CallError."""
+    from unmask.catalog import list_models
+    from unmask.registry import DEFAULT_SEGMENTER
+
+    name = args.segmenter or DEFAULT_SEGMENTER
+    if args.segmenter and name not in list_models("segmenter"):
+        raise CallError(f"there is no segmenter {name} here; there are {', '.join(list_models('segmenter'))}")
+    return name
+
+
+def faces(args: argparse.Namespace) -> int:
+    from unmask.batch import local as batch
+
+    def show(path: Path, found: list[dict]) -> str:
+        if args.json:
+            return json.dumps({"path": str(path), "faces": found})
+        boxes = [f"({', '.join(str(round(x)) for x in face['box'])}) {face['score']:.0%}" for face in found]
+        return f"{path}: {', '.join(boxes) or 'no face'}"
+
+    check_device(args)
+    return for_each(expand(args.paths), batch.find_faces, args, show)
+
+
+def plan(paths: Sequence[Path], out: Path, kinds: Sequence[str]) -> list[Path]:
+    """The photos to work on, with `out` made. Raises CallError if a result would overwrite something."""
+    photos = expand(paths)
+    originals = {photo.resolve(): photo for photo in photos}
+    writers = {}
+    for photo in photos:
+        # Lower case, because a.png and A.png are one file on most laptops.
+        other = writers.setdefault(photo.stem.lower(), photo)
+        if other is not photo:
+            raise CallError(
+                f"{other} and {photo} would both be written as {photo.stem}.*.png: "
+                "rename one, or give each its own call and --out"
+            )
+        for kind in kinds:
+            if (target := (out / f"{photo.stem}.{kind}.png").resolve()) in originals:
+                raise CallError(f"a result would overwrite {originals[target]}: choose another --out")
+    if out.exists() and not out.is_dir():
+        raise CallError(f"{out} is not a folder")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
+    except OSError as error:
+        raise CallError(f"nothing can be written into {out}: {error.strerror}") from error
+    return photos
+
+
+def for_each(
+    photos: Sequence[Path],
+    work: "Work",
+    args: argparse.Namespace,
+    show: Callable[[Path, Any], str] | None = None,
+) -> int:
+    """Do the work on every photo, several at a time, naming those that fail; 0, or 1 when some did.
+
+    show: (photo, what the work gave) -> a line to print. Lines come in the photos' order.
+    """
+    from unmask.batch import local as batch
+
+    logging.getLogger("unmask").addHandler(logging.NullHandler())  # what goes wrong is said once, here
+    failed = False
+    try:
+        with closing(start(photos, work, args)) as outcomes:
+            for photo in tqdm(photos, unit="photo", disable=len(photos) < 2):
+                outcome = next(outcomes)
+                if outcome.error:
+                    failed = True
+                    tqdm.write(f"{photo}: {outcome.error}", file=sys.stderr)
+                elif show:
+                    tqdm.write(show(photo, outcome.value))
+    except KeyboardInterrupt:
+        batch.stop(getattr(args, "out", None))
+    return int(failed)
+
+
+def start(photos: Sequence[Path], work: "Work", args: argparse.Namespace) -> "Iterator[Outcome]":
+    """The outcomes, in order, of the work on every photo: in threads of this process, or on Ray."""
+    if not args.ray:
+        from unmask.batch.local import run_local
+
+        return run_local(photos, work, args.device, args.jobs)
+    from unmask.batch.ray import run_ray
+
+    return run_ray(photos, work, args.device, args.jobs, args.ray_address)

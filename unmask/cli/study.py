@@ -1,0 +1,228 @@
+"""python -m unmask study create | invite | report | export | size | simulate | withdraw | close | restore."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+
+def add_commands(parser: argparse.ArgumentParser) -> None:
+    """One subcommand per function below."""
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(
+        command: Callable[[argparse.Namespace], int], purpose: str, study: bool = True
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(command.__name__, help=purpose, description=purpose)
+        added.set_defaults(command=lambda args: _run(command, args))
+        if study:
+            added.add_argument("study", type=Path, metavar="STUDY", help="the study's folder")
+        return added
+
+    added = add(create, "Plan a study and render all that its raters will see.", study=False)
+    added.add_argument("--images", required=True, type=Path, metavar="DIR", help="masked photos")
+    added.add_argument(
+        "--truth", type=Path, metavar="DIR", help="the same photos without masks, by the same names"
+    )
+    added.add_argument(
+        "--mask", type=Path, metavar="FILE_OR_DIR", help="brighter than 127 = covered; else it is found"
+    )
+    added.add_argument("--models", required=True, nargs="+", metavar="NAME", help="see 'models'")
+    added.add_argument("--out", required=True, type=Path, metavar="STUDY", help="the study's folder, new")
+    added.add_argument("--title", help="raters read it: it must not name a model")
+    added.add_argument("--raters", type=int, help="how many are wanted")
+    added.add_argument("--scale", type=int, dest="scale_max", metavar="N", help="scores go from 1 to this")
+    added.add_argument(
+        "--presentation", choices=("single", "side-by-side"), help="one at a time, or all of a photo"
+    )
+    added.add_argument(
+        "--pairs", action="store_true", default=None, help="ask too which of two looks more real"
+    )
+    added.add_argument("--repeats", type=int, metavar="N", help="items (side by side: photos) shown twice")
+    added.add_argument("--attention", type=int, metavar="N", help="items that ask for a certain score")
+    added.add_argument("--size", type=int, metavar="PX", help="side of every picture")
+    added.add_argument("--ends", metavar="DATE", help="when it closes, such as 2027-01-31")
+    added.add_argument(
+        "--by-invitation", action="store_true", default=None, help="let in only whom 'study invite' has a link for"
+    )
+    added.add_argument("--question", help="what raters are asked")
+    added.add_argument("--consent", type=Path, metavar="FILE", help="the text that raters agree to")
+    added.add_argument("--seed", type=int, help="of the raters' orders")
+    added.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+
+    added = add(invite, "Print links that let one person in each, however often they are opened.")
+    added.add_argument("--count", required=True, type=int, metavar="N", help="how many")
+    added.add_argument("--first", type=int, default=0, metavar="N", help="how many were printed before")
+    added.add_argument("--url", default="http://127.0.0.1:7860", help="where the demo is found")
+
+    added = add(report, "Analyse a study: tables, plots and methods in one HTML file.")
+    added.add_argument("--out", type=Path, metavar="DIR", help="by default STUDY/report")
+
+    added = add(export, "Write all answers, their history and the plan as files.")
+    added.add_argument("--out", required=True, type=Path, metavar="DIR")
+
+    added = add(size, "How many raters and photos a study needs.", study=False)
+    added.add_argument("--effect", required=True, type=float, help="the difference in mean score to be found")
+    added.add_argument("--models", type=int, metavar="N")
+    added.add_argument(
+        "--rater-sd", type=float, metavar="SD", help="of raters' leniency, from a pilot's report"
+    )
+    added.add_argument("--item-sd", type=float, metavar="SD", help="of one model's results around its mean")
+    added.add_argument("--residual-sd", type=float, metavar="SD", help="of the rest")
+    added.add_argument("--power", type=float, help="how often the difference is to be found")
+    added.add_argument("--scale", type=int, dest="scale_max", metavar="N")
+    added.add_argument("--seed", type=int)
+
+    added = add(simulate, "A dry run: the report that raters who do not exist would give. Nothing is stored.")
+    added.add_argument("--out", required=True, type=Path, metavar="DIR")
+    added.add_argument("--raters", type=int, metavar="N", help="by default as many as the plan wants")
+    added.add_argument(
+        "--careless", type=float, default=0.0, metavar="SHARE", help="who press keys at random"
+    )
+    added.add_argument("--seed", type=int, default=0)
+
+    added = add(withdraw, "Delete all that a rater has answered.")
+    added.add_argument("rater", help="the code that the page told the rater")
+
+    add(close, "End a study now.")
+
+    added = add(restore, "Put answers from a Space's backup into the study's database.")
+    added.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help=".jsonl files of the dataset repository"
+    )
+
+
+def _run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """What a study cannot do is one sentence on standard error, and exit status 1."""
+    from unmask import PhotoError, WeightsError
+    from unmask.study.plan import StudyError
+
+    try:
+        return command(args)
+    except (StudyError, PhotoError, WeightsError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _given(args: argparse.Namespace, *names: str) -> dict:
+    """The options that were given: for the others the called function has its own defaults."""
+    return {name: value for name in names if (value := getattr(args, name)) is not None}
+
+
+def create(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from unmask import Unmasker, read_photo
+    from unmask.batch.local import mask_path
+    from unmask.cli.inputs import expand
+    from unmask.masks import read_mask
+    from unmask.study.create import Picture, create_study
+    from unmask.study.plan import StudyError
+
+    pictures = []
+    for path in expand([args.images]):
+        photo = read_photo(path)
+        mask = None if args.mask is None else read_mask(mask_path(args.mask, path), photo.shape[:2])
+        truth = None
+        if args.truth is not None:
+            same = [file for file in expand([args.truth]) if file.stem == path.stem]
+            if not same:
+                raise StudyError(f"There is no bare photo of {path.stem} in {args.truth}.")
+            truth = read_photo(same[0])
+        pictures.append(Picture(path.stem, photo, mask, truth))
+    options = _given(args, "title", "raters", "scale_max", "presentation", "pairs", "repeats", "attention")
+    options |= _given(args, "size", "ends", "by_invitation", "question", "seed")
+    if args.consent is not None:
+        options["consent"] = args.consent.read_text(encoding="utf-8").strip()
+    study = create_study(
+        pictures,
+        args.out,
+        args.models,
+        Unmasker(device=args.device),
+        progress=lambda items: tqdm(items, unit="photo", disable=len(items) < 2),
+        **options,
+    )
+    print(f"{len(study.plan.stimuli)} items are in {args.out}. Read its plan.json, then let raters in:")
+    print(f"    UNMASK_STUDIES={args.out.resolve().parent} python -m unmask serve")
+    return 0
+
+
+def invite(args: argparse.Namespace) -> int:
+    from unmask.study.plan import StudyError, open_study
+    from unmask.study.store import Store
+
+    study = open_study(args.study)
+    if args.count < 1 or args.first < 0:
+        raise StudyError("Invite one person or more, and count from 0.")
+    for code in Store(study).invitations(args.count, args.first):
+        print(f"{args.url.rstrip('/')}/study/{study.plan.study_id}#{code}")
+    return 0
+
+
+def report(args: argparse.Namespace) -> int:
+    from unmask.study.export import load
+    from unmask.study.plan import open_study
+    from unmask.study.report import write_report
+
+    print(write_report(load(open_study(args.study)), args.out or args.study / "report"))
+    return 0
+
+
+def export(args: argparse.Namespace) -> int:
+    from unmask.study.export import export_study
+    from unmask.study.plan import open_study
+
+    for path in export_study(open_study(args.study), args.out):
+        print(path)
+    return 0
+
+
+def size(args: argparse.Namespace) -> int:
+    from unmask.study.statistics.simulate import plan_size
+
+    options = _given(args, "models", "rater_sd", "item_sd", "residual_sd", "power", "scale_max", "seed")
+    table = plan_size(args.effect, **options)
+    print(table.to_string(index=False, float_format="{:.2f}".format))
+    best = table[table["smallest"]]
+    for row in best.itertuples():
+        print(f"\nEnough: {row.raters} raters and {row.pictures} photos ({row.ratings} ratings in all).")
+    if best.empty:
+        print("\nNone of these is enough.")
+    return 0
+
+
+def simulate(args: argparse.Namespace) -> int:
+    from unmask.study.export import simulated
+    from unmask.study.plan import open_study
+    from unmask.study.report import write_report
+
+    study = open_study(args.study)
+    data = simulated(study, args.raters or study.plan.raters, args.seed, args.careless)
+    print(f"Simulated, not what people said: {write_report(data, args.out)}")
+    return 0
+
+
+def withdraw(args: argparse.Namespace) -> int:
+    from unmask.study.backup import backup_from_environment
+    from unmask.study.plan import open_study
+    from unmask.study.store import Store
+
+    Store(open_study(args.study), backup_from_environment()).withdraw(args.rater)
+    print(f"All answers of {args.rater} are deleted.")
+    return 0
+
+
+def close(args: argparse.Namespace) -> int:
+    from unmask.study.plan import open_study
+
+    print(f"{open_study(args.study).close().plan.title}: ended.")
+    return 0
+
+
+def restore(args: argparse.Namespace) -> int:
+    from unmask.study.backup import read_rows
+    from unmask.study.plan import open_study
+    from unmask.study.store import Store
+
+    print(f"{Store(open_study(args.study)).replay(read_rows(args.files))} rows are in the study's database.")
+    return 0

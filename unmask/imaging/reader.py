@@ -1,0 +1,152 @@
+"""Reads an untrusted picture: a JPEG, PNG or WebP file becomes an upright RGB array, or one sentence says why not."""
+
+import io
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+from PIL import Image, ImageCms
+
+from unmask.imaging.container import DAMAGED, UNREADABLE, ContainerError, count_scans, pixels_only
+
+MAX_BYTES = 30_000_000
+MAX_PIXELS = 50_000_000  # a 40-megapixel photo passes; decoded it takes 150 MB
+MIN_SIDE = 32
+MAX_ASPECT = 8  # with MAX_PIXELS this keeps every side below OpenCV's 32767
+MAX_SCANS = 100  # of a progressive JPEG, which mostly has ten; each costs a pass over all pixels for 60 bytes
+MAX_PASSES = 30 * MAX_PIXELS  # pixels, over all scans: a second's work
+FORMATS = ("JPEG", "PNG", "WEBP")  # recognised by content, never by the file's name
+
+# Other code of the process (Gradio) opens uploads before this module sees them: one limit for all of it.
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+
+TOO_LARGE = f"The picture has more than {MAX_PIXELS // 1_000_000} megapixels."
+
+TURN_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class PhotoError(ValueError):
+    """A picture or a mask that cannot be used; the message is one sentence for the visitor."""
+
+
+def read_photo(source: str | Path | bytes | BinaryIO) -> np.ndarray:
+    """Decode an untrusted JPEG, PNG or WebP picture: RGB uint8 (H, W, 3), upright, sRGB, no metadata.
+
+    Transparency is put on white; of an animation the first frame is taken. Raises PhotoError, and nothing
+    else, for whatever is wrong with the file.
+    """
+    image = open_upright(source)
+    try:
+        icc_profile = image.info.get("icc_profile")
+        return np.array(_to_srgb(_flatten(image), icc_profile))
+    except Exception as error:  # a metadata or palette fault that only shows on conversion
+        raise PhotoError(DAMAGED) from error
+
+
+def open_upright(source: str | Path | bytes | BinaryIO) -> Image.Image:
+    """Decode an untrusted picture into an upright PIL image, alpha and colour profile still on it.
+
+    The mode is one of 1, L, LA, P, PA, RGB, RGBA, CMYK; 16-bit grey is scaled to L. Raises PhotoError only.
+    """
+    data = _read_bytes(source)
+    try:
+        picture = pixels_only(data)
+    except ContainerError as error:
+        raise PhotoError(str(error)) from error
+    image = _open(picture.data)  # reads the header only
+    _check_size(image.width, image.height)
+    scans = count_scans(picture.data) if image.format == "JPEG" else 0
+    if scans > MAX_SCANS or scans * image.width * image.height > MAX_PASSES:
+        raise PhotoError(f"The JPEG file has {scans:,} scans, more than any camera or editor writes.")
+    try:
+        image.load()
+        if picture.orientation in TURN_UPRIGHT:
+            image = image.transpose(TURN_UPRIGHT[picture.orientation])
+        image = _scale_16_bit(image) if image.mode == "I;16" else image
+    except Exception as error:  # the decoders raise a dozen unrelated types on damaged data
+        raise PhotoError(DAMAGED) from error
+    image.info["icc_profile"] = picture.icc_profile
+    return image
+
+
+def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
+    """The file's bytes, of which at most MAX_BYTES + 1 are ever read."""
+    try:
+        if isinstance(source, bytes):
+            data = source
+        elif isinstance(source, (str, Path)):
+            with open(source, "rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        else:
+            data = source.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a closed file, a zero byte in the path
+        reason = getattr(error, "strerror", None) or "it is not readable"
+        raise PhotoError(f"The file could not be opened: {reason}.") from error
+    if len(data) > MAX_BYTES:
+        raise PhotoError(f"The file is larger than {MAX_BYTES // 1_000_000} MB.")
+    return data
+
+
+def _open(data: bytes) -> Image.Image:
+    """Read the header with the three allowed decoders."""
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PhotoError(TOO_LARGE) from error
+    except Exception as error:
+        raise PhotoError(UNREADABLE) from error
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise PhotoError(TOO_LARGE)
+    if min(width, height) < MIN_SIDE:
+        raise PhotoError(
+            f"The picture is {width} x {height} pixels: at least {MIN_SIDE} on each side are needed."
+        )
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise PhotoError(
+            f"The picture is {width} x {height} pixels: one side may be at most {MAX_ASPECT} times the other."
+        )
+
+
+def _scale_16_bit(image: Image.Image) -> Image.Image:
+    """16-bit grey to L; Pillow's own conversion clips at 255 instead."""
+    return Image.fromarray(cv2.convertScaleAbs(np.array(image), alpha=255 / 65535))
+
+
+def _flatten(image: Image.Image) -> Image.Image:
+    """Put transparent pixels on white; the result has mode L, RGB or CMYK."""
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        flat = Image.new("RGB", image.size, "white")
+        flat.paste(rgba, mask=rgba.getchannel("A"))
+        return flat
+    return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
+
+
+def _to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
+    """From the embedded colour profile to sRGB; without a usable profile the values are taken as sRGB."""
+    # A chain of processing elements ("mpet") can be made to take minutes; browsers ignore those as well.
+    if icc_profile and b"mpet" not in icc_profile:
+        try:
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
+            in_place = image.mode == "RGB"  # a large photo is 200 MB
+            converted = ImageCms.profileToProfile(
+                image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB", inPlace=in_place
+            )
+            return image if in_place else converted
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            pass  # a broken profile, or one for another colour model, is common and harmless
+    return image if image.mode == "RGB" else image.convert("RGB")

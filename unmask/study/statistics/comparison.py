@@ -1,0 +1,128 @@
+"""Which model is better: by scores on the same pictures, and by the side-by-side question."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from scipy.sparse.csgraph import connected_components
+from statsmodels.genmod.families import Binomial
+from statsmodels.genmod.generalized_linear_model import GLM
+from statsmodels.stats.multitest import multipletests
+
+from unmask.study.statistics.data import CONFIDENCE, StudyData, judged
+
+
+def two_way_error(differences: np.ndarray) -> np.ndarray:
+    """Standard error of the mean of (..., raters, pictures), nan where missing, clustered by both.
+
+    Cameron, Gelbach & Miller 2011: by raters + by pictures - of single values, never less than one of the
+    first two. The same as statsmodels' two-way clusters, for thousands of tables at once, as planning needs.
+    """
+    there = ~np.isnan(differences)
+    n = there.sum((-2, -1))
+    mean = np.where(there, differences, 0).sum((-2, -1)) / n
+    rest = np.where(there, differences - mean[..., None, None], 0)
+
+    def clustered(sums: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (sums**2).sum(-1) * np.where(groups > 1, groups / (groups - 1), np.nan)
+
+    by_rater = clustered(rest.sum(-1), there.any(-1).sum(-1))
+    by_picture = clustered(rest.sum(-2), there.any(-2).sum(-1))
+    single = clustered(rest.reshape(*rest.shape[:-2], -1), n)
+    return np.sqrt(np.maximum(by_rater + by_picture - single, np.maximum(by_rater, by_picture))) / n
+
+
+def compare_models(data: StudyData) -> pd.DataFrame:
+    """Every two models on the pictures that a rater scored of both: who is better, by how much, how surely.
+
+    difference, low, high and p_t: paired t over the raters' mean differences, for these very pictures; effect
+    is Cohen's d_z; p_wilcoxon is the signed-rank test of the same means. p_pictures takes the pictures, too,
+    for a sample, which tests over raters alone do not (Clark 1973): a t with standard errors clustered both
+    ways and min(raters, pictures) - 1 degrees of freedom. Each p has its column corrected by Holm.
+    """
+    opinions = judged(data)
+    opinions = opinions[opinions["role"] == "test"]
+    scores = opinions.pivot_table(index=["rater_id", "picture"], columns="model", values="score")
+    rows = []
+    for a, b in combinations(scores.columns, 2):
+        differences = (scores[a] - scores[b]).dropna()
+        means = differences.groupby("rater_id").mean()
+        row = {"model_a": a, "model_b": b, "raters": len(means)}
+        both = differences.unstack("picture")  # raters by pictures
+        row |= {"pictures": both.shape[1], "pairs": len(differences)}
+        rows.append(row | _paired_tests(means.to_numpy(), both.to_numpy()))
+    table = pd.DataFrame(rows, columns=list(rows[0]) if rows else ["model_a", "model_b"])
+    for name in ("p_t", "p_wilcoxon", "p_pictures") if rows else ():
+        known = table[name].notna()
+        table[f"{name}_holm"] = np.nan
+        if known.any():
+            table.loc[known, f"{name}_holm"] = multipletests(table.loc[known, name], method="holm")[1]
+    return table
+
+
+def _paired_tests(means: np.ndarray, differences: np.ndarray) -> dict[str, float]:
+    """Of the raters' mean differences (raters,) and all of them (raters, pictures)."""
+    row = {"difference": means.mean() if len(means) else np.nan, "low": np.nan, "high": np.nan}
+    row |= {"effect": np.nan, "p_t": np.nan, "p_wilcoxon": np.nan, "p_pictures": np.nan}
+    if len(means) < 2:
+        return row
+    if not means.any():  # nobody sees any difference: no test has anything to work on
+        same = dict.fromkeys(["low", "high", "effect"], 0.0)
+        return row | same | dict.fromkeys(["p_t", "p_wilcoxon", "p_pictures"], 1.0)
+    row["p_wilcoxon"] = stats.wilcoxon(means.round(9)).pvalue  # equal means tie, whatever the last digit
+    if np.ptp(means) > 0:
+        t = stats.ttest_1samp(means, 0)
+        row["low"], row["high"] = t.confidence_interval(CONFIDENCE)
+        row |= {"effect": means.mean() / means.std(ddof=1), "p_t": t.pvalue}
+    error = two_way_error(differences)
+    if error > 0:
+        row["p_pictures"] = 2 * stats.t.sf(abs(np.nanmean(differences)) / error, min(differences.shape) - 1)
+    return row
+
+
+def bradley_terry(data: StudyData) -> pd.DataFrame:
+    """Each model's strength in the side-by-side question: the log odds of being preferred, summing to 0.
+
+    Bradley & Terry 1952 as a binomial regression; a tie is half a win for each. Intervals and p (of being
+    average) from standard errors clustered by rater. preferred: percent against an average model. Strengths
+    are nan where likelihood has no finite maximum (Ford 1957): where some models never lost to the rest, or
+    never met it.
+    """
+    model, pairs = data.stimuli.set_index("item_id")["model"], data.pairs
+    pairs = pairs.assign(left=pairs["left_item"].map(model), right=pairs["right_item"].map(model))
+    pairs = pairs[pairs["left"] != pairs["right"]]
+    columns = ["model", "comparisons", "wins", "ties", "losses", "strength", "low", "high", "p", "preferred"]
+    models = sorted(set(pairs["left"]) | set(pairs["right"]))
+    if not models:
+        return pd.DataFrame(columns=columns)
+    left, right = (pd.Categorical(pairs[side], models).codes for side in ("left", "right"))
+    won = pairs["chosen"].map({"left": 1.0, "tie": 0.5, "right": 0.0}).to_numpy()
+    one_hot = np.eye(len(models))
+    wins = (one_hot[left] * (won == 1)[:, None] + one_hot[right] * (won == 0)[:, None]).sum(0)
+    ties = ((one_hot[left] + one_hot[right]) * (won == 0.5)[:, None]).sum(0)
+    met = (one_hot[left] + one_hot[right]).sum(0)
+    table = pd.DataFrame({"model": models, "comparisons": met, "wins": wins, "ties": ties})
+    table["losses"] = met - wins - ties
+    table = table.astype(dict.fromkeys(["comparisons", "wins", "ties", "losses"], int))
+    table = table.reindex(columns=columns).astype(dict.fromkeys(columns[5:], float))
+
+    beat = np.zeros((len(models), len(models)))
+    np.add.at(beat, (left, right), won)
+    np.add.at(beat, (right, left), 1 - won)
+    if connected_components(beat, connection="strong")[0] > 1:
+        return table
+    raters = pd.factorize(pairs["rater_id"])[0]
+    design = (one_hot[left] - one_hot[right])[:, :-1]  # the last model's strength is 0 while fitting
+    clusters = {"cov_type": "cluster", "cov_kwds": {"groups": raters}, "use_t": True} if raters.max() else {}
+    fit = GLM(won, design, family=Binomial()).fit(**clusters)
+    centre = (one_hot - 1 / len(models))[:, :-1]  # from "the last is 0" to "the sum is 0"
+    table["strength"] = centre @ fit.params
+    table["preferred"] = 100 / (1 + np.exp(-table["strength"]))
+    if raters.max():  # two raters or more
+        error = np.sqrt(np.einsum("ij,jk,ik->i", centre, fit.cov_params(), centre))
+        reach = stats.t.ppf((1 + CONFIDENCE) / 2, raters.max()) * error
+        table["low"], table["high"] = table["strength"] - reach, table["strength"] + reach
+        table["p"] = 2 * stats.t.sf(np.abs(table["strength"]) / error, raters.max())
+    return table

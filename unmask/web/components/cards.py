@@ -1,0 +1,133 @@
+"""A model's card: what it is, its result beside the photo, and a download."""
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gradio as gr
+import numpy as np
+
+from unmask.catalog import list_removers
+from unmask.registry import MODELS, ModelInfo
+from unmask.web.components.facts import Score, parameters_of, score_of
+from unmask.web.i18n import on_page, static, tr, tr_error
+from unmask.web.ideas import IDEAS
+from unmask.web.pictures import STATIC, cached_png, file_url, to_show
+
+LINE_AT = 12  # %: where the line between two pictures begins: there is something beside the result, this shows
+
+
+@dataclass(frozen=True)
+class Card:
+    """One model's place on the page.
+
+    The style sheet hides a card whose note is empty, as it hides all that has nothing to show yet. Gradio's
+    own `visible` is not used: several such updates in one message, or in quick succession, lose one another.
+    """
+
+    title: str  # the model's
+    line: str  # what the line between the two pictures is for; English, as are all texts until they are drawn
+    pictures: gr.HTML
+    note: gr.HTML
+    download: gr.Button
+
+    def components(self) -> list:
+        """Those that a run changes."""
+        return [self.pictures, self.note]
+
+
+def build_cards(
+    line: str, below: Callable[[str], None] = lambda name: None, after: Callable[[], None] = lambda: None
+) -> dict[str, Card]:
+    """A card for every model that takes masks off, by name; all hidden until their model is asked for.
+
+    below: adds to a card, given its model's name. after: adds cards after the models' own.
+    """
+    cards = {}
+    script = (STATIC / "before_after.js").read_text()
+    with gr.Row(elem_classes="cards"):
+        for name in list_removers():
+            with gr.Column(min_width=0, elem_classes="card"):
+                gr.HTML(on_page(_card_head, MODELS[name], parameters_of(name), score_of(name)))
+                pictures = gr.HTML(js_on_load=script, apply_default_css=False, elem_classes="pictures")
+                note = gr.HTML()
+                download = gr.Button(static("Download at full size"), size="sm")
+                below(name)
+            cards[name] = Card(MODELS[name].title, line, pictures, note, download)
+        after()
+    return cards
+
+
+def _card_head(info: ModelInfo, parameters: int, score: Score | None) -> str:
+    title, paper, idea = html.escape(info.title), html.escape(info.paper), html.escape(tr(IDEAS[info.name]))
+    facts = []
+    if parameters:
+        facts.append(tr("{count} million parameters.", count=f"{parameters / 1e6:.1f}"))
+    if score:
+        facts.append(
+            tr(
+                "On {faces} held-back faces, under the mask: PSNR {psnr} dB, SSIM {ssim}.",
+                faces=score.faces,
+                psnr=f"{score.psnr:.1f}",
+                ssim=f"{score.ssim:.2f}",
+            )
+        )
+    return (
+        f'<div class="card-head"><h3>{title}</h3><p>{idea}</p>'
+        f'<p class="paper"><span lang="en">{paper}</span>, {info.year}</p>'
+        f'<p class="paper">{html.escape(" ".join(facts))}</p></div>'
+    )
+
+
+def _before_after(card: Card, before: str, after: str, shape: tuple[int, ...]) -> str:
+    """Two files of pictures, (H, W, ...) = shape, one over the other, with a line to drag between them."""
+
+    def image(name: str, path: str, text: str) -> str:
+        return f'<img class="{name}" src="{html.escape(file_url(path))}" alt="{html.escape(text)}" draggable="false">'
+
+    full = html.escape(tr("Show full screen"))
+    return f"""
+<figure class="before-after" style="--ratio: {shape[1] / shape[0]:.4f}; --at: {LINE_AT}">
+  {image("before", before, tr("Before"))}
+  {image("after", after, tr("What {model} imagines", model=card.title))}
+  <input type="range" min="0" max="100" value="{LINE_AT}" aria-label="{html.escape(tr(card.line))}">
+  <button type="button" class="full" title="{full}" aria-label="{full}"><svg viewBox="0 0 16 16" width="16"
+    height="16" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true">
+    <path d="M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4"/></svg></button>
+</figure>"""
+
+
+def waiting(
+    cards: dict[str, Card], chosen: list[str], before: str = "", shape: tuple[int, ...] = (1, 1)
+) -> dict:
+    """Updates that show the chosen models' cards, with the file `before` in them, and hide the others."""
+    updates = {}
+    for name, card in cards.items():
+        shown = name in chosen
+        updates[card.pictures] = _before_after(card, before, before, shape) if shown else ""
+        text = html.escape(tr("Waiting for its turn …"))
+        updates[card.note] = f'<p class="card-note waiting">{text}</p>' if shown else ""
+    return updates
+
+
+def finished(card: Card, before: str, after: np.ndarray, milliseconds: int) -> dict:
+    """Updates that put a model's result on its card, beside the file `before`."""
+    invention = html.escape(tr("This is an invention, not the person's face."))
+    took = html.escape(tr("Took {milliseconds} ms", milliseconds=milliseconds))
+    note = f'<p class="card-note invention">{invention}</p><p class="card-note time">{took}</p>'
+    shown = to_show(after)
+    file = cached_png(card.pictures, shown, "result.png")
+    return {card.pictures: _before_after(card, before, file, shown.shape), card.note: note}
+
+
+def failed(card: Card, error: Exception) -> dict:
+    """Updates that put the reason where the result would be."""
+    return {card.pictures: "", card.note: f'<p class="card-note failed">{html.escape(tr_error(error))}</p>'}
+
+
+def download_through(file: gr.DownloadButton) -> str:
+    """JavaScript that clicks a hidden download button, once it holds the file.
+
+    A visible one hands out what it held before the click: every file would have to be written in advance.
+    """
+    return f"() => document.querySelector('#{file.elem_id}').click()"

@@ -1,0 +1,72 @@
+"""The examples: thumbnails, of which a click puts one into the photo's place."""
+
+import html
+import tempfile
+from pathlib import Path
+
+import gradio as gr
+from PIL import Image, ImageOps
+
+from unmask.web.events import PRIVATE
+from unmask.web.i18n import on_page, tr
+from unmask.web.pictures import EXAMPLES, STATIC, THUMBNAIL, file_url
+
+
+def example_files(masked: bool) -> list[str]:
+    """The examples: `<person>.png` is a bare face, `<person>-<mask>.png` the same one masked.
+
+    After the masked faces come the whole photos they are from, `<person>-photo.png`.
+    """
+    paths = sorted(EXAMPLES.glob("*.png"), key=lambda path: (path.stem.endswith("-photo"), path.stem))
+    return [str(path) for path in paths if ("-" in path.stem) == masked]
+
+
+def build_examples(masked: bool, photo: gr.Image, elem_id: str) -> gr.events.Dependency:
+    """Thumbnails of the examples; a click puts one into `photo`. Returns that event, for what is to follow.
+
+    Not `gr.Examples`: its buttons have no names, and it sends whole pictures for its thumbnails.
+    """
+    paths = example_files(masked)
+    thumbnails = [_thumbnail_url(photo, path) for path in paths]
+    gallery = gr.HTML(
+        on_page(_draw_examples, paths, thumbnails),
+        js_on_load=(STATIC / "examples.js").read_text(),
+        elem_id=elem_id,
+        apply_default_css=False,
+    )
+
+    def choose(event: gr.EventData) -> str:
+        number = event._data.get("example")
+        if type(number) is not int or not 0 <= number < len(paths):
+            raise gr.Error("There is no such example.", print_exception=False)
+        return photo.move_resource_to_block_cache(paths[number])
+
+    return gallery.choose(choose, None, photo, **PRIVATE)
+
+
+def _thumbnail_url(photo: gr.Image, path: str) -> str:
+    """Where the page gets a small, square JPEG of an example; it stays as long as the server runs."""
+    with tempfile.TemporaryDirectory() as folder, Image.open(path) as image:
+        small = Path(folder) / f"{Path(path).stem}.jpg"
+        ImageOps.fit(image.convert("RGB"), (THUMBNAIL, THUMBNAIL)).save(small, quality=85)
+        cached = photo.move_resource_to_block_cache(str(small))
+    photo.keep_in_cache.add(cached)
+    return file_url(cached)
+
+
+def _draw_examples(paths: list[str], thumbnails: list[str]) -> str:
+    buttons = ""
+    for index, (path, url) in enumerate(zip(paths, thumbnails)):
+        kind = Path(path).stem.partition("-")[2]
+        if kind == "photo":
+            text = tr("Example {number}: a whole photo", number=index + 1)
+        elif kind:
+            text = tr("Example {number}: a masked face ({worn})", number=index + 1, worn=tr(kind))
+        else:
+            text = tr("Example {number}: a bare face", number=index + 1)
+        buttons += (
+            f'<button type="button" data-example="{index}" title="{html.escape(text)}">'
+            f'<img src="{html.escape(url)}" alt="{html.escape(text)}" width="{THUMBNAIL}" height="{THUMBNAIL}">'
+            "</button>"
+        )
+    return f'<p>{html.escape(tr("Or click an example"))}</p><div class="examples">{buttons}</div>'

@@ -1,0 +1,60 @@
+"""What a visitor puts in: the photo, the mask on it, the models. Untrusted files have one decoder, ours."""
+
+from abc import ABCMeta
+from collections.abc import Callable
+
+import gradio as gr
+import numpy as np
+from gradio.component_meta import ComponentMeta
+from gradio.data_classes import FileData, ImageData
+
+from unmask.catalog import list_removers
+from unmask.imaging.reader import open_upright
+from unmask.registry import MODELS
+from unmask.web.errors import plain_errors
+
+
+def _path_only(self: gr.Image, payload: ImageData | None) -> str | None:
+    """The uploaded file's path, unread: `read_photo` is the only decoder.
+
+    Gradio would open the file first, and answer a bad one with a bare "Error", not with what is wrong.
+    """
+    return payload.path if payload else None
+
+
+def _variant(name: str, base: type, method: str, instead: Callable) -> type:
+    """A component that is drawn as `base` and does one thing otherwise.
+
+    Made by hand, because a `class` statement makes Gradio write a .pyi file beside the source. `is_template` says that
+    the browser draws it as its base class.
+    """
+    body = {method: instead, "is_template": True, "__module__": __name__, "__doc__": instead.__doc__}
+    return ABCMeta.__new__(ComponentMeta, name, (base,), body)
+
+
+PhotoInput = _variant("PhotoInput", gr.Image, "preprocess", _path_only)
+
+
+def _open_layer(self, file: FileData | bytes | None, flatten_on_white: bool = False) -> np.ndarray | None:
+    """An editor whose pictures are untrusted too: Gradio itself opens them in any format and of any size."""
+    if file is None:
+        return None
+    with plain_errors():
+        return np.array(open_upright(file.path if isinstance(file, FileData) else bytes(file)).convert("RGBA"))
+
+
+MaskEditor = _variant("MaskEditor", gr.ImageEditor, "convert_and_format_image", _open_layer)
+
+# Gradio's own mirror turns the captured photo around as well. People want to see themselves as in a mirror while
+# they aim, and the photo as others see them: the style sheet mirrors the preview alone.
+CAMERA = gr.WebcamOptions(mirror=False, constraints={"video": {"facingMode": "user"}})
+
+
+def photo_input(**options) -> gr.Image:
+    """An image input for an untrusted file or the camera, of which a callback gets the path."""
+    return PhotoInput(type="filepath", image_mode=None, format="png", webcam_options=CAMERA, **options)
+
+
+def model_choices() -> list[tuple[str, str]]:
+    """Every model that takes a mask off, as (title, name)."""
+    return [(MODELS[name].title, name) for name in list_removers()]

@@ -1,0 +1,22 @@
+"""Which errors a visitor can put right, and how they become a sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import gradio as gr
+
+from unmask.imaging.reader import PhotoError
+from unmask.web.i18n import tr_error
+from unmask.weights import WeightsError
+
+# What visitors can put right themselves, worded for them. Anything else is a fault of ours.
+VISIBLE_ERRORS = (PhotoError, WeightsError)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn what visitors can put right into the one sentence that a client receives."""
+    try:
+        yield
+    except VISIBLE_ERRORS as error:
+        raise gr.Error(tr_error(error), print_exception=False) from error

@@ -1,0 +1,59 @@
+"""How much one visitor may ask for. A host sets by environment variables, all off or sensible by default:
+
+    UNMASK_RATE_LIMIT      uploads and computations that one visitor may ask for in a minute; none is no limit
+    FORWARDED_ALLOW_IPS    addresses or networks of the proxies in front, whose X-Forwarded-For is believed (uvicorn's
+                           own; 127.0.0.1 by default): without it all visitors behind a proxy count as one
+"""
+
+import ipaddress
+import os
+import re
+import time
+from collections import OrderedDict
+
+from starlette.types import Scope
+
+# What costs something: a file to take in, an event that computes, or a live view, of which the pictures are free.
+COSTLY = re.compile(r"^(?:/gradio_api)?/(?:upload|queue/join|call/|run/|api/|component_server|live/start)")
+MINUTE = 60.0
+MOST_VISITORS = 10_000  # whose counts are remembered; the one not seen for longest is forgotten first
+
+
+class RateLimit:
+    """A bucket of `per_minute` tokens for each visitor, refilled evenly."""
+
+    def __init__(self, per_minute: int):
+        self.per_minute = per_minute
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # visitor -> tokens, when
+
+    def wait(self, visitor: str) -> float:
+        """Take a token: 0, or when there is none the seconds until the next."""
+        now = time.monotonic()
+        tokens, then = self._buckets.pop(visitor, (float(self.per_minute), now))
+        tokens = min(tokens + (now - then) * self.per_minute / MINUTE, self.per_minute)
+        allowed = tokens >= 1
+        self._buckets[visitor] = (tokens - allowed, now)
+        if len(self._buckets) > MOST_VISITORS:
+            self._buckets.popitem(last=False)
+        return 0.0 if allowed else (1 - tokens) * MINUTE / self.per_minute
+
+
+def rate_limit_from_environment() -> RateLimit | None:
+    """What UNMASK_RATE_LIMIT asks for. Raises ValueError, in one sentence, unless it is a whole number from 1."""
+    text = os.environ.get("UNMASK_RATE_LIMIT", "").strip()
+    if not text:
+        return None
+    if not (text.isdecimal() and int(text) > 0):
+        raise ValueError(f"UNMASK_RATE_LIMIT must be a whole number from 1 (requests a minute), not {text!r}.")
+    return RateLimit(int(text))
+
+
+def visitor_of(scope: Scope) -> str:
+    """Whose request it is: the address, of an IPv6 one the /64 network, which is what one customer gets."""
+    # A trusted proxy's X-Forwarded-For is in here already; any other is ignored by uvicorn.
+    host = (scope.get("client") or ("unknown",))[0]
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else host

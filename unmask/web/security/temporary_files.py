@@ -1,0 +1,77 @@
+"""A folder of uploads and results that nobody else may look into, and that empties itself."""
+
+import os
+import shutil
+import stat
+import tempfile
+import threading
+import time
+from collections.abc import Set
+from pathlib import Path
+
+PREFIX = "unmask-"
+
+
+def private_folder() -> Path:
+    """A folder of this process's own, in which Gradio keeps uploads and results from now on.
+
+    It lies in GRADIO_TEMP_DIR or where temporary files go. What an earlier process left there, because it was
+    killed, is deleted first. Call it before the page is built.
+    """
+    root = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
+    if root.name.startswith(PREFIX):
+        return root  # of an earlier call
+    root.mkdir(parents=True, exist_ok=True)
+    for folder in root.glob(PREFIX + "*"):
+        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if pid.isdecimal() and _is_ours(folder) and (int(pid) == os.getpid() or not _is_running(int(pid))):
+            shutil.rmtree(folder, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=root))  # nobody else may look into it
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    return folder
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether it is a folder that this user has made: anybody may put a link of that name where /tmp is shared."""
+    status = folder.lstat()
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == (os.getuid() if hasattr(os, "getuid") else 0)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # it runs, as somebody else
+    return True
+
+
+def sweep(folder: Path, age: float, keep: Set[str] = frozenset()) -> None:
+    """Delete every file in the folder that is older than `age` seconds, and folders as old that are empty then.
+
+    Gradio's own clean-up knows finished uploads and results; one that broke off half-way it leaves for good.
+    """
+    now = time.time()
+    for parent, folders, files in os.walk(folder, topdown=False):
+        for name in files + folders:
+            path = Path(parent, name)
+            try:
+                if str(path) in keep or now - path.lstat().st_ctime <= age:
+                    continue
+                path.rmdir() if name in folders else path.unlink()
+            except OSError:
+                pass  # not empty, in use, or gone meanwhile
+
+
+def keep_sweeping(blocks, folder: Path, age: float, every: float) -> threading.Event:
+    """Sweep the folder every so many seconds, but for the page's own files, until the returned event is set."""
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.wait(every):
+            keep = {path for block in list(blocks.blocks.values()) for path in getattr(block, "keep_in_cache", ())}
+            sweep(folder, age, {str(path) for path in keep})
+
+    threading.Thread(target=run, name="sweeper", daemon=True).start()
+    return stop

@@ -1,0 +1,167 @@
+"""Tab 1's page: what a visitor sees and clicks. What happens then is remove_tab's business."""
+
+import html
+from dataclasses import dataclass
+
+import gradio as gr
+
+from unmask.faces.editing import AS_FOUND
+from unmask.registry import DEFAULT_MODELS
+from unmask.sam import Sam
+from unmask.web.components import disagreement_card, faces_panel, guide_panel, outline_tool, stars
+from unmask.web.components.cards import Card, build_cards
+from unmask.web.components.examples import build_examples
+from unmask.web.components.guide_panel import GUIDED
+from unmask.web.components.inputs import MaskEditor, model_choices, photo_input
+from unmask.web.components.status import PICTOGRAM, build_queue_line, draw_status, step_title
+from unmask.web.events import FORGET_AFTER
+from unmask.web.i18n import on_page, static, tr
+from unmask.web.mask_layers import MASK_COLOR
+from unmask.web.session import EDITOR_SIZE
+
+BRUSH_COLOR = ("#{:02x}{:02x}{:02x}".format(*MASK_COLOR), 0.6)
+
+MASK_HINT = "The mask is found by itself, and shown here for you to correct."
+RUN_HINT = "The chosen models run as soon as there is a photo."
+
+
+@dataclass(frozen=True)
+class RemovePage:
+    """The tab's components."""
+
+    visit: gr.State  # a Visit, or None before there is a photo
+    guide: gr.State  # a Guide, as the controls on the guided model's card stand
+    photo: gr.Image
+    example: gr.events.Dependency  # an example was clicked
+    mask_status: gr.HTML
+    empty_bench: gr.HTML
+    panel: gr.HTML  # the faces
+    editor: gr.ImageEditor
+    outline: outline_tool.Tool | None
+    grow: gr.Button
+    shrink: gr.Button
+    clear: gr.Button
+    reset: gr.Button
+    import_mask: gr.UploadButton
+    download_mask: gr.Button
+    mask_file: gr.DownloadButton
+    chosen: gr.CheckboxGroup
+    run: gr.Button
+    run_status: gr.HTML
+    cards: dict[str, Card]  # by model
+    controls: gr.HTML | None  # on the guided model's card, where its weights are there
+    guess: gr.HTML | None  # likewise: what the hint network says
+    map: gr.HTML  # where the models disagree
+    result_file: gr.DownloadButton
+
+    def outline_parts(self) -> list:
+        return self.outline.components() if self.outline else []
+
+    def card_parts(self) -> list:
+        """All that a run of the models changes."""
+        parts = [part for card in self.cards.values() for part in card.components()]
+        return [*parts, self.map] + ([self.guess] if self.guess else [])
+
+    def mask_parts(self) -> list:
+        """All that another mask changes."""
+        return [self.visit, self.editor, self.panel, self.mask_status, self.run_status, *self.outline_parts()]
+
+
+def draw_empty_bench() -> str:
+    """What is in the editor's place until there is a photo."""
+    text = tr("Here you will see the photo with its mask in pink. You can correct it with a brush.")
+    return f'<div class="empty-bench">{PICTOGRAM}<p>{html.escape(text)}</p></div>'
+
+
+def draw_how_to() -> str:
+    """What can be done about a result that is not good."""
+    text = tr(
+        "Not quite right? Paint over fabric that was missed, erase what was marked wrongly, and press the button "
+        "again. Other models keep your mask."
+    )
+    return f'<p class="how-to">{html.escape(text)}</p>'
+
+
+def build_page(sam: Sam | None) -> RemovePage:
+    """Lay out the tab. sam: what the tool "Outline by click" asks; without it there is no such tool."""
+    visit, guide = gr.State(time_to_live=FORGET_AFTER), gr.State(AS_FOUND)
+    panels: list[gr.HTML] = []  # on the guided model's card
+    maps: list[gr.HTML] = []
+
+    with gr.Row(elem_classes="steps"):
+        with gr.Column(scale=4, min_width=270, elem_classes="step"):
+            gr.HTML(on_page(step_title, 1, "Give a photo"))
+            photo = photo_input(
+                sources=["upload", "webcam", "clipboard"],
+                label=static("Photo of a masked face"),
+                show_label=False,
+                height=300,
+                buttons=[],
+                elem_id="photo",
+            )
+            example = build_examples(True, photo, "examples")
+        with gr.Column(scale=7, min_width=320, elem_classes="step"):
+            gr.HTML(on_page(step_title, 2, "Check the mask"))
+            mask_status = gr.HTML(on_page(draw_status, MASK_HINT), elem_id="mask-status")
+            empty_bench = gr.HTML(on_page(draw_empty_bench))
+            panel = faces_panel.build()
+            with gr.Column(elem_classes="workbench"):
+                editor = MaskEditor(
+                    type="numpy",
+                    format="png",
+                    image_mode="RGBA",
+                    sources=(),
+                    transforms=(),
+                    layers=gr.LayerOptions(allow_additional_layers=False, layers=["Mask"]),
+                    brush=gr.Brush(
+                        default_size=18, colors=[BRUSH_COLOR], default_color=BRUSH_COLOR, color_mode="fixed"
+                    ),
+                    eraser=gr.Eraser(default_size=18),
+                    canvas_size=(EDITOR_SIZE, EDITOR_SIZE),
+                    buttons=["fullscreen"],
+                    interactive=True,
+                    show_label=False,
+                    height=470,
+                    elem_id="editor",
+                )
+                outline = outline_tool.build(sam) if sam else None
+                with gr.Row(elem_classes="toolbar"):
+                    grow = gr.Button(static("Grow"), size="sm", min_width=0)
+                    shrink = gr.Button(static("Shrink"), size="sm", min_width=0)
+                    clear = gr.Button(static("Clear"), size="sm", min_width=0)
+                    reset = gr.Button(static("Reset to the found mask"), size="sm", min_width=0)
+                    import_mask = gr.UploadButton(
+                        static("Import a mask"),
+                        size="sm",
+                        min_width=0,
+                        file_types=["image"],
+                        elem_id="import-mask",
+                    )
+                    download_mask = gr.Button(static("Download the mask"), size="sm", min_width=0)
+                    mask_file = gr.DownloadButton(visible="hidden", elem_id="mask-file")
+        with gr.Column(scale=4, min_width=250, elem_classes="step"):
+            gr.HTML(on_page(step_title, 3, "Compare"))
+            chosen = gr.CheckboxGroup(
+                model_choices(), value=list(DEFAULT_MODELS), label=static("Models"), elem_classes="models"
+            )
+            run = gr.Button(static("Remove the mask"), variant="primary", elem_id="run")
+            run_status = gr.HTML(on_page(draw_status, RUN_HINT), elem_id="run-status")
+            build_queue_line(run_status)
+            gr.HTML(on_page(draw_how_to))
+    with gr.Column(elem_id="results"):
+
+        def below(name: str) -> None:
+            if name == GUIDED:
+                panels.extend(guide_panel.build())
+            if stars.wanted():
+                stars.stars(name)
+
+        cards = build_cards(
+            "Drag the line: before and after", below, lambda: maps.append(disagreement_card.build())
+        )
+        result_file = gr.DownloadButton(visible="hidden", elem_id="result-file")
+    controls, guess = panels or (None, None)
+    return RemovePage(
+        visit, guide, photo, example, mask_status, empty_bench, panel, editor, outline, grow, shrink, clear, reset,
+        import_mask, download_mask, mask_file, chosen, run, run_status, cards, controls, guess, maps[0], result_file,
+    )  # fmt: skip

@@ -1,0 +1,271 @@
+"""Tab 2: a bare face gets a synthetic mask, the models take it off, and the known truth gives them scores."""
+
+import html
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import gradio as gr
+import numpy as np
+
+from unmask import Unmasker, read_photo
+from unmask.catalog import list_removers
+from unmask.faces.alignment import align
+from unmask.faces.face import whole_photo
+from unmask.masks import is_empty
+from unmask.metrics import psnr, ssim
+from unmask.registry import DEFAULT_MODELS, MODELS
+from unmask.synth import KINDS, MEAN_LANDMARKS, PATTERNS, WEARS, MaskedFace, put_mask_on
+from unmask.web.components.cards import build_cards, failed, finished, waiting
+from unmask.web.components.examples import build_examples
+from unmask.web.components.inputs import model_choices, photo_input
+from unmask.web.components.status import build_queue_line, draw_status, painting_text, status, step_title, timed
+from unmask.web.errors import VISIBLE_ERRORS
+from unmask.web.events import FORGET_AFTER, HEAVY
+from unmask.web.i18n import on_page, static, tr, tr_error
+from unmask.web.pictures import cached_png, file_url
+
+FRAME = 256  # px: the side of the face crop, the frame in which the mean landmarks are given
+ANY = "any"
+TRUE_MASK, FOUND_MASK = "the true mask", "the mask that is found"
+FACE_HINT = "Any photo will do: its largest face is cut out."
+WHOLE_HINT = "No face was found: the whole picture is used. Move the mask to where the face is."
+RUN_HINT = "The chosen models run as soon as there is a face."
+NO_FACE = "There is no face here (any more): give a photo, or click an example."
+NOT_FOUND = "No mask was found on this face, so nothing was taken off. Choose the true mask, or another one."
+SCORES_NOTES = (
+    "Higher is nearer to the truth.",
+    '"Hole" counts only the pixels that the mask covered; "whole" counts all, and is flattered by those that '
+    "nobody touched.",
+    "PSNR is in dB, SSIM is 1 for a perfect copy.",
+    "The face beneath cannot be known, so even a convincing result may score low.",
+)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One row of the table: how near a picture is to the truth."""
+
+    title: str
+    psnr_hole: float
+    ssim_hole: float
+    psnr_whole: float
+    ssim_whole: float
+    milliseconds: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        title: str,
+        truth: np.ndarray,
+        image: np.ndarray,
+        hole: np.ndarray,
+        milliseconds: int | None = None,
+    ):
+        """Measure `image` against `truth`, both (H, W, 3) uint8, in `hole` (H, W) uint8 and as a whole."""
+        return cls(
+            title,
+            psnr(truth, image, hole),
+            ssim(truth, image, hole),
+            psnr(truth, image),
+            ssim(truth, image),
+            milliseconds,
+        )
+
+
+COLUMNS = (
+    ("psnr_hole", "PSNR hole", "{:.2f}"),
+    ("ssim_hole", "SSIM hole", "{:.3f}"),
+    ("psnr_whole", "PSNR whole", "{:.2f}"),
+    ("ssim_whole", "SSIM whole", "{:.3f}"),
+)
+
+
+def scores_table(untouched: Scores, rows: list[Scores]) -> str:
+    """The scores as HTML, each column's best model marked. untouched: the face with its mask still on."""
+    best = {key: max((getattr(row, key) for row in rows), default=math.nan) for key, _, _ in COLUMNS}
+
+    def cell(row: Scores, key: str, label: str, form: str) -> str:
+        value = getattr(row, key)
+        wins = row is not untouched and value == best[key]
+        mark = ' class="best"' if wins else ""
+        text = form.format(value) + (f' <span class="sr-only">({tr("best")})</span>' if wins else "")
+        return f'<td data-label="{html.escape(tr(label))}"{mark}>{text}</td>'
+
+    def line(row: Scores) -> str:
+        cells = "".join(cell(row, *column) for column in COLUMNS)
+        time = "–" if row.milliseconds is None else f"{row.milliseconds} ms"
+        took = f'<td data-label="{html.escape(tr("Time"))}">{time}</td>'
+        return f'<tr><th scope="row">{html.escape(row.title)}</th>{cells}{took}</tr>'
+
+    heads = [tr("Against the truth"), *(tr(label) for _, label, _ in COLUMNS), tr("Time")]
+    head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in heads)
+    body = "".join(line(row) for row in [*rows, untouched])
+    note = html.escape(" ".join(map(tr, SCORES_NOTES)))
+    return (
+        f'<div class="scores"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<p class="how-to">{note}</p>'
+    )
+
+
+def draw_empty_preview() -> str:
+    """What is in the masked face's place until there is a photo."""
+    text = tr("Here you will see the face with a mask that was never there.")
+    return f'<div class="empty-bench"><p>{html.escape(text)}</p></div>'
+
+
+def draw_preview(path: str) -> str:
+    """The file with the masked face."""
+    text = tr("The face with the mask that was put on it")
+    return f'<img src="{html.escape(file_url(path))}" alt="{html.escape(text)}" width="{FRAME}" height="{FRAME}">'
+
+
+def choices(values: Iterable[str]) -> list[tuple[str, str]]:
+    """What a visitor can choose from, as (text, value)."""
+    return [(static(value), value) for value in values]
+
+
+def place_landmarks(size: float, right: float, down: float, tilt: float) -> np.ndarray:
+    """The mean face's landmarks (92, 2) where the sliders put them: %, and degrees clockwise for the tilt."""
+    angle = math.radians(tilt)
+    turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    middle = MEAN_LANDMARKS.mean(axis=0)
+    return (MEAN_LANDMARKS - middle) @ turn * (size / 100) + middle + np.array([right, down]) * FRAME / 100
+
+
+def build(unmasker: Unmasker) -> None:
+    """Lay out the tab and wire it."""
+    truth = gr.State(time_to_live=FORGET_AFTER)  # the bare face's crop, (FRAME, FRAME, 3) uint8
+    seed = gr.State(0)
+
+    with gr.Row(elem_classes="steps"):
+        with gr.Column(scale=4, min_width=270, elem_classes="step"):
+            gr.HTML(on_page(step_title, 1, "Give a bare face"))
+            photo = photo_input(
+                sources=["upload", "webcam", "clipboard"],
+                label=static("Photo of a face without a mask"),
+                show_label=False,
+                height=300,
+                buttons=[],
+                elem_id="bare-photo",
+            )
+            face_status = gr.HTML(on_page(draw_status, FACE_HINT))
+            example = build_examples(False, photo, "bare-examples")
+        with gr.Column(scale=7, min_width=320, elem_classes="step"):
+            gr.HTML(on_page(step_title, 2, "Put a mask on it"))
+            with gr.Row(elem_classes="bench"):
+                with gr.Column(min_width=260):
+                    empty_preview = gr.HTML(on_page(draw_empty_preview))
+                    preview = gr.HTML(elem_id="masked-preview")
+                with gr.Column(min_width=180):
+                    kind = gr.Dropdown(choices([ANY, *KINDS]), value=ANY, label=static("Kind"))
+                    wear = gr.Dropdown(choices([ANY, *WEARS]), value=ANY, label=static("How it is worn"))
+                    pattern = gr.Dropdown(choices([ANY, *PATTERNS]), value=ANY, label=static("Cloth"))
+                    another = gr.Button(static("Another one"), elem_id="another")
+            with gr.Accordion(static("Is the mask not where it should be? Move it"), open=False):
+                with gr.Row(elem_classes="sliders"):
+                    size = gr.Slider(60, 140, 100, step=1, label=static("Size, %"), min_width=140)
+                    tilt = gr.Slider(-30, 30, 0, step=1, label=static("Tilt, degrees"), min_width=140)
+                    right = gr.Slider(-25, 25, 0, step=0.5, label=static("Left or right, %"), min_width=140)
+                    down = gr.Slider(-25, 25, 0, step=0.5, label=static("Up or down, %"), min_width=140)
+        with gr.Column(scale=4, min_width=250, elem_classes="step"):
+            gr.HTML(on_page(step_title, 3, "Measure"))
+            source = gr.Radio(
+                choices([TRUE_MASK, FOUND_MASK]),
+                value=TRUE_MASK,
+                label=static("The models are given"),
+                elem_classes="models",
+            )
+            chosen = gr.CheckboxGroup(
+                model_choices(), value=list(DEFAULT_MODELS), label=static("Models"), elem_classes="models"
+            )
+            run_status = gr.HTML(on_page(draw_status, RUN_HINT), elem_id="truth-status")
+            build_queue_line(run_status)
+    table = gr.HTML(elem_id="scores")
+    with gr.Column(elem_classes="truth-results"):
+        cards = build_cards("Drag the line: the truth and the result")
+
+    controls = [kind, wear, pattern, size, right, down, tilt, source, chosen]
+
+    def take_photo(path: str | None, number: int, *settings) -> Iterator[dict]:
+        """A new photo: cut out the square of its largest face, put a mask on it and measure."""
+        if path is None:
+            return  # the camera was opened, or the photo cleared
+        try:
+            picture = read_photo(path)
+            face = unmasker.find(picture)[0]
+        except VISIBLE_ERRORS as error:
+            gr.Warning(tr_error(error))
+            yield {face_status: status(tr_error(error), "warn")}
+            return
+        crop = align(picture, face, FRAME)
+        nobody = face == whole_photo(picture)
+        hint = status(tr(WHOLE_HINT), "warn") if nobody else status(tr(FACE_HINT))
+        yield {truth: crop, face_status: hint, empty_preview: ""}
+        yield from measure(crop, number, *settings)
+
+    def put_another(crop: np.ndarray | None, number: int, *settings) -> Iterator[dict]:
+        """Another random mask on the same face."""
+        yield {seed: number + 1}
+        yield from measure(crop, number + 1, *settings)
+
+    def measure(
+        crop: np.ndarray | None, number: int, kind, wear, pattern, size, right, down, tilt, source, names
+    ) -> Iterator[dict]:
+        """Put the mask on, take it off with every chosen model, and score each result as it comes."""
+        if crop is None:
+            yield {run_status: status(tr(NO_FACE), "warn")}
+            return
+        choice = {"kind": kind, "wear": wear, "pattern": pattern}
+        choice = {key: None if value == ANY else value for key, value in choice.items()}
+        masked = put_mask_on(
+            crop, place_landmarks(size, right, down, tilt), np.random.default_rng(number), **choice
+        )
+        names = [name for name in list_removers() if name in names]
+        before = cached_png(preview, crop, "truth.png")
+        shown = draw_preview(cached_png(preview, masked.image, "masked.png"))
+        yield {preview: shown} | waiting(cards, names, before, crop.shape)
+        yield from score(crop, before, masked, source, names)
+
+    def score(
+        crop: np.ndarray, before: str, masked: MaskedFace, source: str, names: list[str]
+    ) -> Iterator[dict]:
+        """Run the models on a masked face whose truth is `crop`; before: the file of that truth."""
+        try:
+            given = masked.mask if source == TRUE_MASK else unmasker.segment(masked.image, aligned=True)
+        except VISIBLE_ERRORS as error:
+            yield {run_status: status(tr_error(error), "warn")}
+            return
+        if is_empty(given):
+            yield {run_status: status(tr(NOT_FOUND), "warn"), table: ""} | waiting(cards, [])
+            return
+        untouched = Scores.of(tr("Masked, as given"), crop, masked.image, masked.mask)
+        rows = []
+        for count, name in enumerate(names, 1):
+            title = MODELS[name].title
+            yield {run_status: status(painting_text(title, count, len(names)), "busy")}
+            try:
+                results, milliseconds = timed(unmasker.remove, masked.image, given, [name], True)
+            except VISIBLE_ERRORS as error:
+                yield failed(cards[name], error)
+                continue
+            rows.append(Scores.of(title, crop, results[name], masked.mask, milliseconds))
+            scored = {table: scores_table(untouched, rows)}
+            yield finished(cards[name], before, results[name], milliseconds) | scored
+        worn = ", ".join(map(tr, (masked.kind, masked.wear, masked.pattern)))
+        yield {run_status: status(tr("Done. The mask: {worn}.", worn=worn), "done")}
+
+    card_parts = [part for card in cards.values() for part in card.components()]
+    results = [preview, table, run_status, *card_parts]
+    options = HEAVY | {"show_progress_on": run_status, "trigger_mode": "always_last"}
+    new_photo = options | {
+        "fn": take_photo,
+        "inputs": [photo, seed, *controls],
+        "outputs": [truth, face_status, empty_preview, *results],
+    }
+    photo.input(**new_photo)
+    example.then(**new_photo)
+    another.click(put_another, [truth, seed, *controls], [seed, *results], **options)
+    changes = [control.input for control in (kind, wear, pattern, source, chosen)]
+    changes += [slider.release for slider in (size, right, down, tilt)]
+    gr.on(changes, measure, [truth, seed, *controls], results, **options)
