@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -131,7 +131,9 @@ def one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def run_local(photos: Sequence[Path], work: Work, device: str, jobs: int | None = None) -> Iterator[Outcome]:
+def run_local(
+    photos: Sequence[Path], work: Work, device: str, jobs: int | None = None
+) -> Generator[Outcome, None, None]:
     """Work on `jobs` photos at a time, by default as many as there are cores; outcomes come in the photos' order.
 
     The jobs are threads that share one Unmasker: decoding, networks and encoding all run outside Python's lock.

@@ -7,7 +7,7 @@ folder at the same place as the one that starts the run.
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import ray  # noqa: E402
@@ -44,7 +44,7 @@ class Worker:
 
 def run_ray(
     photos: Sequence[Path], work: Work, device: str, jobs: int | None = None, address: str | None = None
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Work on `jobs` photos at a time, by default one for each GPU or else core; outcomes in the photos' order.
 
     work: with absolute paths in it. address: of a running cluster, by default that in RAY_ADDRESS; without one, Ray

@@ -67,7 +67,7 @@ def check_device(args: argparse.Namespace) -> None:
 
 def expand(paths: Sequence[Path]) -> list[Path]:
     """Files as they are, folders as the pictures right in them, sorted; each file once."""
-    files = {}
+    files: dict[Path, Path] = {}
     for path in paths:
         inside = [path]
         if path.is_dir():

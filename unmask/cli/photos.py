@@ -8,7 +8,7 @@ import json
 import logging
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -85,7 +85,7 @@ def plan(paths: Sequence[Path], out: Path, kinds: Sequence[str]) -> list[Path]:
     """The photos to work on, with `out` made. Raises CallError if a result would overwrite something."""
     photos = expand(paths)
     originals = {photo.resolve(): photo for photo in photos}
-    writers = {}
+    writers: dict[str, Path] = {}
     for photo in photos:
         # Lower case, because a.png and A.png are one file on most laptops.
         other = writers.setdefault(photo.stem.lower(), photo)
@@ -135,7 +135,7 @@ def for_each(
     return int(failed)
 
 
-def start(photos: Sequence[Path], work: "Work", args: argparse.Namespace) -> "Iterator[Outcome]":
+def start(photos: Sequence[Path], work: "Work", args: argparse.Namespace) -> "Generator[Outcome, None, None]":
     """The outcomes, in order, of the work on every photo: in threads of this process, or on Ray."""
     if not args.ray:
         from unmask.batch.local import run_local

@@ -87,10 +87,10 @@ def decode(out: torch.Tensor, threshold: float) -> list[tuple[np.ndarray, float,
     scores = out[:, 0].sigmoid()
     chosen = torch.nonzero(scores >= threshold)[:, 0]
     chosen = chosen[scores[chosen].argsort(descending=True)][:500]
-    out, scores = out[chosen].cpu().numpy().astype(np.float64), scores[chosen].cpu().numpy()
-    kept = _one_box_a_face(list(out[:, 2:6]), list(scores))
-    masked = 1 / (1 + np.exp(-out[:, 1]))
-    return [(out[i, 2:6], float(scores[i]), float(masked[i]), out[i, 6:].reshape(5, 2)) for i in kept]
+    best, sure = out[chosen].cpu().numpy().astype(np.float64), scores[chosen].cpu().numpy()
+    kept = _one_box_a_face(list(best[:, 2:6]), list(sure))
+    masked = 1 / (1 + np.exp(-best[:, 1]))
+    return [(best[i, 2:6], float(sure[i]), float(masked[i]), best[i, 6:].reshape(5, 2)) for i in kept]
 
 
 def _one_box_a_face(boxes: list[np.ndarray], scores: list[float]) -> list[int]:

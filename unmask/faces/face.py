@@ -69,7 +69,7 @@ def face_from_points(
     axis *= max(2 * np.hypot(*across), 1.8 * np.hypot(*down)) / max(np.hypot(*axis), 1e-6)
     center = eyes + 0.1 * down
     return Face(
-        box=tuple(float(v) for v in box),
+        box=(float(box[0]), float(box[1]), float(box[2]), float(box[3])),
         center=(float(center[0]), float(center[1])),
         side=2 * float(np.hypot(*axis)),
         angle=float(np.arctan2(axis[1], axis[0])),

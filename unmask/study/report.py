@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from unmask.study.statistics import agreement, comparison, like_index, order_effects, screening
-from unmask.study.statistics.data import StudyData, check, judged
+from unmask.study.statistics.data import RESAMPLES, StudyData, check, judged, rater_by_item
 
 SEED = 0  # of every bootstrap: the same data give the same report
 LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels")
@@ -113,7 +113,7 @@ def render(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> str:
         lead=lead,
         sections=sections,
         scale_max=data.scale_max,
-        resamples=data.RESAMPLES,
+        resamples=RESAMPLES,
         seed=SEED,
         versions=", ".join(f"{name} {version(name)}" for name in LIBRARIES),
     )
@@ -238,7 +238,7 @@ def histograms(data: StudyData, mark: str = "") -> Markup:
 def heat_map(data: StudyData, raters: pd.DataFrame, mark: str = "") -> Markup:
     """Every score: raters from the most lenient down, items by model and mean; a cross: left out."""
     opinions = judged(data)
-    table = data.rater_by_item(opinions)
+    table = rater_by_item(opinions)
     models = opinions.drop_duplicates("item_id").set_index("item_id")["model"].reindex(table.columns)
     # By the model's mean, then its name, then the item's mean.
     keys = pd.DataFrame({"of_model": table.mean().groupby(models).transform("mean"), "model": models})

@@ -1,0 +1,451 @@
+"""The web demo as a visitor meets it: a real server, a real browser, and the pixels on the screen."""
+
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import cv2
+import gradio as gr
+import numpy as np
+import pytest
+from gradio.components.image_editor import EditorData
+from gradio.data_classes import FileData
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from tests.web.web_page import (
+    PHONE,
+    card,
+    download_mask,
+    download_result,
+    drag,
+    free_port,
+    give_photo,
+    look_at_editor,
+    mask_change,
+    mask_status,
+    needs_browser,
+    read_download,
+    run_again,
+    screenshot,
+    toast,
+    visit,
+    wait_until_done,
+)
+from unmask import Unmasker, read_photo
+from unmask.faces.alignment import align, align_mask
+from unmask.faces.face import whole_photo
+from unmask.imaging.metadata import NOTICE, write_png
+from unmask.masks import read_mask, share
+from unmask.metrics import iou
+from unmask.registry import DEFAULT_MODELS
+from unmask.web import build_demo, launch
+from unmask.web.components.inputs import MaskEditor
+from unmask.web.mask_layers import to_layer
+from unmask.web.pictures import EXAMPLES
+from unmask.web.session import EDITOR_SIZE, PAD, Visit
+
+# ---------------------------------------------------------------- server, browser, pictures
+
+
+@pytest.fixture(scope="module")
+def demo():
+    """The app as `python app.py` starts it, on a free port."""
+    demo = launch("127.0.0.1", free_port(), wait=False)
+    yield demo
+    demo.close()
+
+
+@pytest.fixture(scope="module")
+def unmasker():
+    """Another Unmasker with the same weights: what it says, the page must show."""
+    return Unmasker(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Test pictures by name, as files: masked faces that are square and not, a bare face, and a bad file."""
+    folder = tmp_path_factory.mktemp("pictures")
+    paths = {
+        name: EXAMPLES / f"{example}.png"
+        for name, example in (("square", "hopper-kn95"), ("other", "astronaut-surgical"), ("bare", "hopper"))
+    }
+    paths["tall"] = folder / "tall.png"
+    write_png(paths["tall"], read_photo(paths["square"])[:, 30:-30])
+    paths["bad"] = folder / "bad.png"
+    paths["bad"].write_text("This is no picture.")
+    return paths
+
+
+# ---------------------------------------------------------------- tab 1
+
+
+@needs_browser
+@pytest.mark.parametrize("name", ["square", "tall"])
+def test_the_found_mask_is_drawn_where_it_is(page, pictures, unmasker, name):
+    photo = read_photo(pictures[name])
+    found = unmasker.segment(photo)
+    assert 0.05 < share(found) < 0.6
+    frame = whole_photo(photo)
+    give_photo(page, pictures[name])
+    wait_until_done(page)
+    canvas, tinted = look_at_editor(page, align(photo, frame, EDITOR_SIZE, pad=PAD))
+    expected = cv2.resize(align_mask(found, frame, EDITOR_SIZE), (canvas.side, canvas.side))
+    assert iou(tinted, expected) > 0.9
+    assert f"{share(found):.0%}" in mask_status(page)
+    # The download has the photo's size, whatever the editor's; untouched, it is the very mask that was found.
+    assert np.array_equal(download_mask(page), found)
+
+
+@needs_browser
+def test_results_come_by_themselves_and_fit_the_photo(page, pictures, unmasker):
+    give_photo(page, pictures["square"])
+    wait_until_done(page)
+    photo = read_photo(pictures["square"])
+    found = unmasker.segment(photo)
+    expected = unmasker.remove(photo, found, DEFAULT_MODELS)
+    models = page.locator("#results .card:not(.disagreement):visible").all()
+    assert len(models) == len(DEFAULT_MODELS)
+    sizes = [each.bounding_box()["height"] for each in models]
+    assert max(sizes) - min(sizes) < 1
+    for each in models:
+        assert "This is an invention, not the person's face." in each.inner_text()
+        assert re.search(r"\d+ ms", each.inner_text())
+    # The first result came into view without a scroll of the visitor's.
+    page.wait_for_function("document.querySelector('#results').getBoundingClientRect().top < innerHeight / 2")
+    image = read_download(page, card(page).get_by_text("Download at full size"))
+    assert image.info["Description"] == NOTICE
+    assert np.array_equal(np.array(image), expected["ganmasker"])
+    shown = screenshot(page, "#results .card .before-after >> nth=0")
+    assert shown.std() > 20, "the slider is blank"
+
+
+@needs_browser
+def test_brush_and_eraser_change_mask_and_result(page, pictures, unmasker):
+    photo = read_photo(pictures["square"])
+    frame = whole_photo(photo)
+    copy = align(photo, frame, EDITOR_SIZE, pad=PAD)
+    give_photo(page, pictures["square"])
+    wait_until_done(page)
+    found, first = download_mask(page), download_result(page)
+    canvas, _ = look_at_editor(page, copy)
+
+    ys, xs = np.nonzero(found)
+    middle, height = xs.mean() / len(found), ys.mean() / len(found)
+    uploads = []
+    page.on("request", lambda request: uploads.append(request.url) if request.method == "POST" else None)
+    drag(page, canvas, "Erase", [(middle - 0.12, height), (middle + 0.12, height)])
+    drag(page, canvas, "Brush", [(0.4, 0.25), (0.6, 0.25)])
+    _, tinted = look_at_editor(page, copy)
+    assert not uploads, "a stroke was sent to the server"
+
+    def tinted_share(x, y):
+        x, y, reach = int(x * canvas.side), int(y * canvas.side), canvas.side // 60
+        return share(tinted[y - reach : y + reach, x - reach : x + reach])
+
+    assert tinted_share(middle, height) < 0.1, "the eraser left no trace on the screen"
+    assert tinted_share(0.5, 0.25) > 0.9, "the brush left no trace on the screen"
+
+    run_again(page)
+    edited, second = download_mask(page), download_result(page)
+    assert edited[round(height * len(found)), round(middle * len(found))] == 0
+    assert edited[len(found) // 4, len(found) // 2] == 255
+    assert np.array_equal(second[edited == 0], photo[edited == 0]), "a pixel outside the mask has changed"
+    painted = (edited == 255) & (found == 0)
+    erased = (edited == 0) & (found == 255)
+    assert (second[painted] != first[painted]).any()
+    assert (second[erased] != first[erased]).any()
+
+    with mask_change(page):
+        page.get_by_role("button", name="Reset to the found mask").click()
+    assert np.array_equal(download_mask(page), found)
+
+
+@needs_browser
+def test_grow_shrink_clear_and_import(page, pictures, tmp_path):
+    give_photo(page, pictures["tall"])
+    wait_until_done(page)
+    found = download_mask(page)
+
+    def press(name):
+        with mask_change(page):
+            page.get_by_role("button", name=name, exact=True).click()
+        return download_mask(page)
+
+    grown = press("Grow")
+    assert share(grown) > share(found) and (grown[found == 255] == 255).all()
+    assert share(press("Shrink")) < share(grown)
+    assert share(press("Clear")) == 0
+    page.click("#run")
+    assert "No mask is marked" in toast(page)
+    kept = page.locator("#results .card:not(.disagreement):visible").count()
+    assert kept == len(DEFAULT_MODELS), "earlier results are lost"
+
+    mine = np.zeros_like(found)
+    mine[200:280, 90:190] = 255
+    write_png(tmp_path / "mine.png", mine)
+    with mask_change(page):
+        page.set_input_files(".toolbar input[type=file]", tmp_path / "mine.png")
+    assert np.array_equal(download_mask(page), mine)
+    # A mask of another size is refused in one sentence, and the one before stays.
+    page.set_input_files(".toolbar input[type=file]", pictures["square"])
+    assert "The mask is" in toast(page)
+    assert np.array_equal(download_mask(page), mine)
+    # Other models keep the mask.
+    page.get_by_label("Telea (classical)").first.check()
+    page.get_by_label("GLCIC").first.uncheck()
+    run_again(page)
+    assert card(page, "Telea (classical)").is_visible() and not card(page, "GLCIC").is_visible()
+    assert np.array_equal(download_mask(page), mine)
+
+
+def test_a_quick_second_click_does_not_undo_the_first():
+    """The browser loads a new mask in its own time; until then the editor sends the one before."""
+    photo, mask = np.zeros((300, 400, 3), np.uint8), np.zeros((300, 400), np.uint8)
+    mask[100:200, 150:250] = 255
+    visit = Visit.begin(photo, mask, [whole_photo(photo)])
+    late = {"layers": [to_layer(visit.shown)]}
+    grown = visit.edited(late).grown(+1)
+    assert grown.edited(late) is grown
+    assert grown.grown(+1).edited(late).mask.sum() > grown.mask.sum() > mask.sum()
+    # Long after, the same answer means that the visitor has drawn it.
+    by_hand = replace(grown, put_at=-1000.0).edited(late)
+    assert np.array_equal(by_hand.shown, visit.shown)
+    assert iou(by_hand.mask, mask) > 0.95
+
+
+@needs_browser
+def test_a_bare_face_can_be_marked_by_hand(page, pictures):
+    bare = read_photo(pictures["bare"])
+    give_photo(page, pictures["bare"])
+    page.get_by_text("No mask was found").wait_for()
+    page.wait_for_selector("#editor canvas")
+    page.wait_for_timeout(1000)
+    assert page.locator("#results .card:visible").count() == 0
+    canvas, tinted = look_at_editor(page, align(bare, whole_photo(bare), EDITOR_SIZE, pad=PAD))
+    assert share(tinted) < 0.01
+    drag(page, canvas, "Brush", [(0.4, 0.6), (0.6, 0.6), (0.6, 0.7), (0.4, 0.7)])
+    run_again(page)
+    mask, result = download_mask(page), download_result(page)
+    assert 0.01 < share(mask) < 0.2
+    assert np.array_equal(result[mask == 0], bare[mask == 0])
+
+
+@needs_browser
+def test_a_bad_file_gets_a_sentence_and_costs_nothing(page, pictures):
+    give_photo(page, pictures["bad"])
+    assert "not a readable JPEG, PNG or WebP" in toast(page)
+    give_photo(page, pictures["square"])
+    wait_until_done(page)
+    found = download_mask(page)
+    with mask_change(page):
+        give_photo(page, pictures["bad"])
+    assert "not a readable JPEG, PNG or WebP" in toast(page)
+    assert page.evaluate("document.querySelector('#photo img').naturalWidth") > 0, "the photo is gone"
+    assert np.array_equal(download_mask(page), found)
+    run_again(page)
+
+
+@needs_browser
+def test_the_camera(page):
+    page.click("#photo [aria-label='Capture from camera']")
+    page.get_by_text("Click to Access Webcam").click()
+    page.wait_for_function("document.querySelector('#photo video')?.videoWidth > 0")
+    page.wait_for_timeout(500)
+    page.locator("#photo [aria-label='capture photo']").click()
+    page.wait_for_selector("#editor canvas")
+    page.wait_for_function(
+        "/No (face|mask) was found|The mask covers/.test(document.querySelector('#mask-status').innerText)"
+    )
+    assert page.evaluate("document.querySelector('#photo img').naturalWidth") > 100
+
+
+@needs_browser
+def test_an_example_runs_at_one_click(page):
+    page.locator("#examples button").first.click()
+    wait_until_done(page)
+    assert page.locator("#results .card:not(.disagreement):visible").count() == len(DEFAULT_MODELS)
+
+
+@needs_browser
+def test_two_visitors_each_see_their_own(browser, demo, pictures, unmasker):
+    with visit(browser, demo) as first, visit(browser, demo) as second:
+        give_photo(first, pictures["square"])
+        give_photo(second, pictures["tall"])
+        for page in (first, second):
+            wait_until_done(page)
+        run_again(first)
+        for page, name in ((first, "square"), (second, "tall")):
+            photo = read_photo(pictures[name])
+            expected = unmasker.remove(photo, None, ["ganmasker"])["ganmasker"]
+            assert np.array_equal(download_result(page), expected)
+
+
+@needs_browser
+def test_photos_are_forgotten_when_the_page_is_closed(browser, demo, pictures):
+    def photos_kept():
+        states = (state.state_data.values() for state in demo.state_holder.session_data.values())
+        return sum(getattr(value, "photo", None) is not None for values in states for value in values)
+
+    def wait_until_kept(count):
+        deadline = time.monotonic() + 20
+        while photos_kept() != count and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert photos_kept() == count
+
+    wait_until_kept(0)
+    with visit(browser, demo) as page:
+        give_photo(page, pictures["square"])
+        wait_until_done(page)
+        wait_until_kept(1)
+    wait_until_kept(0)
+
+
+@needs_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_cut_off_on_a_phone(browser, demo, pictures, scheme):
+    with visit(browser, demo, PHONE, color_scheme=scheme, has_touch=True, is_mobile=True) as page:
+
+        def overflow():
+            return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+
+        assert overflow() <= 0
+        give_photo(page, pictures["square"])
+        wait_until_done(page)
+        assert overflow() <= 0
+        page.get_by_role("tab", name="On a bare face").click()
+        page.set_input_files("#bare-photo input[type=file]", pictures["bare"])
+        page.wait_for_selector("#truth-status .done")
+        assert overflow() <= 0
+
+
+# ---------------------------------------------------------------- tab 2
+
+
+@needs_browser
+def test_a_bare_face_is_scored_against_the_truth(page, pictures):
+    page.get_by_role("tab", name="On a bare face").click()
+    page.set_input_files("#bare-photo input[type=file]", pictures["bare"])
+
+    def scores():
+        page.wait_for_selector("#truth-status .done")
+        rows = page.locator("#scores tbody tr").all()
+        return np.array(
+            [[float(cell.split()[0]) for cell in row.locator("td").all_inner_texts()[:4]] for row in rows]
+        )
+
+    first = scores()
+    assert first.shape == (len(DEFAULT_MODELS) + 1, 4) and np.isfinite(first).all()
+    psnr_hole, psnr_whole = first[:, 0], first[:, 2]
+    assert (psnr_whole > psnr_hole).all()
+    assert (psnr_hole[:-1] > psnr_hole[-1]).all(), "no model may be worse than leaving the mask on"
+    assert page.locator("#scores .best").count() >= 4
+    masked = page.get_attribute("#masked-preview img", "src")
+    page.click("#another")
+    page.wait_for_function("old => document.querySelector('#masked-preview img').src !== old", arg=masked)
+    page.wait_for_selector("#truth-status .busy")
+    assert not np.array_equal(scores(), first)
+
+
+# ---------------------------------------------------------------- API and switches
+
+
+@pytest.fixture(scope="module")
+def client(demo):
+    return Client(demo.local_url, verbose=False)
+
+
+def test_api_segment(client, pictures, unmasker):
+    path = client.predict(handle_file(pictures["tall"]), api_name="/segment")
+    photo = read_photo(pictures["tall"])
+    assert np.array_equal(read_mask(path, photo.shape[:2]), unmasker.segment(photo))
+
+
+def test_api_remove(client, pictures, unmasker, tmp_path):
+    photo, square = read_photo(pictures["square"]), handle_file(pictures["square"])
+    paths = client.predict(image=square, models=["glcic", "telea"], api_name="/remove")
+    assert [path.rsplit("/", 1)[-1] for path in paths] == ["glcic.png", "telea.png"]
+    expected = unmasker.remove(photo, None, ["glcic", "telea"])
+    for path, name in zip(paths, expected):
+        assert np.array_equal(read_photo(path), expected[name])
+        assert Image.open(path).info["Description"] == NOTICE
+    mask = np.zeros(photo.shape[:2], np.uint8)
+    mask[180:260, 100:230] = 255
+    write_png(tmp_path / "mask.png", mask)
+    paths = client.predict(image=square, mask=handle_file(tmp_path / "mask.png"), api_name="/remove")
+    assert len(paths) == len(DEFAULT_MODELS)
+    assert all(np.array_equal(read_photo(path)[mask == 0], photo[mask == 0]) for path in paths)
+
+
+def test_api_errors_are_sentences(client, pictures):
+    bad, square, tall = (handle_file(pictures[name]) for name in ("bad", "square", "tall"))
+    for arguments, sentence in (
+        ({"image": bad}, "not a readable JPEG, PNG or WebP"),
+        ({"image": square, "mask": tall}, "but the photo is 335 x 335"),
+        ({"image": square, "models": ["nobody"]}, "nobody"),
+        ({"image": square, "models": []}, "There is no model"),
+        ({"image": None}, "There is no photo"),
+    ):
+        with pytest.raises(AppError, match=sentence) as error:
+            client.predict(**arguments, api_name="/remove")
+        assert "Traceback" not in str(error.value)
+
+
+def test_api_keeps_two_clients_apart(demo, pictures, unmasker):
+    names = ["square", "other", "bare", "tall"]
+
+    def call(name):
+        path = Client(demo.local_url, verbose=False).predict(handle_file(pictures[name]), api_name="/segment")
+        return name, np.array(Image.open(path))
+
+    with ThreadPoolExecutor(4) as pool:
+        for name, mask in pool.map(call, names * 2):
+            assert np.array_equal(mask, unmasker.segment(read_photo(pictures[name])))
+
+
+def test_the_api_page_names_these_endpoints(client):
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(endpoints) == {"/segment", "/remove", "/rate"}
+
+
+def test_privacy_switches(demo, client):
+    assert demo.analytics_enabled is False and demo.run_history is False and demo.show_error is False
+    assert demo.enable_monitoring is False and demo.max_file_size == 30 * 1024**2
+    frequency, age = demo.delete_cache
+    assert frequency + age <= 600, "the footer promises ten minutes"
+    states = [
+        block for block in demo.blocks.values() if type(block).__name__ == "State" and block.value is None
+    ]
+    assert states and all(state.time_to_live <= 600 for state in states)
+
+
+def test_strokes_are_not_uploaded_one_by_one(demo):
+    editors = {key for key, block in demo.blocks.items() if type(block).__name__ == "MaskEditor"}
+    assert editors
+    assert not [target for fn in demo.fns.values() for target in fn.targets if target[0] in editors]
+
+
+def test_the_editors_pictures_are_read_as_carefully_as_uploads(tmp_path):
+    layer = np.zeros((512, 512, 4), np.uint8)
+    layer[100:200, 100:200] = (255, 51, 102, 153)
+    Image.fromarray(layer).save(tmp_path / "layer.png")
+    Image.fromarray(layer).convert("P").save(tmp_path / "layer.gif")
+    (tmp_path / "torn.png").write_bytes((tmp_path / "layer.png").read_bytes()[:300])
+    with gr.Blocks():
+        editor = MaskEditor(type="numpy", format="png", sources=())
+
+    def read(name):
+        path = str(tmp_path / name)
+        return editor.preprocess(EditorData(background=None, layers=[FileData(path=path)], composite=None))
+
+    assert (read("layer.png")["layers"][0] == layer).all()
+    for name in ("layer.gif", "torn.png"):
+        with pytest.raises(gr.Error, match="picture"):
+            read(name)
+
+
+def test_building_the_page_loads_no_weights(monkeypatch):
+    monkeypatch.setattr(Unmasker, "model", lambda *args: pytest.fail("a model was loaded"))
+    build_demo(Unmasker(device="cpu"))

@@ -1,0 +1,129 @@
+"""What the cards say of their models, where these disagree, and what landmark-guided inpainting is told."""
+
+import json
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+
+from tests.web.web_page import (
+    PHONE,
+    card,
+    download_result,
+    free_port,
+    give_photo,
+    needs_browser,
+    run_again,
+    visit,
+    wait_until_done,
+)
+from unmask import Guide, PhotoError, Unmasker, read_photo
+from unmask.catalog import describe
+from unmask.nets.gender_hint import GenderHint
+from unmask.nets.landmark_guided import LandmarkGuided
+from unmask.web import launch
+from unmask.web.components import facts, guide_panel
+from unmask.web.pictures import EXAMPLES
+from unmask.weights import save
+
+TITLE = "Landmark-guided"
+PHOTO = EXAMPLES / "hopper-kn95.png"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The app, with networks for guide and hint that have learned nothing."""
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(0)
+    save(folder / "landmark-guided.safetensors", "landmark-guided", LandmarkGuided(8), {"width": 8}, 64, {})
+    save(folder / "gender-hint.safetensors", "gender-hint", GenderHint(0.25), {"width": 0.25}, 64, {})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNMASK_WEIGHTS", str(folder))
+        demo = launch("127.0.0.1", free_port(), wait=False)
+        yield demo
+        demo.close()
+
+
+@needs_browser
+def test_the_guide_is_followed_and_the_map_shown(browser, demo):
+    with visit(browser, demo, PHONE, has_touch=True, is_mobile=True) as page:
+        page.wait_for_selector("#examples img")
+        assert not page.locator(".disagreement").is_visible() and not page.locator(".guide").is_visible()
+        page.get_by_label(TITLE).first.check()
+        give_photo(page, PHOTO)
+        wait_until_done(page)
+        # The map, with a text and a picture of its own.
+        differences = card(page, "Where the models disagree")
+        assert "the further the 4 networks are apart" in differences.inner_text()
+        assert differences.locator("img").evaluate("image => image.naturalWidth") > 100
+        # The card's facts: the network in this folder has no report, GANMasker has.
+        assert "million parameters." in card(page).inner_text()
+        assert "held-back faces" in card(page).inner_text() and "PSNR" not in card(page, TITLE).inner_text()
+
+        plain = download_result(page, TITLE)
+        page.get_by_text("Move mouth and jaw").click()
+        assert "never a fact about a person" in card(page, TITLE).inner_text()
+        smile = page.get_by_label("Smile")
+        smile.focus()
+        for change in (lambda: page.keyboard.press("End"), page.get_by_label("Reads as female").check):
+            page.evaluate("document.querySelector('#run-status .status').classList.add('old')")
+            change()
+            page.wait_for_selector("#run-status .done:not(.old)")
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        assert float(smile.input_value()) == 1
+        unmasker, photo = Unmasker("cpu"), read_photo(PHOTO)
+        faces = unmasker.find(photo)
+        mask = unmasker.segment(photo, faces=faces)
+        told = Guide(smile=1.0, hint=1.0)
+        expected = unmasker.remove(photo, mask, ["landmark-guided"], faces=faces, guide=told)["landmark-guided"]
+        guided = download_result(page, TITLE)
+        assert np.array_equal(guided, expected) and not np.array_equal(guided, plain)
+        # A wish of the visitor's is no doubt of the network's.
+        run_again(page)
+        assert "the further the 3 networks are apart" in differences.inner_text()
+        assert np.array_equal(download_result(page, TITLE), guided)
+
+
+def event(**data):
+    return gr.EventData(None, data)
+
+
+def test_what_a_guide_may_be():
+    asked = {"smile": -1, "mouth": 0.5, "jaw": 0, "hint": -1}
+    assert guide_panel.guide_of(event(**asked)) == Guide(-1.0, 0.5, 0.0, -1.0)
+    for wrong in ({"smile": 1.1}, {"mouth": -0.1}, {"jaw": "0"}, {"hint": 0.5}, {"hint": None}, {"jaw": True},
+                  {"smile": float("nan")}, {"hint": [1]}):  # fmt: skip
+        with pytest.raises(PhotoError):
+            guide_panel.guide_of(event(**asked | wrong))
+
+
+def test_a_guess_is_said_to_be_one():
+    texts = [guide_panel.draw_guess(hint) for hint in (-0.9, 0.0, 0.9)]
+    assert "read as male" in texts[0] and "cannot guess" in texts[1] and "read as female" in texts[2]
+    assert all("may be wrong" in text and "never a fact" in text for text in texts)
+
+
+def report(faces, psnr, models=("glcic",), sha256=None, holes="true"):
+    measured = {"hole_psnr": {"mean": psnr, "count": faces}, "hole_ssim": {"mean": 0.7, "count": faces}}
+    weights = {name: {"sha256": sha256 or describe(name)["sha256"]} for name in models if name != "telea"}
+    return {"protocol": "faces", "holes": holes, "weights": weights, "models": dict.fromkeys(models, measured)}
+
+
+def test_scores_are_those_of_these_weights(tmp_path, monkeypatch):
+    monkeypatch.delenv("UNMASK_WEIGHTS", raising=False)
+    monkeypatch.setattr(facts, "REPORTS", tmp_path / "none")
+    assert facts.score_of("glcic") is None
+    monkeypatch.setattr(facts, "REPORTS", tmp_path)
+    (tmp_path / "new").mkdir()
+    (tmp_path / "broken.json").write_text("{")
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "old.json").write_text(json.dumps(report(900, 10.0, sha256="of another training")))
+    (tmp_path / "boxes.json").write_text(json.dumps(report(900, 11.0, holes="found")))
+    assert facts.score_of("glcic") is None
+    (tmp_path / "few.json").write_text(json.dumps(report(20, 20.0)))
+    (tmp_path / "new" / "report.json").write_text(json.dumps(report(500, 21.5, ("glcic", "telea"))))
+    assert facts.score_of("glcic") == facts.Score(500, 21.5, 0.7)
+    assert facts.score_of("telea") == facts.Score(500, 21.5, 0.7)
+    assert facts.score_of("pix2pix") is None
+    assert facts.parameters_of("telea") == 0 < facts.parameters_of("glcic")
