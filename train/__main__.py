@@ -17,36 +17,38 @@ import cv2
 import numpy as np
 import torch
 
-from train.ablations import DISCRIMINATOR, FOLD, RECONSTRUCTION, ablate
+from train.ablations import DISCRIMINATOR, DOWNSCALE, RECONSTRUCTION, ablate
 from train.card import write_card
 from train.data import Batches, draw_pairs, fingerprint, load_backgrounds, load_faces
+from train.downscale import downscale_weights
 from train.evaluate import PROTOCOLS, evaluate, masked_faces
-from train.evaluate_faces import evaluate_finder
+from train.evaluate_faces import evaluate_detector
 from train.evaluate_hint import evaluate_hint
 from train.evaluate_landmarks import evaluate_landmarks
 from train.export import export
-from train.folding import fold_weights
 from train.loop import Recipe, RunError, train
 from train.parsed_faces import ParsedBatches, evaluate_parsing
 from train.prepare import prepare
 from train.processes import Processes
 from train.pseudo_labels import label_real_masks, show_held_back
 from train.recipes import RECIPES
+from train.record import read_checkpoint
+from train.report import current_term
 from train.scenes import Scenes
 from train.sheets import label, save_pictures
 from train.speed import measure_speed
 from unmask import weights
-from unmask.catalog import list_models, list_removers
+from unmask.catalog import list_inpainting_models, list_models
 from unmask.faces.detector import detect_turned
 from unmask.pipeline import THRESHOLD, Unmasker
-from unmask.registry import FACE_FINDER, GENDER_HINT, MODELS
+from unmask.registry import FACE_DETECTOR, GENDER_HINT, MODELS
 
 CACHE = Path.home() / ".cache" / "unmask"
 # By who called: files, folders, arguments, and packages that only one network needs.
-MENDABLE = (OSError, ValueError, ImportError, weights.WeightsError)
+USER_ERRORS = (OSError, ValueError, ImportError, weights.WeightsError)
 SIZES = (64, 128, 192, 256)
 
-# Removers whose networks and critics take pictures of any size, and are built alike for all.
+# Inpainting models whose networks and discriminators take pictures of any size, and are built alike for all.
 WINDOWED = ("ganmasker", "landmark-guided", "gated-conv", "gumf", "parsing-guided")
 
 
@@ -88,13 +90,20 @@ def parse() -> argparse.Namespace:
         command.add_argument("--batch", type=int, default=16)
         command.add_argument("--size", type=int, default=256, choices=SIZES, help="px of the pictures")
         command.add_argument("--width", type=int, help="channels of the first layer")
-        if "fold" in signature(RECIPES[name]).parameters:
-            command.add_argument("--fold", type=int, choices=(1, 2), help="2: its weights, if unfolded, are folded")
+        if "downscale" in signature(RECIPES[name]).parameters:
+            command.add_argument(
+                "--downscale", type=int, choices=(1, 2), help="2: works on pixel-unshuffled pictures, half as large"
+            )
+            command.add_argument("--fold", dest="downscale", type=int, choices=(1, 2), help=argparse.SUPPRESS)
         command.add_argument("--lr", type=float, nargs=2, metavar=("G", "D"), help="learning rates")
         command.add_argument("--variants", type=int, default=2, help="synthetic masks drawn for every face")
         command.add_argument("--seed", type=int, default=0)
         command.add_argument("--init", type=Path, help="start from these released weights (.safetensors) or run")
-        command.add_argument("--critic", type=Path, help="start the discriminator from this run's, whatever --init is")
+        command.add_argument(
+            "--discriminator", type=Path, metavar="RUN",
+            help="start the discriminator from this run's, whatever --init is",
+        )  # fmt: skip
+        command.add_argument("--critic", dest="discriminator", type=Path, help=argparse.SUPPRESS)
         phases = [phase.name for phase in RECIPES[name].phases]
         command.add_argument("--only", choices=phases, nargs="+", help="these phases of the recipe and no others")
         command.add_argument("--resume", action="store_true", help="go on exactly where the run stopped")
@@ -120,20 +129,23 @@ def parse() -> argparse.Namespace:
 
     command = commands.add_parser("evaluate", help="table, per-image CSV and contact sheets on the val split")
     add_data(command)
-    known = [name for name, info in MODELS.items() if info.kind in ("segmenter", "remover", "classical")]
-    usable = list_models("segmenter") + list_removers()
+    known = [name for name, info in MODELS.items() if info.kind in ("segmentation", "inpainting", "classical")]
+    usable = list_models("segmentation") + list_inpainting_models()
     command.add_argument("--models", nargs="+", default=usable, choices=known, metavar="NAME")
     command.add_argument("--out", type=Path, required=True)
     add_weights(command)
     command.add_argument(
-        "--protocol", choices=list(PROTOCOLS), default="faces",
+        "--protocol", type=current_term, choices=list(PROTOCOLS), default="faces",
         help="face masks at 256 px, the same finished as the demo does, the same with crops turned and shifted as the "
         "demo's are, or boxes at 128 px",
     )  # fmt: skip
-    command.add_argument("--holes", choices=("true", "found"), default="true")
+    command.add_argument(
+        "--holes", type=current_term, choices=("ground-truth", "predicted"), default="ground-truth",
+        help="the masks that were put on, or those that M-Seg finds",
+    )  # fmt: skip
     command.add_argument("--device", default="auto")
 
-    command = commands.add_parser("evaluate-faces", help="the face finder on whole photos, and the landmarks")
+    command = commands.add_parser("evaluate-faces", help="the face detector on whole photos, and the landmarks")
     add_data(command)
     command.add_argument("--out", type=Path, required=True)
     add_weights(command)
@@ -156,7 +168,7 @@ def parse() -> argparse.Namespace:
     add_weights(command)
 
     command = commands.add_parser("speed", help="images a second in training, and the convolutions' share")
-    command.add_argument("network", choices=[name for name in RECIPES if name not in ("face-finder", "parsing")])
+    command.add_argument("network", choices=[name for name in RECIPES if name not in ("face-detector", "parsing")])
     command.add_argument("--batch", type=int, default=32)
     command.add_argument("--size", type=int, default=256, choices=SIZES, help="px of the pictures")
     command.add_argument("--device", default="auto")
@@ -196,19 +208,19 @@ def read_init(path: Path) -> dict:
     """Released weights, or a run's averaged ones, to start from: name, config, size (px), the generator's `state`, the
     `discriminator`'s or None, and `before`, where they came from.
 
-    What was trained before networks could fold says nothing of it: its config gets fold 1.
+    What was trained before networks could be downscaled says nothing of it: its config gets downscale 1.
     """
-    unfolded = lambda name: {"fold": 1} if "fold" in signature(RECIPES[name]).parameters else {}
+    full_size = lambda name: {"downscale": 1} if "downscale" in signature(RECIPES[name]).parameters else {}
     if path.suffix == ".safetensors":
         metadata = weights.read_metadata(path)
         found = {key: metadata[key] for key in ("name", "config", "size")} | {"discriminator": None}
-        found["config"] = unfolded(found["name"]) | found["config"]
+        found["config"] = full_size(found["name"]) | found["config"]
         before = metadata["trained"] | {"size": metadata["size"]}
         return found | {"state": weights.load(metadata["name"], path).state_dict(), "before": before}
     # Mapped and not read: a run that goes on wants the config alone here, of a file that may have 100 MB.
-    state = torch.load(path / "checkpoint.pt", map_location="cpu", weights_only=True, mmap=True)
+    state = read_checkpoint(path / "checkpoint.pt", map_location="cpu", mmap=True)
     found = {key: state.get(key) for key in ("name", "config", "size", "discriminator")}
-    found["config"] = unfolded(found["name"]) | found["config"]
+    found["config"] = full_size(found["name"]) | found["config"]
     before = {key: state[key] for key in ("images", "seconds", "size", "batch", "before", "hardware")}
     return found | {"state": state["ema"], "before": before}
 
@@ -220,16 +232,16 @@ def start_from(recipe: Recipe, init: dict, path: Path) -> None:
         if not hasattr(recipe, "adapt"):
             raise RunError(f"{path} is a {init['name']}, from which {recipe.name} cannot start.")
         state = recipe.adapt(state)
-    elif init["config"].get("fold") != recipe.config.get("fold"):
-        if recipe.config["fold"] == 1:
-            raise RunError(f"{path} is folded, and cannot be unfolded.")
-        state = fold_weights(state, recipe.generator)
+    elif init["config"].get("downscale") != recipe.config.get("downscale"):
+        if recipe.config["downscale"] == 1:
+            raise RunError(f"{path} has downscale 2, and cannot go on with 1.")
+        state = downscale_weights(state, recipe.generator)
     recipe.generator.load_state_dict(state)
     if init["discriminator"] and recipe.discriminator and init["name"] == recipe.name and init["size"] == recipe.size:
         recipe.discriminator.load_state_dict(init["discriminator"])
 
 
-def take_critic(recipe: Recipe, init: dict, path: Path) -> None:
+def take_discriminator(recipe: Recipe, init: dict, path: Path) -> None:
     """Put the discriminator that `read_init` found into the recipe. Raises RunError where there is none that fits.
 
     It may be another network's: what faces look like, it has learned from the same faces.
@@ -252,7 +264,7 @@ def in_one_sentence(*errors: type[Exception]) -> Iterator[None]:
 
 
 def run(args: argparse.Namespace) -> None:
-    with in_one_sentence(*MENDABLE):
+    with in_one_sentence(*USER_ERRORS):
         processes = Processes(args.device)
         recipe, settings = make_recipe(args, processes)
         batches, samples = make_batches(args, processes)
@@ -285,12 +297,12 @@ def make_recipe(args: argparse.Namespace, processes: Processes) -> tuple[Recipe,
     source = args.out if going_on else args.init
     init = read_init(source) if source else None
     config = dict(init["config"]) if init and init["name"] == args.command else {}  # their width, unless told another
-    config |= {key: value for key in ("width", "fold", "stages") if (value := getattr(args, key, None))}
+    config |= {key: value for key in ("width", "downscale", "stages") if (value := getattr(args, key, None))}
     recipe: Recipe = RECIPES[args.command](args.size, **config)
     if init and not going_on:
         start_from(recipe, init, source)
-    if args.critic and not going_on:
-        take_critic(recipe, read_init(args.critic), args.critic)
+    if args.discriminator and not going_on:
+        take_discriminator(recipe, read_init(args.discriminator), args.discriminator)
     if args.lr:
         recipe.learning_rates = tuple(args.lr)
     if args.only:
@@ -324,12 +336,12 @@ def make_batches(
         pairs = draw_pairs(faces, args.cache, args.variants, args.seed)
         held_back = load_faces(args.data, "val", args.cache, 8)
         few = draw_pairs(held_back, args.cache, 1, args.seed)
-        segments = MODELS[args.command].kind == "segmenter"
+        segments = MODELS[args.command].kind == "segmentation"
         others = load_backgrounds(args.data, args.cache) if segments else None
-    if args.command == "face-finder":
-        finder = weights.load(FACE_FINDER).to(device) if FACE_FINDER in list_models("detector") else None
+    if args.command == "face-detector":
+        detector = weights.load(FACE_DETECTOR).to(device) if FACE_DETECTOR in list_models("detector") else None
         batches = Scenes(
-            args.data, faces, pairs, size=args.size, seed=args.seed, device=device, limit=args.limit, finder=finder
+            args.data, faces, pairs, size=args.size, seed=args.seed, device=device, limit=args.limit, detector=detector
         )
         held_back = Scenes(args.data, held_back, few, size=args.size, seed=0, device=device, limit=16, held_out=True)
     else:
@@ -347,7 +359,7 @@ def main() -> None:
     if args.command in RECIPES:
         run(args)
     else:
-        with in_one_sentence(*MENDABLE):
+        with in_one_sentence(*USER_ERRORS):
             do(args)
 
 
@@ -371,9 +383,9 @@ def do(args: argparse.Namespace) -> None:
         )  # fmt: skip
     elif args.command == "evaluate-faces":
         own = dict(args.weights)
-        finder = Unmasker(args.device, weights=own).model(FACE_FINDER)
-        find = partial(detect_turned, finder, threshold=0.05)
-        print(evaluate_finder(find, args.data, args.out, threshold=THRESHOLD))
+        detector = Unmasker(args.device, weights=own).model(FACE_DETECTOR)
+        find = partial(detect_turned, detector, threshold=0.05)
+        print(evaluate_detector(find, args.data, args.out, threshold=THRESHOLD))
         print(
             evaluate_landmarks(
                 args.data, args.out, args.cache, weights=own, device=args.device, limit=args.limit
@@ -397,9 +409,10 @@ def do(args: argparse.Namespace) -> None:
         device = Processes(args.device).device
         tune(device)
         init = read_init(args.init) if args.init else None
-        config = {"width": args.width, "fold": FOLD}
+        config = {"width": args.width, "downscale": DOWNSCALE}
         if init and (init["name"] != "ganmasker" or init["config"] != config):
-            raise RunError(f"{args.init} is no GANMasker of width {args.width} and fold {FOLD}, as the ablations are.")
+            wanted = f"width {args.width} and downscale {DOWNSCALE}"
+            raise RunError(f"{args.init} is no GANMasker of {wanted}, as the ablations are.")
         batches, held_back = (
             Batches(faces, draw_pairs(faces, args.cache, 2, args.seed), size=args.size, seed=args.seed, device=device)
             for split in ("train", "val")

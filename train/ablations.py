@@ -32,18 +32,18 @@ from unmask.nets.ganmasker import GANMasker
 from unmask.pipeline import MARGIN, Unmasker
 
 COLUMNS = {  # (kind of hole, measure): heading, format
-    ("true", "psnr"): ("hole PSNR, true masks", "{:.2f}"),
-    ("found", "psnr"): ("found masks", "{:.2f}"),
+    ("ground-truth", "psnr"): ("hole PSNR, ground-truth masks", "{:.2f}"),
+    ("predicted", "psnr"): ("predicted masks", "{:.2f}"),
     ("free", "psnr"): ("painted holes", "{:.2f}"),
-    ("true", "ssim"): ("hole SSIM, true masks", "{:.4f}"),
-    ("true", "sharpness"): ("sharpness", "{:.2f}"),
+    ("ground-truth", "ssim"): ("hole SSIM, ground-truth masks", "{:.4f}"),
+    ("ground-truth", "sharpness"): ("sharpness", "{:.2f}"),
 }
 MEASURES: dict[str, Callable[..., float]] = {
     "psnr": metrics.psnr,
     "ssim": metrics.ssim,
     "sharpness": metrics.sharpness_ratio,
 }
-FOLD = 1  # pictures this small have no pixels to spare: the paper's network
+DOWNSCALE = 1  # pictures this small have no pixels to spare: the paper's network
 Figures = dict[tuple[str, str], np.ndarray]  # column: one value a face
 
 
@@ -53,10 +53,10 @@ class EveryPatch(GANMaskerRecipe):
 
 
 class Hinge(GANMaskerRecipe):
-    def fooled(self, fake: Tensor, counts: Tensor) -> Tensor:
+    def generator_adversarial_loss(self, fake: Tensor, counts: Tensor) -> Tensor:
         return -hole_mean(fake, counts)
 
-    def told_apart(self, real: Tensor, fake: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    def discriminator_loss(self, real: Tensor, fake: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         return hinge(real[counts > 0], fake[counts > 0])
 
 
@@ -149,7 +149,7 @@ def ablate(
 
 def make_recipe(line: Line, size: int, width: int) -> Recipe:
     """GANMasker's recipe with this line changed. Raises AttributeError for a setting that it does not have."""
-    recipe = line.recipe(size, width, FOLD)
+    recipe = line.recipe(size, width, DOWNSCALE)
     for key, value in line.settings.items():
         if not hasattr(recipe, key):
             raise AttributeError(f"GANMasker's recipe has no {key}.")
@@ -189,15 +189,15 @@ def draw_cases(held_back: Batches) -> Iterable[tuple[str, np.ndarray, np.ndarray
         photo, masked = to_image(data["photo"][i : i + 1]), to_image(data["masked"][i : i + 1])
         true, free = (binarise((data[key][i, 0] * 255).byte().cpu().numpy()) for key in ("mask", "free"))
         margin = max(round(MARGIN * len(photo)), 1)
-        yield "true", photo, masked, true
-        yield "found", photo, masked, grow(unmasker.find_mask(masked), margin)
+        yield "ground-truth", photo, masked, true
+        yield "predicted", photo, masked, grow(unmasker.find_mask(masked), margin)
         yield "free", photo, photo, free
 
 
 @torch.inference_mode()
 def measure(checkpoint: Path, kind: str, width: int, cases: list) -> Figures:
     """A run's averaged ("ema") or last ("generator") weights: one value a face and column."""
-    net = GANMasker(width, FOLD).eval()
+    net = GANMasker(width, DOWNSCALE).eval()
     net.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)[kind])
     values: dict[tuple[str, str], list[float]] = {column: [] for column in COLUMNS}
     for hole_kind, photo, seen, hole in cases:

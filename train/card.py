@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from train.papers import beside_papers
-from train.report import by_group, overall, table
+from train.report import by_group, current_term, overall, table
 from train.sheets import label, tint
 from unmask import metrics, weights
 from unmask.blending.composite import composite
@@ -23,7 +23,7 @@ FACES = ("faces.md", "landmarks.md")  # what evaluate-faces writes
 
 SECTIONS = {  # protocol: the section's title, and what was done
     "faces": ("Face masks, {holes}", "A synthetic mask on every held-back face; holes are the {holes} masks"),
-    "shown": (
+    "post-processed": (
         "Face masks, {holes}, as the demo shows them",
         "The same masked faces, the fill finished as in the demo: its colours meet the photo's at the mask's edge, and "
         "it is given the photo's grain and skin texture; holes are the {holes} masks, 3 px wider, as in the demo",
@@ -60,7 +60,7 @@ def write_card(out: Path, reports: list[Path], files: list[Path]) -> str:
     }.items():
         text = text.replace("{{" + gap + "}}", filling)
     out.write_text(text, encoding="utf-8")
-    lacking = [name for name in about if MODELS[name].kind in ("segmenter", "remover") and name not in measured]
+    lacking = [name for name in about if MODELS[name].kind in ("segmentation", "inpainting") and name not in measured]
     lines = [f"{name}: none of the reports measured it" for name in lacking]
     lines += [f"{name}: no picture of a failure without {MODELS[name].package}" for name in about
               if not has_package(MODELS[name])]  # fmt: skip
@@ -73,9 +73,9 @@ def read_report(path: Path) -> dict:
     try:
         report = json.loads(path.read_text())
         report["models"], report["protocol"], report["holes"]
+        return report | {key: current_term(report[key]) for key in ("protocol", "holes")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is no report of 'python -m train evaluate'.") from error
-    return report
 
 
 def stages(metadata: dict) -> list[dict]:
@@ -127,12 +127,12 @@ def figure_sections(reports: list[dict], hashes: dict[str, str]) -> tuple[str, s
     for report in reports:
         by_protocol.setdefault((report["protocol"], report["holes"]), []).append(report)
     lines, measured = [], set()
-    order = [(protocol, holes) for protocol in SECTIONS for holes in ("true", "found")]
+    order = [(protocol, holes) for protocol in SECTIONS for holes in ("ground-truth", "predicted")]
     for protocol, holes in sorted(by_protocol, key=order.index):
         lot, (title, what) = by_protocol[protocol, holes], SECTIONS[protocol]
         command = "python -m train evaluate --data DATA --out report"
         command += "".join(f" --{key} {value}" for key, value in (("protocol", protocol), ("holes", holes))
-                           if value not in ("faces", "true"))  # fmt: skip
+                           if value not in ("faces", "ground-truth"))  # fmt: skip
         lines += [
             f"### {title.format(holes=holes)}", "",
             f"{what.format(holes=holes)} (`{command}`). Composite output, means over faces, in brackets their 95 % "
@@ -183,13 +183,15 @@ def face_figures(reports: list[Path]) -> str:
 
 
 CAPTION = (
-    "Each network's worst result on this project's examples, by hole PSNR (a segmenter's by Dice): what went in, what "
+    "Each network's worst result on this project's examples, by hole PSNR (a segmentation model's by Dice): what went "
+    "in, what "
     "came out, the truth. The portraits are in the public domain, see examples/README.md."
 )
 
 
 def failures(about: dict[str, dict], side: int = 144) -> np.ndarray:
-    """A row for each segmenter's and remover's worst result on the masked examples: (H, 3 * side, 3) uint8, BGR.
+    """A row for each segmentation model's and inpainting model's worst result on the masked examples: (H, 3 * side, 3)
+    uint8, BGR.
 
     A network whose package is missing on this machine has none.
     """
@@ -210,15 +212,15 @@ def failures(about: dict[str, dict], side: int = 144) -> np.ndarray:
             continue
         tries = []
         for image, truth, mask in cases:
-            if MODELS[name].kind == "segmenter":
+            if MODELS[name].kind == "segmentation":
                 found = unmasker.find_mask(image, name)
                 tries.append((metrics.dice(found, mask), image, tint(image, found), tint(truth, mask)))
-            elif MODELS[name].kind == "remover":
+            elif MODELS[name].kind == "inpainting":
                 result = composite(image, unmasker.fill(name, image, mask), mask)
                 tries.append((metrics.psnr(result, truth, mask), image, result, truth))
         if tries:
             score, image, result, truth = min(tries, key=lambda row: row[0])
-            words = f"{score:.1%}" if MODELS[name].kind == "segmenter" else f"{score:.1f} dB"
+            words = f"{score:.1%}" if MODELS[name].kind == "segmentation" else f"{score:.1f} dB"
             image, result, truth = (
                 cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in (image, result, truth)
             )

@@ -96,26 +96,26 @@ def _case(row: dict, photo: np.ndarray, image: np.ndarray, mask: np.ndarray, kin
     return Case(about | {"kind": kind, "wear": wear, "share": round(share(mask), 4)}, photo, image, mask)
 
 
-PROTOCOLS = {"faces": masked_cases, "shown": masked_cases, "misaligned": misaligned_cases, "boxes": box_cases}
+PROTOCOLS = {"faces": masked_cases, "post-processed": masked_cases, "misaligned": misaligned_cases, "boxes": box_cases}
 
 
 def evaluate(
     data: Path, models: list[str], out: Path, cache: Path, *, weights: dict[str, str], device: str,
-    holes: str = "true", protocol: str = "faces", limit: int | None = None,
+    holes: str = "ground-truth", protocol: str = "faces", limit: int | None = None,
 ) -> str:  # fmt: skip
     """Evaluate on the val split; returns the report (Markdown), written with its figures and pictures to `out`.
 
-    protocol: "faces" puts a synthetic mask on every face, at 256 px; "shown" does so, too, and finishes the fill as the
-    demo does (`unmask/detail.py`); "misaligned" turns, scales and shifts the crops as the demo's are; "boxes" puts a
-    random square of 24 to 48 px on them, at 128 px.
-    holes: "true" gives the removers that mask itself, "found" the mask that M-Seg found, grown as in the demo. Scores
-    compare the composite with the bare face; `hole` scores count the true mask's pixels alone. Raises ValueError for
-    holes to be found in the "boxes" protocol: M-Seg finds face masks.
+    protocol: "faces" puts a synthetic mask on every face, at 256 px; "post-processed" does so, too, and finishes the
+    fill as the demo does (`unmask/blending/composite.py`); "misaligned" turns, scales and shifts the crops as the demo's are;
+    "boxes" puts a random square of 24 to 48 px on them, at 128 px.
+    holes: "ground-truth" gives the inpainting models that mask itself, "predicted" the mask that M-Seg found, grown as
+    in the demo. Scores compare the composite with the bare face; `hole` scores count the true mask's pixels alone.
+    Raises ValueError for holes to be found in the "boxes" protocol: M-Seg finds face masks.
     """
-    if protocol == "boxes" and holes == "found":
-        raise ValueError("M-Seg finds face masks, not boxes: --holes found does not go with --protocol boxes.")
-    segmenters = [name for name in models if protocol != "boxes" and MODELS[name].kind == "segmenter"]
-    removers = [name for name in models if MODELS[name].kind != "segmenter"]
+    if protocol == "boxes" and holes == "predicted":
+        raise ValueError("M-Seg finds face masks, not boxes: --holes predicted does not go with --protocol boxes.")
+    segmentation_models = [name for name in models if protocol != "boxes" and MODELS[name].kind == "segmentation"]
+    inpainting_models = [name for name in models if MODELS[name].kind != "segmentation"]
     unmasker = Unmasker(device, weights=weights)
     faces = load_faces(data, "val", cache, limit)
     cases = PROTOCOLS[protocol](faces)
@@ -123,8 +123,8 @@ def evaluate(
     pictures: dict[str, list[np.ndarray]] = defaultdict(list)
     for case in tqdm(cases, desc="evaluate", unit="face"):
         # The demo's masks are a margin wider than what was found: its soft edge is to mix skin with skin.
-        hole = grow(case.mask, round(MARGIN * CROP)) if protocol == "shown" else case.mask
-        for name in segmenters:
+        hole = grow(case.mask, round(MARGIN * CROP)) if protocol == "post-processed" else case.mask
+        for name in segmentation_models:
             found = unmasker.find_mask(case.image, name)
             bare = unmasker.segment(case.photo, aligned=True, segmenter=name)
             scores = {
@@ -134,10 +134,10 @@ def evaluate(
             }
             rows.append(case.about | {"model": name} | scores)
             pictures[name].append(tint(case.image, found))
-        if holes == "found":
+        if holes == "predicted":
             hole = unmasker.segment(case.image, aligned=True)
-        for name in removers:
-            if protocol == "shown":
+        for name in inpainting_models:
+            if protocol == "post-processed":
                 result = unmasker.remove(case.image, hole, [name], aligned=True)[name]
             else:
                 result = composite(case.image, unmasker.fill(name, case.image, hole), hole)
@@ -145,7 +145,7 @@ def evaluate(
             pictures[name].append(result)
 
     truths = [case.photo for case in cases]
-    composites = {name: pictures[name] for name in removers}
+    composites = {name: pictures[name] for name in inpainting_models}
     notes = perceptual.add_lpips(rows, composites, truths, unmasker.device)
     distances, more = perceptual.distances(composites, truths, unmasker.device)
     about = {
@@ -153,13 +153,13 @@ def evaluate(
         "revision": revision(), "data": {"fingerprint": fingerprint(data), "split": "val", "faces": len(cases)},
         "weights": {
             name: describe(unmasker, name, weights)
-            for name in segmenters + removers if MODELS[name].kind != "classical"
+            for name in segmentation_models + inpainting_models if MODELS[name].kind != "classical"
         },
         "distances": distances, "notes": notes + more,
     }  # fmt: skip
     text = write_report(out, rows, about)
     for name, images in pictures.items():
-        finds = name in segmenters
+        finds = name in segmentation_models
         ranks = [row["dice" if finds else "hole_psnr"] for row in rows if row["model"] == name]
         words = [f"{name} {100 * rank:.1f} %" if finds else f"{name} {rank:.1f} dB" for rank in ranks]
         ends = [tint(case.photo, case.mask) for case in cases] if finds else truths
@@ -170,7 +170,7 @@ def evaluate(
 
 
 def score(result: np.ndarray, case: Case) -> dict[str, float]:
-    """A remover's figures for one picture."""
+    """An inpainting model's figures for one picture."""
     return {
         "psnr": metrics.psnr(result, case.photo),
         "ssim": metrics.ssim(result, case.photo),

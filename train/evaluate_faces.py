@@ -1,4 +1,4 @@
-"""How well a face finder finds faces in whole photos: precision, recall, five points, tilt and time.
+"""How well a face detector finds faces in whole photos: precision, recall, five points, tilt and time.
 
 The size of a box is sqrt(width * height). Boxes are (x0, y0, x1, y1) in pixels of the photo.
 """
@@ -30,13 +30,13 @@ ANGLES = (-45, -30, -15, 0, 15, 30, 45, 90, 180, 270)  # degrees, clockwise as s
 TILTED = {"jl": 30, "cd": 15, "me": 15}  # how many photos of each source are turned
 SIZES = ((640, 480), (1920, 1080), (4000, 3000))
 RIGHT, WRONG, IGNORED = 1, 0, -1
-# What a second look at the held-back photos found: faces that people left out, which a finder must not be blamed for,
-# and boxes on what is no face. Looked at were the detections of 0.45 and more of one finder, not of its successors.
+# What a second look at the held-back photos found: faces that people left out, which a detector must not be blamed for,
+# and boxes on what is no face. Looked at were the detections of 0.45 and more of one detector, not of its successors.
 AUDIT = Path(__file__).with_name("audited_faces.json")
 
 
 def held_back(photos: list[dict]) -> list[dict]:
-    """The rows of photos.json that no face finder is trained on: every third photo of each source, sorted by name.
+    """The rows of photos.json that no face detector is trained on: every third photo of each source, sorted by name.
 
     A photo's source is the part of its name before "_". The result keeps the sources apart, in order of name.
     """
@@ -247,7 +247,7 @@ def draw(photo: np.ndarray, row: dict, found: "list[Face]", text: str, side: int
     return label(picture, text)
 
 
-Judged = dict[str, np.ndarray]  # photo: each detection's verdict, in the finder's order
+Judged = dict[str, np.ndarray]  # photo: each detection's verdict, in the detector's order
 
 
 def judge(
@@ -313,7 +313,7 @@ def point_table(rows: list[dict], good: "dict[str, list[Face]]") -> str:
     return "\n".join(lines)
 
 
-def worst_photos(
+def highest_error_examples(
     data: Path, drawn: list[dict], found: "dict[str, list[Face]]", good: "dict[str, list[Face]]", verdicts: Judged,
     threshold: float, count: int,
 ) -> list[np.ndarray]:  # fmt: skip
@@ -331,8 +331,8 @@ def worst_photos(
     ]
 
 
-def evaluate_finder(find: "Find", data: Path, out: Path, *, threshold: float | None = None, sheet: int = 24) -> str:
-    """Judge a face finder on the held-back photos of data/photos.json; the report, Markdown, also in out/faces.md.
+def evaluate_detector(find: "Find", data: Path, out: Path, *, threshold: float | None = None, sheet: int = 24) -> str:
+    """Judge a face detector on the held-back photos of data/photos.json; the report, Markdown, also in out/faces.md.
 
     find takes a photo, RGB uint8 (H, W, 3), and returns all faces with their scores, poor ones too (from about
     0.05): the curve needs them. threshold: of the figures at one threshold; None takes the lowest at which precision
@@ -346,7 +346,7 @@ def evaluate_finder(find: "Find", data: Path, out: Path, *, threshold: float | N
     rows = held_back(photos)
     # People's boxes, the only ones complete enough to call a detection wrong.
     drawn = [row for row in rows if by_hand(row)]
-    # What a finder gets wrong where it learnt is mostly the labels' doing, and shows how much they allow.
+    # What a detector gets wrong where it learnt is mostly the labels' doing, and shows how much they allow.
     learnt = [row for row in photos if by_hand(row) and row not in drawn]
     found = {row["name"]: find(photo) for row, photo in read_photos(data, rows + learnt)}
 
@@ -408,5 +408,6 @@ def evaluate_finder(find: "Find", data: Path, out: Path, *, threshold: float | N
     figures |= {"threshold": threshold, "overlap": OVERLAP, "loose": LOOSE, "precision": PRECISION}
     figures |= {"faces": faces["labels"], "faces, second look": faces["second look"]}
     (out / "faces.json").write_text(json.dumps(figures, indent=1) + "\n")
-    save_pictures(out / "faces.png", worst_photos(data, drawn, found, good, verdicts, threshold, sheet), columns=6)
+    worst = highest_error_examples(data, drawn, found, good, verdicts, threshold, sheet)
+    save_pictures(out / "faces.png", worst, columns=6)
     return report

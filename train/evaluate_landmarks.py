@@ -13,7 +13,7 @@ from unmask.faces.detector import detect
 from unmask.faces.face import Face, whole_photo
 from unmask.faces.landmarks import five_points
 from unmask.pipeline import THRESHOLD, Unmasker
-from unmask.registry import FACE_FINDER
+from unmask.registry import FACE_DETECTOR
 
 CANVAS = 400  # px of the picture a face is put into
 CORNERS = np.array([[0, 0], [SIDE, 0], [SIDE, SIDE], [0, SIDE]], float)
@@ -29,7 +29,7 @@ def evaluate_landmarks(
     data: Path, out: Path, cache: Path, *, weights: dict[str, str], device: str, limit: int | None
 ) -> str:
     """Normalised mean error by eye distance on the val split, with the evaluation's masks and bare; and how far the
-    crop's corners lie from the true ones, in crop sides, as the finder sees the face and after refinement.
+    crop's corners lie from the true ones, in crop sides, as the detector sees the face and after refinement.
 
     The report, Markdown, is also written to out/landmarks.md; out/landmarks.png shows the worst and the median.
     """
@@ -52,7 +52,7 @@ def evaluate_landmarks(
     lines += ["", "| crop's corners, distance from the true ones | faces found | mean | median | 95th percentile |"]
     lines += ["|---|---|---|---|---|"]
     count = f"{len(before)} of {len(masked)}"
-    lines += [_row("by the finder's five points", count, before), _row("after refinement by landmarks", count, after)]
+    lines += [_row("by the detector's five points", count, before), _row("after refinement by landmarks", count, after)]
     order = np.argsort(errors["masked"])[::-1]
     middle = len(order) // 2
     save_pictures(out / "landmarks.png", [pictures[i] for i in (*order[:16], *order[middle : middle + 8])], columns=8)
@@ -90,7 +90,7 @@ def _alignment(unmasker: Unmasker, masked) -> tuple[list[float], list[float]]:
             face.image, matrix, (CANVAS, CANVAS), flags=cv2.INTER_AREA, borderValue=(127, 127, 127)
         )
         true = cv2.transform(CORNERS[None], matrix)[0]
-        found = detect(unmasker.model(FACE_FINDER), photo, THRESHOLD)
+        found = detect(unmasker.model(FACE_DETECTOR), photo, THRESHOLD)
         if not found:
             continue
         before.append(_corner_error(found[0], true))

@@ -3,10 +3,9 @@
 import json
 from pathlib import Path
 
-import torch
-
 from train.loop import RunError
 from train.recipes import RECIPES
+from train.record import read_checkpoint
 from unmask import weights
 
 
@@ -14,7 +13,7 @@ def export(run: Path, out: Path, add: tuple[Path, Path] | None = None) -> dict:
     """Write the run's averaged weights to `out` (.safetensors, fp16); returns what the metadata says.
 
     add: a later and an earlier run of the same network, whose difference is added to the weights: what training with a
-    critic taught one stage need not be learnt again by the next (Ilharco et al. 2023, Editing Models with Task
+    discriminator taught one stage need not be learnt again by the next (Ilharco et al. 2023, Editing Models with Task
     Arithmetic). Raises RunError where the networks differ. A file in checkpoints/ also gets its hash entered in
     sha256.json beside it.
     """
@@ -53,4 +52,4 @@ def export(run: Path, out: Path, add: tuple[Path, Path] | None = None) -> dict:
 
 
 def _read(run: Path) -> dict:
-    return torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
+    return read_checkpoint(run / "checkpoint.pt", map_location="cpu")

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from train.data import Batches
 from train.processes import Processes
-from train.record import RunLog, revision, write_settings
+from train.record import RunLog, read_checkpoint, revision, write_settings
 from train.sheets import grid
 
 
@@ -97,7 +97,7 @@ def train(
     if checkpoint.exists() and not resume:
         raise RunError(f"{checkpoint} is there already: go on from it with --resume, or name another folder.")
     if checkpoint.exists():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        state = read_checkpoint(checkpoint, map_location=device)
         for key, value in {"name": recipe.name, "config": recipe.config, "size": recipe.size, "batch": batch}.items():
             if state[key] != value:
                 raise RunError(f"{checkpoint} was made with {key} {state[key]!r}, not {value!r}: it cannot go on so.")

@@ -34,7 +34,7 @@ def lsgan(logits: Tensor, target: float, counts: Tensor | None = None) -> Tensor
     return distance.mean() if counts is None else hole_mean(distance, counts)
 
 
-def touched(hole: Tensor, logits: Tensor, field: int = 70) -> Tensor:
+def patch_validity_mask(hole: Tensor, logits: Tensor, field: int = 70) -> Tensor:
     """Which logits of a patch discriminator see the hole: (N, 1, h, w) of {0, 1}.
 
     hole: (N, 1, H, W), 1 = hole; logits: (N, 1, h, w), each seeing `field` px of the picture, h < H. Only these patches

@@ -42,7 +42,7 @@ def beside_papers(reports: list[dict]) -> str:
     """A Markdown table of every printed figure beside the last report's of the same kind of hole, true masks given."""
     ours = {
         (report["protocol"], name): own
-        for report in reports if report["holes"] == "true"
+        for report in reports if report["holes"] == "ground-truth"
         for name, own in report["models"].items() if "psnr" in own
     }  # fmt: skip
     rows = []
@@ -52,5 +52,5 @@ def beside_papers(reports: list[dict]) -> str:
             here = [f"{own['psnr']['mean']:.2f}", f"{own['ssim']['mean']:.4f}"] if own else ["-", "-"]
             there = [f"{printed.psnr:.2f}", f"{printed.ssim:.2f}", printed.where]
             rows.append([MODELS[name].title, HOLES[protocol], *there, *here])
-    head = ["remover", "holes", "printed PSNR", "printed SSIM", "where", "PSNR here", "SSIM here"]
+    head = ["inpainting model", "holes", "printed PSNR", "printed SSIM", "where", "PSNR here", "SSIM here"]
     return "\n".join([*table(head, rows), DIFFERENCES])

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from unmask.imaging.metadata import write_png
+from unmask.registry import current_config, current_name
 
 
 def write_settings(out: Path, settings: dict, resumed: bool) -> None:
@@ -75,3 +77,9 @@ class RunLog:
         self.file.close()
         if self.board:
             self.board.close()
+
+
+def read_checkpoint(path: Path, **options) -> dict:
+    """What `train.loop.train` has saved, its name and config by the names that they have now; options: torch.load's."""
+    state = torch.load(path, weights_only=True, **options)
+    return state | {"name": current_name(state["name"]), "config": current_config(state["config"])}

@@ -15,8 +15,8 @@ from unmask.registry import MODELS
 
 RESAMPLES, SEED = 2000, 2026  # of the bootstrap
 FEWEST = 10  # faces for which an interval is given: the bootstrap of fewer is too narrow to mean anything
-SEGMENTER = {"dice": ("Dice", "{:.2%}"), "accuracy": ("pixel accuracy", "{:.2%}")}
-REMOVER = {
+SEGMENTATION = {"dice": ("Dice", "{:.2%}"), "accuracy": ("pixel accuracy", "{:.2%}")}
+INPAINTING = {
     "psnr": ("PSNR", "{:.2f}"),
     "ssim": ("SSIM", "{:.4f}"),
     "hole_psnr": ("hole PSNR", "{:.2f}"),
@@ -25,7 +25,15 @@ REMOVER = {
     "lpips": ("LPIPS", "{:.4f}"),
 }
 BARE = {"none_found": ("no mask found on the bare face", "{:.1%}")}
-FORMATS = SEGMENTER | REMOVER | BARE
+FORMATS = SEGMENTATION | INPAINTING | BARE
+# Words of earlier calls and reports, understood for one version.
+OLD_TERMS = {"shown": "post-processed", "true": "ground-truth", "found": "predicted"}
+
+
+def current_term(term: str) -> str:
+    """A protocol's name or the kind of holes, where an old name may be given."""
+    return OLD_TERMS.get(term, term)
+
 GROUPS = {
     "source": "source", "group": "group, as the source labels it", "gender": "gender, likewise",
     "kind": "kind of mask", "wear": "how it is worn", "hole": "hole, share of the picture",
@@ -108,40 +116,40 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def overall(report: dict) -> list[str]:
-    """The tables over all faces, as Markdown lines: segmenters, then removers."""
+    """The tables over all faces, as Markdown lines: segmentation models, then inpainting models."""
     lines: list[str] = []
     models = report["models"]
-    finders = {name: measures for name, measures in models.items() if "dice" in measures}
-    removers = {name: measures for name, measures in models.items() if "psnr" in measures}
-    if finders:
-        keys = SEGMENTER | BARE
-        lines += table(["segmenter", "faces", *(title for title, _ in keys.values())], [
+    segmentation_models = {name: measures for name, measures in models.items() if "dice" in measures}
+    inpainting_models = {name: measures for name, measures in models.items() if "psnr" in measures}
+    if segmentation_models:
+        keys = SEGMENTATION | BARE
+        lines += table(["segmentation model", "faces", *(title for title, _ in keys.values())], [
             [MODELS[name].title, str(own["dice"]["count"]), *(cell(key, own[key]) for key in keys)]
-            for name, own in finders.items()
+            for name, own in segmentation_models.items()
         ])  # fmt: skip
-    if removers:
+    if inpainting_models:
         what = "a white square, " if report["protocol"] == "boxes" else f"the {report['holes']} mask, "
         lines += [
-            f"Removers at {report['size']} px, hole = {what}mean share of the picture that is hidden "
+            f"Inpainting models at {report['size']} px, hole = {what}mean share of the picture that is hidden "
             f"{report['share']['mean']:.1%}.",
             "",
         ]
-        given = [key for key in REMOVER if any(key in own for own in removers.values())]
-        lines += table(["remover", "faces", *(REMOVER[key][0] for key in given)], [
+        given = [key for key in INPAINTING if any(key in own for own in inpainting_models.values())]
+        lines += table(["inpainting model", "faces", *(INPAINTING[key][0] for key in given)], [
             [MODELS[name].title, str(own["psnr"]["count"])]
             + [cell(key, own[key]) if key in own else "-" for key in given]
-            for name, own in removers.items()
+            for name, own in inpainting_models.items()
         ])  # fmt: skip
     if report.get("distances"):
         distances = list(next(iter(report["distances"].values())))
-        lines += table(["remover", *distances], [
+        lines += table(["inpainting model", *distances], [
             [MODELS[name].title, *(f"{own[key]:.4g}" for key in distances)] for name, own in report["distances"].items()
         ])  # fmt: skip
     return lines
 
 
 def by_group(report: dict) -> list[str]:
-    """A table for every grouping and measure: Dice of the segmenters, hole PSNR of the removers."""
+    """A table for every grouping and measure: Dice of the segmentation models, hole PSNR of the inpainting models."""
     lines: list[str] = []
     for key in ("dice", "hole_psnr"):
         names = [name for name, own in report["models"].items() if key in own]

@@ -1,4 +1,4 @@
-"""Pictures to train the face finder on: pieces of whole photos, and aligned faces put into scenes.
+"""Pictures to train the face detector on: pieces of whole photos, and aligned faces put into scenes.
 
 Every scene is drawn from its number alone, so a run that is resumed sees what it would have seen.
 """
@@ -70,21 +70,21 @@ def photo_boxes(row: dict) -> Boxes:
     )
 
 
-def left_out(finder: nn.Module, photo: np.ndarray, boxes: Boxes) -> Boxes:
-    """The faces in a photo that a finder is sure of and that have no box: they are not to count."""
-    found = np.array([face.box for face in detect(finder, photo, SURE)], np.float32).reshape(-1, 4)
+def left_out(detector: nn.Module, photo: np.ndarray, boxes: Boxes) -> Boxes:
+    """The faces in a photo that a detector is sure of and that have no box: they are not to count."""
+    found = np.array([face.box for face in detect(detector, photo, SURE)], np.float32).reshape(-1, 4)
     new = found[~(overlaps(found, boxes.box) > 0.1).any(axis=1)]
     count = len(new)
     return Boxes(new, np.full((count, 5, 2), np.nan, np.float32), np.full(count, IGNORED, np.float32))
 
 
 class Scenes:
-    """Scenes by number: the interface of `train.data.Batches` for the face finder."""
+    """Scenes by number: the interface of `train.data.Batches` for the face detector."""
 
     def __init__(self, data: Path, faces: Faces, pairs: np.ndarray, *, size: int, seed: int, device: torch.device,
-                 limit: int | None = None, held_out: bool = False, finder: nn.Module | None = None):  # fmt: skip
+                 limit: int | None = None, held_out: bool = False, detector: nn.Module | None = None):  # fmt: skip
         """limit: only so many photos, for a rehearsal. held_out: photos that are kept back from training instead.
-        finder: a trained one, whose faces that people left out are not to be learnt as background."""
+        detector: a trained one, whose faces that people left out are not to be learnt as background."""
         self.size, self.seed, self.device = size, seed, device
         rows = json.loads((data / "photos.json").read_text())
         back = {row["name"] for row in held_back(rows)}
@@ -94,10 +94,10 @@ class Scenes:
         self.photos = [(decode(images[name], side=None), photo_boxes(row)) for name, row in wanted.items()]  # 1 GB
         crowd = np.array([name.startswith("jl") for name in wanted])  # photos with boxes that people drew
         self.crowd, self.portraits = np.flatnonzero(crowd), np.flatnonzero(~crowd)
-        if finder is not None:
+        if detector is not None:
             for i in self.crowd:
                 photo, boxes = self.photos[i]
-                self.photos[i] = photo, Boxes.joined([boxes, left_out(finder, photo, boxes)])
+                self.photos[i] = photo, Boxes.joined([boxes, left_out(detector, photo, boxes)])
         self.faces, self.pairs = faces, pairs
         self.probabilities = sampling_weights(faces)
         self.points = five_points(faces.landmarks)

@@ -8,14 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unmask.catalog import list_models, list_removers
+    from unmask.catalog import list_inpainting_models, list_models
     from unmask.faces.editing import Guide
     from unmask.imaging.reader import PhotoError, read_photo
     from unmask.pipeline import Unmasker
     from unmask.registry import MODELS
     from unmask.weights import WeightsError
 
-__all__ = ["Guide", "MODELS", "PhotoError", "Unmasker", "WeightsError", "list_models", "list_removers", "read_photo"]
+__all__ = [
+    "Guide", "MODELS", "PhotoError", "Unmasker", "WeightsError", "list_inpainting_models", "list_models", "read_photo",
+]  # fmt: skip
 __version__ = "0.1.0"
 
 # Each name's module is imported when the name is first asked for: torch takes a second, which `--help` need not wait.
@@ -26,7 +28,8 @@ _HOMES = {
     "Unmasker": "pipeline",
     "WeightsError": "weights",
     "list_models": "catalog",
-    "list_removers": "catalog",
+    "list_inpainting_models": "catalog",
+    "list_removers": "catalog",  # the old name of list_inpainting_models, for one version
     "read_photo": "imaging.reader",
 }
 

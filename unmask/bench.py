@@ -89,7 +89,7 @@ def bench_network(unmasker: Unmasker, name: str, height: int, width: int, repeat
     crop = torch.rand(1, 3, height, width, device=unmasker.device) * 2 - 1
     mask = torch.zeros(1, 1, height, width, device=unmasker.device)
     mask[:, :, height // 2 : -height // 8, width // 4 : -width // 4] = 1
-    inputs = (crop, mask) if MODELS[name].kind in ("remover", "classical") else (crop,)
+    inputs = (crop, mask) if MODELS[name].kind in ("inpainting", "classical") else (crop,)
     with FlopCounterMode(display=False) as counter:
         model(*inputs)
     took = milliseconds(lambda: model(*inputs), repeats)
@@ -137,10 +137,10 @@ def measure(
 ) -> dict[str, Any]:
     """Time every network that has weights, and what a visitor waits for; with `demo`, start the web demo as well.
 
-    Networks alone, on one picture: segmenters and removers at their own size and at 256 px, the face finder on
-    640 x 480 px. Visits from array to array: mask and the default removers on a face's crop of 256 px, with the
-    networks at their own size and all at 256 px; and a portrait of 12 megapixels, from finding the face to pasting the
-    results back. reference: model -> ms that other code takes at the last size in the table.
+    Networks alone, on one picture: segmentation models and inpainting models at their own size and at 256 px, the face
+    detector on 640 x 480 px. Visits from array to array: mask and the default inpainting models on a face's crop of 256
+    px, with the networks at their own size and all at 256 px; and a portrait of 12 megapixels, from finding the face to
+    pasting the results back. reference: model -> ms that other code takes at the last size in the table.
     """
     unmasker = Unmasker(device)
     names = load_all(unmasker)
@@ -164,7 +164,7 @@ def measure(
     for name, took in (reference or {}).items():
         for row in [row for row in report["networks"] if row["name"] == name][-1:]:
             row["times_as_fast"] = took / row["ms"]
-    if {"mseg", "face-finder", "landmarks", *DEFAULT_MODELS} <= set(names) and PORTRAIT.exists():
+    if {"mseg", "face-detector", "landmarks", *DEFAULT_MODELS} <= set(names) and PORTRAIT.exists():
         portrait = read_photo(PORTRAIT)
         crop = resize(portrait[:512], (CROP, CROP))
         mask = np.zeros((CROP, CROP), np.uint8)
@@ -180,12 +180,12 @@ def measure(
             unmasker.remove(large, unmasker.segment(large, faces=faces), DEFAULT_MODELS, faces=faces)
 
         visits = report["visits"]
-        visits["mask and the default removers"] = milliseconds(visit, repeats)
+        visits["mask and the default inpainting models"] = milliseconds(visit, repeats)
         few = max(repeats // 5, 1)
         visits["portrait of 12 megapixels, everything included"] = milliseconds(visit_with_portrait, few)
         for name in ("mseg", *DEFAULT_MODELS):
             vars(unmasker.model(name))["size"] = CROP
-        visits["mask and the default removers, networks at 256 px"] = milliseconds(visit, repeats)
+        visits["mask and the default inpainting models, networks at 256 px"] = milliseconds(visit, repeats)
     if demo:
         report["demo"] = bench_demo(device)
     return report

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from unmask import weights
-from unmask.registry import MODELS, ModelInfo
+from unmask.registry import MODELS, OLD_KINDS, ModelInfo
 
 
 def list_models(kind: str | None = None, own: Container[str] = ()) -> list[str]:
@@ -16,10 +16,11 @@ def list_models(kind: str | None = None, own: Container[str] = ()) -> list[str]:
     kind: one of ModelInfo's, where only that is asked for. own: names that the caller has a file for. A network in
     training is in MODELS, but never here: nobody is to see an untrained one. Nor is one whose package is missing.
     """
+    kind = OLD_KINDS.get(kind, kind) if kind else None
     released, folder = weights.released_hashes(), os.environ.get("UNMASK_WEIGHTS")
 
     def usable(name: str, info: ModelInfo) -> bool:
-        filename = f"{name}.safetensors"
+        filename = info.filename
         given = name in own or (folder is not None and (Path(folder) / filename).is_file())
         return info.kind == "classical" or ((filename in released or given) and has_package(info))
 
@@ -35,9 +36,13 @@ def has_package(info: ModelInfo) -> bool:
         return False
 
 
-def list_removers(own: Container[str] = ()) -> list[str]:
-    """Names of everything that fills a hole, see `list_models`: learned removers first, then the classical ones."""
-    return list_models("remover", own) + list_models("classical", own)
+def list_inpainting_models(own: Container[str] = ()) -> list[str]:
+    """Names of everything that fills a hole, see `list_models`: learned inpainting models first, then the classical
+    ones."""
+    return list_models("inpainting", own) + list_models("classical", own)
+
+
+list_removers = list_inpainting_models  # its old name, for one version
 
 
 def describe(name: str) -> dict:

@@ -1,6 +1,6 @@
 """A camera's pictures, one after the other: the nearest face is followed, its mask taken off, and nothing flickers.
 
-The face finder looks at the whole picture only until it has a face; then it looks whether there still is one in the
+The face detector looks at the whole picture only until it has a face; then it looks whether there still is one in the
 face's last crop, and the landmarks there say where it has moved to. Crop, mask and fill are smoothed over time, the
 last two in the crop's own frame, in which a moving face stands still; nothing else is kept from picture to picture.
 """
@@ -19,10 +19,10 @@ from unmask.faces.face import Face, face_from_points
 from unmask.faces.landmarks import five_points
 from unmask.masks import grow, share
 from unmask.pipeline import CROP, FEATHER, MARGIN, SMALLEST, SMALLEST_FACE, THRESHOLD, Unmasker, mask_of
-from unmask.registry import FACE_FINDER
+from unmask.registry import FACE_DETECTOR
 
 MODEL = "ganmasker"
-LOOK = 128  # px: the side at which the finder looks at the crop of a face that is followed
+LOOK = 128  # px: the side at which the detector looks at the crop of a face that is followed
 STILL_THERE = 0.3  # its score that is enough there
 LOST = 0.3  # crop sides, or the logarithm of their ratio, or radians: landmarks never move a face so far at once
 LONG_AGO = 1.0  # s without a picture, after which nothing is carried over
@@ -76,7 +76,7 @@ class OneEuroFilter:
 class LiveUnmasker:
     """One camera's view, for one thread at a time; the models are the shared Unmasker's.
 
-    model: the remover. smooth: False shows each picture's result as it is found, to compare.
+    model: the inpainting model. smooth: False shows each picture's result as it is found, to compare.
     """
 
     def __init__(self, unmasker: Unmasker, model: str = MODEL, smooth: bool = True):
@@ -125,11 +125,11 @@ class LiveUnmasker:
 
     def _find(self, picture: np.ndarray) -> Face | None:
         """The face that was followed, where it is now; otherwise the nearest one."""
-        finder = self.unmasker.model(FACE_FINDER)
-        if self._face is not None and detect(finder, align(picture, self._face, LOOK), STILL_THERE):
+        detector = self.unmasker.model(FACE_DETECTOR)
+        if self._face is not None and detect(detector, align(picture, self._face, LOOK), STILL_THERE):
             if (face := self._by_landmarks(picture, self._face)) is not None:
                 return face
-        found = [face for face in detect(finder, picture, THRESHOLD) if face.size >= SMALLEST_FACE]
+        found = [face for face in detect(detector, picture, THRESHOLD) if face.size >= SMALLEST_FACE]
         return (self._by_landmarks(picture, found[0]) or found[0]) if found else None
 
     def _by_landmarks(self, picture: np.ndarray, face: Face) -> Face | None:

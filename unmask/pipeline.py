@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from unmask import weights
 from unmask.blending.composite import paste_back
-from unmask.catalog import list_models, list_removers
+from unmask.catalog import list_inpainting_models, list_models
 from unmask.faces.alignment import align, align_mask, mask_to_photo, upright_crop
 from unmask.faces.detector import detect_turned
 from unmask.faces.editing import AS_FOUND, Guide, move
@@ -23,7 +23,15 @@ from unmask.faces.landmarks import five_points
 from unmask.imaging.reader import PhotoError
 from unmask.imaging.tensors import mask_to_tensor, resize, to_image, to_tensor
 from unmask.masks import binarise, check_mask, clean, grow, is_empty, part_of_face, share
-from unmask.registry import DEFAULT_MODELS, DEFAULT_SEGMENTER, FACE_FINDER, GENDER_HINT, LANDMARKS, MODELS
+from unmask.registry import (
+    DEFAULT_MODELS,
+    DEFAULT_SEGMENTATION_MODEL,
+    FACE_DETECTOR,
+    GENDER_HINT,
+    LANDMARKS,
+    MODELS,
+    current_name,
+)
 
 CROP = 256  # px, the side of a face's crop
 THRESHOLD = 0.6  # of a face's score
@@ -51,7 +59,7 @@ class Unmasker:
 
     def __init__(self, device: str = "auto", weights: dict[str, str] | None = None):
         self.device = pick_device(device)
-        self._paths = weights or {}
+        self._paths = {current_name(name): path for name, path in (weights or {}).items()}
         self._models: dict[str, nn.Module] = {}
         self._loading = threading.Lock()
         # One model a core: side by side they take less time, and let more through, than one after the other with all
@@ -60,6 +68,7 @@ class Unmasker:
 
     def model(self, name: str) -> nn.Module:
         """The network `name`, loaded the first time it is asked for. Raises WeightsError, PhotoError (unknown name)."""
+        name = current_name(name)
         if name not in MODELS:
             raise PhotoError(f"There is no model named {name!r}; there are {', '.join(MODELS)}.")
         with self._loading:
@@ -74,7 +83,7 @@ class Unmasker:
         """
         if aligned:
             return [whole_photo(photo)]
-        found = detect_turned(self.model(FACE_FINDER), photo, THRESHOLD)
+        found = detect_turned(self.model(FACE_DETECTOR), photo, THRESHOLD)
         faces = [self.refine(photo, face) for face in found if face.size >= SMALLEST_FACE]
         return faces or [whole_photo(photo)]
 
@@ -87,7 +96,7 @@ class Unmasker:
         return cv2.transform(points[None], cv2.invertAffineTransform(face.to_crop(model.size)))[0]
 
     def refine(self, photo: np.ndarray, face: Face) -> Face:
-        """The face with its crop set anew by its landmarks, which tell more than the finder's five points."""
+        """The face with its crop set anew by its landmarks, which tell more than the detector's five points."""
         points = five_points(self.landmarks(photo, face))
         refined = face_from_points(points, face.box, face.score, face.masked)
         moved = np.hypot(refined.center[0] - face.center[0], refined.center[1] - face.center[1]) / face.side
@@ -98,15 +107,16 @@ class Unmasker:
         return upright_crop(refined, photo)
 
     @torch.inference_mode()
-    def mask_probability(self, crop: np.ndarray, segmenter: str = DEFAULT_SEGMENTER) -> torch.Tensor:
-        """A segmenter on a face crop (S, S, 3) uint8: (M, M) float32 in [0, 1] on the CPU, at its network's size."""
-        model = self.model(segmenter)
-        x = to_tensor(resize(crop, (model.size, model.size))).to(self.device)
-        return model(x)[0, 0].float().cpu()
+    def mask_probability(self, crop: np.ndarray, model: str = DEFAULT_SEGMENTATION_MODEL) -> torch.Tensor:
+        """A segmentation model on a face crop (S, S, 3) uint8: (M, M) float32 in [0, 1] on the CPU, at its network's
+        size."""
+        network = self.model(model)
+        x = to_tensor(resize(crop, (network.size, network.size))).to(self.device)
+        return network(x)[0, 0].float().cpu()
 
-    def find_mask(self, crop: np.ndarray, segmenter: str = DEFAULT_SEGMENTER) -> np.ndarray:
-        """A segmenter on a face crop (S, S, 3) uint8: the mask as it sees it, (S, S) uint8 of 0 and 255."""
-        return mask_of(self.mask_probability(crop, segmenter), crop.shape[:2])
+    def find_mask(self, crop: np.ndarray, model: str = DEFAULT_SEGMENTATION_MODEL) -> np.ndarray:
+        """A segmentation model on a face crop (S, S, 3) uint8: the mask as it sees it, (S, S) uint8 of 0 and 255."""
+        return mask_of(self.mask_probability(crop, model), crop.shape[:2])
 
     @torch.inference_mode()
     def hint(self, crop: np.ndarray) -> float:
@@ -118,7 +128,7 @@ class Unmasker:
 
     @torch.inference_mode()
     def fill(self, name: str, crop: np.ndarray, mask: np.ndarray, guide: Guide = AS_FOUND) -> np.ndarray:
-        """The remover `name` on a face crop (S, S, 3) uint8 and its mask (S, S) uint8: (S, S, 3) uint8.
+        """The inpainting model `name` on a face crop (S, S, 3) uint8 and its mask (S, S) uint8: (S, S, 3) uint8.
 
         Only the masked pixels of the result are meant to be used: a model of another size has resampled the rest.
         guide: what the visitor tells a network that is guided by landmarks; the others do not listen.
@@ -141,15 +151,17 @@ class Unmasker:
         photo: np.ndarray,
         aligned: bool = False,
         faces: list[Face] | None = None,
-        segmenter: str = DEFAULT_SEGMENTER,
+        model: str = DEFAULT_SEGMENTATION_MODEL,
+        segmenter: str | None = None,
     ) -> np.ndarray:
         """The masks of all faces together: (H, W) uint8, 255 = covered, grown by a small margin. All 0: none found.
 
-        faces: what `find` gave for this photo, where it is known already. segmenter: "mask-rcnn" needs torchvision.
+        faces: what `find` gave for this photo, where it is known already. segmentation model: "mask-rcnn" needs
+        torchvision.
         """
         found = np.zeros(photo.shape[:2], np.uint8)
         for face in self.find(photo, aligned) if faces is None else faces:
-            crop_mask = self.find_mask(align(photo, face, CROP), segmenter)
+            crop_mask = self.find_mask(align(photo, face, CROP), segmenter or model)
             if share(crop_mask) > SMALLEST:
                 crop_mask = grow(crop_mask, round(MARGIN * CROP))
                 found |= mask_to_photo(crop_mask, face, photo.shape[:2])
@@ -171,10 +183,10 @@ class Unmasker:
 
         Raises PhotoError when there is no mask or it does not fit, WeightsError for broken weights.
         """
-        models, usable = list(dict.fromkeys(models)), list_removers(self._paths)
+        models, usable = list(dict.fromkeys(models)), list_inpainting_models(self._paths)
         for name in models:
             if name not in usable:
-                raise PhotoError(f"There is no remover named {name!r}; there are {', '.join(usable)}.")
+                raise PhotoError(f"There is no inpainting model named {name!r}; there are {', '.join(usable)}.")
         faces = self.find(photo, aligned) if faces is None else faces
         if mask is None:
             mask = self.segment(photo, faces=faces)
@@ -206,12 +218,13 @@ class Unmasker:
         self, name: str, photo: np.ndarray, face: Face, hole: np.ndarray, crop: np.ndarray, crop_mask: np.ndarray,
         guide: Guide,
     ) -> np.ndarray:  # fmt: skip
-        """The photo (H, W, 3) with one face's hole (H, W) filled by the remover `name`, which sees crop and mask."""
+        """The photo (H, W, 3) with one face's hole (H, W) filled by the inpainting model `name`, which sees crop and
+        mask."""
         return paste_back(photo, face, self.fill(name, crop, crop_mask, guide), hole, FEATHER * face.side)
 
 
 def mask_of(probability: torch.Tensor, shape: tuple[int, int]) -> np.ndarray:
-    """A mask (H, W) uint8 of 0 and 255, of `shape`, from a segmenter's probability (M, M)."""
+    """A mask (H, W) uint8 of 0 and 255, of `shape`, from a segmentation model's probability (M, M)."""
     # Enlarged before it is cut at one half: the edge is then smooth at the crop's own size.
     large = F.interpolate(probability[None, None], size=shape, mode="bilinear", align_corners=False)
     return clean(large[0, 0].numpy() > 0.5)

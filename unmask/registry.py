@@ -14,8 +14,8 @@ class ModelInfo:
 
     name: str
     title: str
-    # "segmenter": crop -> mask probability; "remover": crop and mask -> crop; "classical": the same without weights;
-    # "parser": crop -> 19 classes; "landmarks": crop -> 92 points; "hint": crop -> a number in [-1, 1];
+    # "segmentation": crop -> mask probability; "inpainting": crop and mask -> crop; "classical": the same without
+    # weights; "parser": crop -> 19 classes; "landmarks": crop -> 92 points; "hint": crop -> a number in [-1, 1];
     # "detector": photo -> faces
     kind: str
     paper: str
@@ -26,6 +26,12 @@ class ModelInfo:
     size: int = 256  # side of the square crop the paper works on, px; a checkpoint says its own
     licence: str = "research, non-commercial"  # of the weights: the training photographs' terms
     package: str | None = None  # beside requirements.txt, without which it cannot be built
+    old_name: str | None = None  # its file and the metadata in it have this one
+
+    @property
+    def filename(self) -> str:
+        """Of its released weights."""
+        return f"{self.old_name or self.name}.safetensors"
 
     def build(self, *args, **config) -> "nn.Module":
         """The network without its weights; config: as stored beside them. Raises ImportError without `package`."""
@@ -37,7 +43,7 @@ _ALL = (
     ModelInfo(
         name="mseg",
         title="M-Seg",
-        kind="segmenter",
+        kind="segmentation",
         paper="GANMasker: A Two-Stage Generative Adversarial Network for High-Quality Face Mask Removal",
         year=2023,
         builder="unmask.nets.mseg:MSeg",
@@ -46,7 +52,7 @@ _ALL = (
     ModelInfo(
         name="mask-rcnn",
         title="Mask R-CNN",
-        kind="segmenter",
+        kind="segmentation",
         paper="Mask R-CNN",
         year=2017,
         builder="unmask.nets.mask_rcnn:MaskRCNN",
@@ -57,7 +63,7 @@ _ALL = (
     ModelInfo(
         name="ganmasker",
         title="GANMasker",
-        kind="remover",
+        kind="inpainting",
         paper="GANMasker: A Two-Stage Generative Adversarial Network for High-Quality Face Mask Removal",
         year=2023,
         builder="unmask.nets.ganmasker:GANMasker",
@@ -66,7 +72,7 @@ _ALL = (
     ModelInfo(
         name="landmark-guided",
         title="Landmark-guided",
-        kind="remover",
+        kind="inpainting",
         paper="A Deep Learning Framework to Reconstruct Face under Mask",
         year=2022,
         builder="unmask.nets.landmark_guided:LandmarkGuided",
@@ -76,7 +82,7 @@ _ALL = (
     ModelInfo(
         name="pix2pix",
         title="Pix2Pix",
-        kind="remover",
+        kind="inpainting",
         paper="Unmask Masked Face",
         year=2023,
         builder="unmask.nets.pix2pix:Pix2Pix",
@@ -85,7 +91,7 @@ _ALL = (
     ModelInfo(
         name="glcic",
         title="GLCIC",
-        kind="remover",
+        kind="inpainting",
         paper="Globally and Locally Consistent Image Completion",
         year=2017,
         builder="unmask.nets.glcic:GLCIC",
@@ -94,7 +100,7 @@ _ALL = (
     ModelInfo(
         name="ganmasker-one-stage",
         title="GANMasker, one stage",
-        kind="remover",
+        kind="inpainting",
         paper="GANMasker: A Two-Stage Generative Adversarial Network for High-Quality Face Mask Removal",
         year=2023,
         builder="unmask.nets.ganmasker_one_stage:GANMaskerOneStage",
@@ -103,7 +109,7 @@ _ALL = (
     ModelInfo(
         name="two-autoencoders",
         title="Two autoencoders",
-        kind="remover",
+        kind="inpainting",
         paper="A Method for Face Image Inpainting Based on Autoencoder and Adversarial Generative Network",
         year=2022,
         builder="unmask.nets.two_autoencoders:TwoAutoencoders",
@@ -113,7 +119,7 @@ _ALL = (
     ModelInfo(
         name="gated-conv",
         title="GatedConv",
-        kind="remover",
+        kind="inpainting",
         paper="Free-Form Image Inpainting with Gated Convolution",
         year=2019,
         builder="unmask.nets.gated_conv:GatedConv",
@@ -122,7 +128,7 @@ _ALL = (
     ModelInfo(
         name="gumf",
         title="GUMF",
-        kind="remover",
+        kind="inpainting",
         paper="A Novel GAN-Based Network for Unmasking of Masked Face",
         year=2020,
         builder="unmask.nets.gumf:GUMF",
@@ -131,7 +137,7 @@ _ALL = (
     ModelInfo(
         name="parsing-guided",
         title="Parsing-guided",
-        kind="remover",
+        kind="inpainting",
         paper="Generative Face Completion",
         year=2017,
         builder="unmask.nets.parsing_guided:ParsingGuided",
@@ -158,12 +164,13 @@ _ALL = (
         licence="Apache-2.0 (OpenCV)",
     ),
     ModelInfo(
-        name="face-finder",
-        title="Face finder",
+        name="face-detector",
+        title="Face detector",
         kind="detector",
         paper="FCOS: Fully Convolutional One-Stage Object Detection",
         year=2019,
-        builder="unmask.nets.face_finder:FaceFinder",
+        builder="unmask.nets.face_detector:FaceDetector",
+        old_name="face-finder",
         needs_mask=False,
         size=192,
     ),
@@ -199,5 +206,20 @@ _ALL = (
 )
 
 MODELS: dict[str, ModelInfo] = {info.name: info for info in _ALL}
-FACE_FINDER, LANDMARKS, GENDER_HINT, DEFAULT_SEGMENTER = "face-finder", "landmarks", "gender-hint", "mseg"
+FACE_DETECTOR, LANDMARKS, GENDER_HINT, DEFAULT_SEGMENTATION_MODEL = "face-detector", "landmarks", "gender-hint", "mseg"
 DEFAULT_MODELS = ("ganmasker", "landmark-guided", "pix2pix", "glcic")
+
+# What these were called before, in calls, runs and weight files. Understood for one version, in files for good.
+OLD_KINDS = {"remover": "inpainting", "segmenter": "segmentation"}
+OLD_NAMES = {info.old_name: info.name for info in _ALL if info.old_name}
+OLD_SETTINGS = {"fold": "downscale"}
+
+
+def current_name(name: str) -> str:
+    """A model's name, where an old one may be given."""
+    return OLD_NAMES.get(name, name)
+
+
+def current_config(config: dict) -> dict:
+    """A builder's arguments as a file has them, by the names that they have now."""
+    return {OLD_SETTINGS.get(key, key): value for key, value in config.items()}

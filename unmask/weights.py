@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 
-from unmask.registry import MODELS
+from unmask.registry import MODELS, current_config, current_name
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 
@@ -52,13 +52,17 @@ def _title(name: str) -> str:
     return MODELS[name].title if name in MODELS else name
 
 
+def _filename(name: str) -> str:
+    return MODELS[name].filename if name in MODELS else f"{name}.safetensors"
+
+
 def find(name: str, path: str | Path | None = None) -> Path:
     """The file with this model's weights: `path` if given, else the first place that has it.
 
     The Hub is asked only when UNMASK_HUB_REPO names a repository, at the commit in UNMASK_HUB_REVISION, and what it
     gives must have the hash in checkpoints/sha256.json. Raises WeightsError when no place has the file.
     """
-    filename = f"{name}.safetensors"
+    filename = _filename(name)
     if path is not None:
         path = Path(path)
         if not path.is_file():
@@ -85,7 +89,7 @@ def _download(name: str, repo: str, revision: str) -> Path:
     """The file in the Hub's cache, fetched if it is not there yet. A damaged one is deleted, to be fetched anew."""
     from huggingface_hub import hf_hub_download
 
-    filename = f"{name}.safetensors"
+    filename = _filename(name)
     if not revision:
         raise _missing(name, "UNMASK_HUB_REPO needs UNMASK_HUB_REVISION beside it: the commit to take weights from.")
     if filename not in released_hashes():
@@ -140,7 +144,8 @@ def read_metadata(path: Path, name: str = "") -> dict:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            return dict(json.loads((file.metadata() or {})["unmask"]))
+            about = dict(json.loads((file.metadata() or {})["unmask"]))
+        return about | {"name": current_name(about["name"]), "config": current_config(about["config"])}
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         detail = f"{path} is no checkpoint of Unmask, or it is damaged; fetch it again."
         raise _broken(name or path.stem, detail) from error
@@ -202,6 +207,7 @@ def fuse(model: nn.Module) -> nn.Module:
 
 
 def _load(name: str, path: str | Path | None, device: str | torch.device) -> nn.Module:
+    name = current_name(name)
     info = MODELS[name]
     if info.kind == "classical":
         model = info.build()

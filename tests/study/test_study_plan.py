@@ -124,7 +124,7 @@ def test_a_study_that_cannot_be_run_is_not_made(tmp_path, options, sentence):
 def test_a_study_is_never_overwritten(made, tmp_path):
     with pytest.raises(StudyError, match="is there already"):
         make_study(made["single"].folder)
-    with pytest.raises(StudyError, match="There is no remover mseg"):
+    with pytest.raises(StudyError, match="There is no inpainting model mseg"):
         create_study([make_picture(0)], tmp_path / "x", ["mseg"], PainterUnmasker())
 
 

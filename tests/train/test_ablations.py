@@ -84,8 +84,8 @@ def test_chosen_lines_start_from_given_weights(tmp_path, monkeypatch, capsys):
     ]  # fmt: skip
     state = torch.load(tmp_path / "out" / "hinge" / "checkpoint.pt", weights_only=True)["generator"]
     assert torch.equal(state["head.weight"], net.head.weight.half().float())  # no step was made
-    weights.save(tmp_path / "start.safetensors", "ganmasker", GANMasker(4, 2), {"width": 4, "fold": 2}, 64, {})
-    with pytest.raises(SystemExit, match="no GANMasker of width 4 and fold 1"):
+    weights.save(tmp_path / "start.safetensors", "ganmasker", GANMasker(4, 2), {"width": 4, "downscale": 2}, 64, {})
+    with pytest.raises(SystemExit, match="no GANMasker of width 4 and downscale 1"):
         command_line.main()
 
 

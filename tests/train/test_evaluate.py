@@ -65,7 +65,7 @@ def rows_of(count: int = 30) -> list[dict]:
 
 
 def test_groups_part_the_faces():
-    summary = report.summarise(rows_of(), {"protocol": "faces", "holes": "true", "size": 256})
+    summary = report.summarise(rows_of(), {"protocol": "faces", "holes": "ground-truth", "size": 256})
     groups = summary["groups"]
     assert set(groups) == {"source", "gender", "hole"}  # what is the same for all parts nothing
     assert groups["gender"]["f"]["faces"] == groups["gender"]["m"]["faces"] == 15
@@ -128,14 +128,14 @@ def test_random_holes_are_reported(folder, tmp_path, monkeypatch, capsys):
     assert "LPIPS was not measured, for want of: " in text and perceptual.ALEXNET in text
     assert "FID and KID were not measured, for want of: " in text and perceptual.INCEPTION in text
     with pytest.raises(SystemExit, match="M-Seg finds face masks, not boxes"):
-        run(monkeypatch, capsys, *common, "--protocol", "boxes", "--models", "telea", "--holes", "found")
+        run(monkeypatch, capsys, *common, "--protocol", "boxes", "--models", "telea", "--holes", "predicted")
 
 
 def test_shown_is_what_the_demo_shows(folder, tmp_path, monkeypatch, capsys):
     common = ["evaluate", "--data", folder, "--cache", folder / "cache", "--device", "cpu", "--models", "telea"]
-    for protocol in ("faces", "shown"):
+    for protocol in ("faces", "post-processed"):
         run(monkeypatch, capsys, *common, "--protocol", protocol, "--out", tmp_path / protocol)
-    faces, shown = (json.loads((tmp_path / name / "report.json").read_text()) for name in ("faces", "shown"))
+    faces, shown = (json.loads((tmp_path / name / "report.json").read_text()) for name in ("faces", "post-processed"))
     assert shown["share"] == faces["share"], "the share of the true mask, though the hole is wider"
     assert shown["models"]["telea"] != faces["models"]["telea"]
 
@@ -194,11 +194,11 @@ def test_card_is_made_of_reports_and_metadata(released, folder, tmp_path, monkey
     torch.manual_seed(1)
     metadata = weights.read_metadata(released)
     weights.save(released, "glcic", GLCIC(4), {"width": 4}, 128, metadata["trained"])
-    (tmp_path / "report" / "faces.md").write_text("new figures of the finder")
+    (tmp_path / "report" / "faces.md").write_text("new figures of the detector")
     run(monkeypatch, capsys, *words, tmp_path / "report")
     text = (tmp_path / "README.md").read_text()
     assert "Measured with other files than those released here: glcic." in text
-    assert "new figures of the finder" in text and "88.8 %" not in text
+    assert "new figures of the detector" in text and "88.8 %" not in text
     (tmp_path / "other").mkdir()
     with pytest.raises(SystemExit, match="no report"):
         run(monkeypatch, capsys, *words, tmp_path / "other")
@@ -206,11 +206,11 @@ def test_card_is_made_of_reports_and_metadata(released, folder, tmp_path, monkey
 
 def test_a_later_report_replaces_what_it_measured_again():
     def made(**models) -> dict:
-        about = {"protocol": "faces", "holes": "true", "size": 256, "share": report.interval([0.2])}
+        about = {"protocol": "faces", "holes": "ground-truth", "size": 256, "share": report.interval([0.2])}
         keys = ("psnr", "ssim", "hole_psnr", "hole_ssim", "sharpness")
         return about | {"models": {name: {key: report.interval([v]) for key in keys} for name, v in models.items()}}
 
     text, measured = card.figure_sections([made(telea=11.0, glcic=12.0), made(glcic=13.0)], {})
     assert measured == {"telea", "glcic"}
     assert re.findall(r"\| (?:GLCIC|Telea \(classical\)) \| 1 \| ([\d.]+)", text) == ["13.00", "11.00"]
-    assert text.count("| remover | faces |") == 1, "the same test, one table"
+    assert text.count("| inpainting model | faces |") == 1, "the same test, one table"

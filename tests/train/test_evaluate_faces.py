@@ -1,4 +1,4 @@
-"""The evaluation of face finders, on boxes and curves worked out by hand."""
+"""The evaluation of face detectors, on boxes and curves worked out by hand."""
 
 import io
 import json
@@ -14,7 +14,7 @@ from train.evaluate_faces import (
     WRONG,
     audited,
     curve,
-    evaluate_finder,
+    evaluate_detector,
     held_back,
     match,
     overlaps,
@@ -149,7 +149,7 @@ def find_squares(photo):
 
 def test_the_report_of_a_finder_whose_figures_are_known(data, tmp_path, monkeypatch):
     monkeypatch.setattr("train.evaluate_faces.SIZES", ((64, 48),))
-    report = evaluate_finder(find_squares, data, tmp_path / "out", sheet=2)
+    report = evaluate_detector(find_squares, data, tmp_path / "out", sheet=2)
     assert "2 photos, 2 faces" in report
     assert "average precision 100.0%; recall 100.0% at precision 95.0% (threshold 0.900)" in report
     assert "On the 4 photos with 4 such faces that are not held back, by the labels: average precision 100.0%" in report
@@ -161,7 +161,7 @@ def test_the_report_of_a_finder_whose_figures_are_known(data, tmp_path, monkeypa
     assert (tmp_path / "out" / "faces.md").read_text() == report
     assert Image.open(tmp_path / "out" / "faces.png").size == (6 * 320, 320)
 
-    low = evaluate_finder(find_squares, data, tmp_path / "out", threshold=0.05, sheet=2)
+    low = evaluate_detector(find_squares, data, tmp_path / "out", threshold=0.05, sheet=2)
     assert "At threshold 0.050: precision 50.0%, recall 100.0%." in low
 
 
@@ -173,7 +173,7 @@ def test_faces_that_people_left_out_are_not_wrong(data, tmp_path, monkeypatch):
     wrong = {name: [square(0, 0, 50)] for name in ("jl_0", "jl_3")}
     for left_out, precision in (({}, 0.5), (wrong, 1.0)):
         audit.write_text(json.dumps({"left_out": left_out, "no_faces": {}}))
-        evaluate_finder(find_squares, data, tmp_path / "out", threshold=0.05, sheet=2)
+        evaluate_detector(find_squares, data, tmp_path / "out", threshold=0.05, sheet=2)
         figures = json.loads((tmp_path / "out" / "faces.json").read_text())
         assert figures["labels"]["at_threshold"] == {"precision": 0.5, "recall": 1.0}
         assert figures["second look"]["at_threshold"] == {"precision": precision, "recall": 1.0}

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from train.folding import fold_weights
-from unmask.nets.layers import folded
+from train.downscale import downscale_weights
+from unmask.nets.layers import downscaled
 from unmask.registry import MODELS
 
 CONFIG = {"pix2pix": {"levels": 4}}
@@ -13,10 +13,10 @@ ALIKE = ["ganmasker", "glcic", "pix2pix", "gumf", "parsing-guided", "gated-conv"
 
 
 def both(name: str) -> tuple[torch.nn.Module, torch.nn.Module]:
-    """The network unfolded, and folded with its weights."""
+    """The network at downscale 1, and at 2 with its weights."""
     torch.manual_seed(0)
-    plain, other = (MODELS[name].build(width=8, fold=fold, **CONFIG.get(name, {})).eval() for fold in (1, 2))
-    other.load_state_dict(fold_weights(plain.state_dict(), other))
+    plain, other = (MODELS[name].build(width=8, downscale=n, **CONFIG.get(name, {})).eval() for n in (1, 2))
+    other.load_state_dict(downscale_weights(plain.state_dict(), other))
     return plain, other
 
 
@@ -38,5 +38,5 @@ def test_landmark_guided_too_but_for_its_dots_which_are_drawn_at_the_pictures_si
     plain, other = both("landmark-guided")
     x, hole = torch.rand(2, 6, 64, 64), torch.ones(2, 1, 16, 16)
     with torch.inference_mode():
-        small, large = plain.paint(x, hole), folded(lambda x: other.paint(x, hole), enlarged(x), 2)
+        small, large = plain.paint(x, hole), downscaled(lambda x: other.paint(x, hole), enlarged(x), 2)
     assert torch.allclose(large, enlarged(small), atol=1e-4)

@@ -1,10 +1,10 @@
-"""What the critic and the perceptual loss look at."""
+"""What the discriminator and the perceptual loss look at."""
 
 import pytest
 import torch
 
 from train.discriminators import PatchDiscriminator, with_detail
-from train.losses import FacePerceptual, lsgan, touched
+from train.losses import FacePerceptual, lsgan, patch_validity_mask
 
 
 def test_only_logits_that_see_the_hole_count():
@@ -15,7 +15,7 @@ def test_only_logits_that_see_the_hole_count():
     logits, _ = critic(picture)
     hole = torch.zeros(1, 1, 256, 256)
     hole[..., 120:136, 60:80] = 1
-    counts = touched(hole, logits)
+    counts = patch_validity_mask(hole, logits)
     assert counts.shape == logits.shape and 0 < counts.sum() < counts.numel()
     missed = wrongly = 0
     for row in range(0, logits.shape[2], 3):

@@ -52,7 +52,8 @@ def squares(count: int = 2, size: int = 64) -> tuple[torch.Tensor, torch.Tensor]
 def test_without_torchvision_it_is_offered_nowhere_and_says_what_it_needs(lacking, tmp_path, monkeypatch, capsys):
     with pytest.raises(ImportError, match="^Mask R-CNN needs torchvision.*requirements-torchvision.txt"):
         MaskRCNN()
-    assert "mask-rcnn" not in list_models() and "mask-rcnn" not in list_models("segmenter", own={"mask-rcnn": "a file"})
+    assert "mask-rcnn" not in list_models()
+    assert "mask-rcnn" not in list_models("segmentation", own={"mask-rcnn": "a file"})
     folder = tmp_path / "data"
     folder.mkdir()
     draw_folder(folder)
@@ -139,7 +140,7 @@ def test_it_is_small():
 
 @needs_torchvision
 def test_train_resume_export_and_evaluate(tmp_path, monkeypatch, capsys):
-    """From drawn faces to one table of both segmenters."""
+    """From drawn faces to one table of both segmentation models."""
     draw_folder(tmp_path)
     monkeypatch.setattr("train.loop.recalibrate", lambda *_: None)  # forty more steps
     common = ["--data", tmp_path, "--cache", tmp_path / "cache", "--device", "cpu"]
@@ -167,7 +168,7 @@ def test_train_resume_export_and_evaluate(tmp_path, monkeypatch, capsys):
         assert (tmp_path / "report" / f"sheet-{name}.png").exists()
 
     unmasker = Unmasker("cpu", weights={"mask-rcnn": str(tmp_path / "mask-rcnn.safetensors")})
-    assert list_models("segmenter", own={"mask-rcnn": "its file"})[-1] == "mask-rcnn"
+    assert list_models("segmentation", own={"mask-rcnn": "its file"})[-1] == "mask-rcnn"
     crop = torch.randint(0, 255, (256, 256, 3), dtype=torch.uint8).numpy()
     assert unmasker.mask_probability(crop, "mask-rcnn").shape == (64, 64)
     assert unmasker.segment(crop, aligned=True, segmenter="mask-rcnn").shape == (256, 256)

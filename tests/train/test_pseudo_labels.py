@@ -18,7 +18,7 @@ MASK[140:235, 60:196] = 1
 
 
 class Blue(torch.nn.Module):
-    """A segmenter of blue: right in every view."""
+    """A segmentation model of blue: right in every view."""
 
     size = 128
 

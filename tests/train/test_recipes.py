@@ -1,4 +1,5 @@
-"""Holes, losses and critics of the recipes, and that every remover's recipe learns from every part of its loss."""
+"""Holes, losses and discriminators of the recipes, and that every inpainting model's recipe learns from every part of
+its loss."""
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from train.recipes.holes import boxes, masked_crop
 from unmask.nets.ganmasker import GANMasker
 from unmask.registry import MODELS
 
-REMOVERS = [name for name in RECIPES if MODELS[name].kind == "remover"]
+INPAINTING = [name for name in RECIPES if MODELS[name].kind == "inpainting"]
 
 
 def some(count: int = 4, size: int = 64) -> dict[str, torch.Tensor]:
@@ -25,7 +26,7 @@ def some(count: int = 4, size: int = 64) -> dict[str, torch.Tensor]:
     return {"photo": photo, "masked": masked, "mask": mask, "free": free} | known
 
 
-@pytest.mark.parametrize("name", REMOVERS)
+@pytest.mark.parametrize("name", INPAINTING)
 def test_every_phase_moves_what_it_should(name):
     torch.manual_seed(0)
     recipe, batch = RECIPES[name](64, width=8), some()
@@ -88,7 +89,7 @@ def test_a_covered_hole_does_not_show_the_answer():
 
 
 def test_one_stage_starts_from_ganmaskers_weights():
-    recipe, other = RECIPES["ganmasker-one-stage"](64, width=8), GANMasker(8, fold=2)
+    recipe, other = RECIPES["ganmasker-one-stage"](64, width=8), GANMasker(8, downscale=2)
     recipe.generator.load_state_dict(recipe.adapt(other.state_dict()))
     crop = torch.rand(2, 3, 64, 64) * 2 - 1
     blank = torch.zeros(2, 1, 64, 64)

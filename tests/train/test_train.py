@@ -22,13 +22,13 @@ from train.evaluate_hint import evaluate_hint
 from train.loop import Phase, current_phase, update_ema
 from train.prepare import prepare
 from train.recipes import RECIPES
-from train.recipes.face_finder import assign, overlaps
+from train.recipes.face_detector import assign, overlaps
 from train.record import RunLog
 from train.scenes import IGNORED, Boxes, Scenes
 from unmask import weights
 from unmask.faces.face import Face
 from unmask.faces.landmarks import five_points
-from unmask.nets.face_finder import grid
+from unmask.nets.face_detector import grid
 from unmask.nets.ganmasker import GANMasker
 from unmask.nets.glcic import GLCIC
 from unmask.registry import MODELS
@@ -151,13 +151,13 @@ def test_weights_that_say_nothing_of_folding_are_unfolded(folder, tmp_path, monk
     weights.save(tmp_path / "old.safetensors", "ganmasker", GANMasker(8), {"width": 8}, 64, {})
     words = small("ganmasker", folder, tmp_path / "run", "--size", 64, "--kimg", 0.0)
     run(monkeypatch, capsys, *words, "--init", tmp_path / "old.safetensors")
-    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["config"] == {"width": 8, "fold": 1}
-    words = small("ganmasker", folder, tmp_path / "folded", "--size", 64, "--kimg", 0.0, "--fold", 2)
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["config"] == {"width": 8, "downscale": 1}
+    words = small("ganmasker", folder, tmp_path / "folded", "--size", 64, "--kimg", 0.0, "--downscale", 2)
     run(monkeypatch, capsys, *words, "--init", tmp_path / "old.safetensors")
     made = torch.load(tmp_path / "folded" / "checkpoint.pt", weights_only=True)
-    assert made["config"] == {"width": 8, "fold": 2}
+    assert made["config"] == {"width": 8, "downscale": 2}
     assert made["ema"]["head.weight"].shape[0] == 12
-    words = small("ganmasker", folder, tmp_path / "back", "--init", tmp_path / "folded", "--fold", 1)
+    words = small("ganmasker", folder, tmp_path / "back", "--init", tmp_path / "folded", "--downscale", 1)
     with pytest.raises(SystemExit, match="cannot be unfolded"):
         run(monkeypatch, capsys, *words)
 
@@ -165,7 +165,7 @@ def test_weights_that_say_nothing_of_folding_are_unfolded(folder, tmp_path, monk
 def test_the_critic_can_be_another_runs(folder, tmp_path, monkeypatch, capsys):
     run(monkeypatch, capsys, *small("glcic", folder, tmp_path / "one", "--kimg", 0.004, "--only", "joint"))
     weights.save(tmp_path / "glcic.safetensors", "glcic", GLCIC(8), {"width": 8}, 128, {})
-    both = ("--kimg", 0.0, "--init", tmp_path / "glcic.safetensors", "--critic", tmp_path / "one")
+    both = ("--kimg", 0.0, "--init", tmp_path / "glcic.safetensors", "--discriminator", tmp_path / "one")
     run(monkeypatch, capsys, *small("glcic", folder, tmp_path / "two", *both))
     one, two = (
         torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["discriminator"] for name in ("one", "two")
@@ -173,7 +173,7 @@ def test_the_critic_can_be_another_runs(folder, tmp_path, monkeypatch, capsys):
     assert all(torch.equal(value, two[key]) for key, value in one.items())
     for words, complaint in (
         (("--size", 64), "does not fit glcic at this size"),
-        (("--critic", tmp_path / "glcic.safetensors"), "or glcic has no discriminator"),
+        (("--discriminator", tmp_path / "glcic.safetensors"), "or glcic has no discriminator"),
     ):
         with pytest.raises(SystemExit, match=complaint):
             run(monkeypatch, capsys, *small("glcic", folder, tmp_path / "three", *both, *words))
@@ -188,7 +188,7 @@ def test_a_run_takes_the_width_and_depth_of_what_it_starts_from(folder, tmp_path
     run(monkeypatch, capsys, *larger, "--kimg", 0.004)
     run(monkeypatch, capsys, *larger, "--kimg", 0.008, "--resume")
     went_on = torch.load(tmp_path / "two" / "checkpoint.pt", weights_only=True)
-    assert went_on["config"] == {"width": 8, "levels": 5, "fold": 2}
+    assert went_on["config"] == {"width": 8, "levels": 5, "downscale": 2}
     assert went_on["size"] == 128 and went_on["images"] == 8
 
 
@@ -216,7 +216,8 @@ def test_preview(folder, tmp_path, monkeypatch, capsys):
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (256, 8 * 256, 3)
 
 
-RELEASED = all((weights.CHECKPOINTS / f"{name}.safetensors").exists() for name in ("face-finder", "landmarks", "mseg"))
+NEEDED = ("face-detector", "landmarks", "mseg")
+RELEASED = all((weights.CHECKPOINTS / MODELS[name].filename).exists() for name in NEEDED)
 
 
 @pytest.mark.skipif(not RELEASED, reason="needs the released weights")
@@ -340,11 +341,11 @@ def test_scenes_never_show_a_photo_that_is_held_back(folder):
 
 
 def test_faces_that_people_left_out_are_not_learnt_as_background(folder, monkeypatch):
-    found = lambda finder, photo, threshold: [Face((500, 500, 540, 560), (520, 530), 40), Face(known, (0, 0), 1)]
+    found = lambda detector, photo, threshold: [Face((500, 500, 540, 560), (520, 530), 40), Face(known, (0, 0), 1)]
     plain = scenes_of(folder)
     known = tuple(plain.photos[plain.crowd[0]][1].box[0])
     monkeypatch.setattr("train.scenes.detect", found)
-    cleaned = scenes_of(folder, finder=nn.Identity())
+    cleaned = scenes_of(folder, detector=nn.Identity())
     before, after = (scenes.photos[scenes.crowd[0]][1] for scenes in (plain, cleaned))
     assert len(after.box) == len(before.box) + 1  # the one that has a box is known already
     assert after.box[-1].tolist() == [500, 500, 540, 560] and after.masked[-1] == IGNORED
@@ -394,10 +395,10 @@ def test_overlaps_by_hand():
 
 
 def test_evaluate_faces_reports(folder, tmp_path, monkeypatch, capsys):
-    for name in ("face-finder", "landmarks"):
+    for name in ("face-detector", "landmarks"):
         run(monkeypatch, capsys, *small(name, folder, tmp_path / name, "--kimg", 0.004))
         run(monkeypatch, capsys, "export", tmp_path / name, "--out", tmp_path / f"{name}.safetensors")
-    own = [f"{name}={tmp_path / name}.safetensors" for name in ("face-finder", "landmarks")]
+    own = [f"{name}={tmp_path / name}.safetensors" for name in ("face-detector", "landmarks")]
     text = run(
         monkeypatch, capsys, "evaluate-faces", "--data", folder, "--cache", folder / "cache", "--weights", *own,
         "--out", tmp_path / "report", "--device", "cpu",

@@ -51,7 +51,7 @@ REPORT = {
         {"name": "telea", "title": "Telea", "parameters": 0, "ms": 20.0, "gmacs": 0.0, "size": "256 x 256",
          "peak_share": 0.0},
     ],
-    "visits": {"mask and the default removers": 139.6},
+    "visits": {"mask and the default inpainting models": 139.6},
     "demo": {"page_s": 3.25, "page_cpu_s": 3.0, "loaded_s": 4.0, "memory_mb": 865.2},
 }  # fmt: skip
 
@@ -62,7 +62,7 @@ def test_table_says_it_all():
     assert lines[4] == "| GLCIC | 0.86 | 50.0 | 256 x 256 | 4.00 | 80% | 3.0 |"
     assert lines[5] == "| Telea | 0.00 | 20.0 | 256 x 256 | - | - | - |"
     assert {line.count("|") for line in lines[2:6]} == {8}
-    assert "* mask and the default removers: 140 ms" in lines
+    assert "* mask and the default inpainting models: 140 ms" in lines
     assert "page after 3.2 s" in lines[-1] and "865 MB" in lines[-1]
 
 

@@ -37,7 +37,7 @@ def hole(shape: tuple[int, int] = SHAPE, face: Face = FACE) -> np.ndarray:
 
 
 def fill(offset: float = 0.0, face: Face = FACE, shape: tuple[int, int] = SHAPE) -> np.ndarray:
-    """What a perfect but smooth remover gives: the crop without grain, lighter by `offset`."""
+    """What a perfect but smooth inpainting model gives: the crop without grain, lighter by `offset`."""
     return align(np.rint(skin(shape) + offset).astype(np.uint8), face, 256)
 
 
@@ -74,7 +74,7 @@ def test_grey_grain_stays_grey():
 
 
 def test_grain_that_the_fill_has_is_not_added_again():
-    """A remover at the photo's own resolution, with grain of its own."""
+    """An inpainting model at the photo's own resolution, with grain of its own."""
     face = Face((0, 0, 0, 0), (150.0, 140.0), 256, 0.0)
     mask = hole((300, 300), face)
     photo, clean = grainy(skin((300, 300)), 6, 1.0), skin((300, 300))

@@ -111,7 +111,7 @@ def test_remove_tells_landmark_guided_what_to_paint(photos, tmp_path, capsys):
 def test_masks_are_found_by_the_segmenter_that_is_asked_for(photos, tmp_path, monkeypatch, capsys):
     words = (photos / "c.webp", "--out", tmp_path)
     usable = unmask.catalog.list_models
-    both = lambda kind, own=(): ["mseg", "mask-rcnn"] if kind == "segmenter" else usable(kind, own)
+    both = lambda kind, own=(): ["mseg", "mask-rcnn"] if kind == "segmentation" else usable(kind, own)
     monkeypatch.setattr("unmask.catalog.list_models", both)
     for command in ("mask", "remove"):
         more = ("--model", "telea") if command == "remove" else ()
@@ -121,7 +121,7 @@ def test_masks_are_found_by_the_segmenter_that_is_asked_for(photos, tmp_path, mo
         assert ("segment", "mask-rcnn") in FakeUnmasker.calls
         FakeUnmasker.calls.clear()
         assert status(command, *words, "--segmenter", "sam") == 2
-        assert "no segmenter sam here; there are mseg, mask-rcnn" in capsys.readouterr().err
+        assert "no segmentation model sam here; there are mseg, mask-rcnn" in capsys.readouterr().err
 
 
 def test_remove_marks_results_as_made_by_a_network(photos, tmp_path):
@@ -235,7 +235,7 @@ def test_other_wrong_calls(photos, tmp_path, capsys):
     assert "invalid choice" in refused(capsys, "unmask", photos)
     assert "--out" in refused(capsys, "remove", photos)
     error = refused(capsys, "remove", photos, *out, "--model", "telea", "nonsense", "mseg")
-    assert "no remover nonsense, mseg" in error and "ganmasker" in error
+    assert "no inpainting model nonsense, mseg" in error and "ganmasker" in error
     assert "no mask" in refused(capsys, "remove", photos, *out, "--mask", tmp_path / "missing")
     assert "picture in" in refused(capsys, "remove", photos / "inner", *out)
     assert "invalid choice" in refused(capsys, "remove", photos, *out, "--device", "tpu")

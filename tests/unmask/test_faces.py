@@ -113,8 +113,8 @@ def test_a_photo_that_lies_on_its_side_or_stands_on_its_head(quarters):
 
 
 def test_a_photo_that_is_the_right_way_up_is_looked_at_once(monkeypatch):
-    finder, looks = Unmasker("cpu").model("face-finder"), []
-    finder.register_forward_hook(lambda *_: looks.append(1))
+    detector, looks = Unmasker("cpu").model("face-detector"), []
+    detector.register_forward_hook(lambda *_: looks.append(1))
     photo = read_photo(EXAMPLES / "astronaut-photo.png")
-    assert detect_turned(finder, photo, 0.6)[0].angle == pytest.approx(0, abs=0.3)
+    assert detect_turned(detector, photo, 0.6)[0].angle == pytest.approx(0, abs=0.3)
     assert len(looks) <= 2  # closely, and at a small copy

@@ -85,7 +85,7 @@ def test_a_face_at_rest_neither_trembles_nor_flickers(unmasker):
 
 
 class Blinking(Unmasker):
-    """Its segmenter sees the mask in every second picture only."""
+    """Its segmentation model sees the mask in every second picture only."""
 
     count = 0
 

@@ -10,12 +10,12 @@ from torch.nn import functional as F
 import unmask
 from train.discriminators import GlobalLocalDiscriminator, PatchDiscriminator, SNPatchDiscriminator
 from unmask import weights
-from unmask.catalog import list_models, list_removers
-from unmask.nets.face_finder import STRIDES, FaceFinder, grid
+from unmask.catalog import list_inpainting_models, list_models
+from unmask.nets.face_detector import STRIDES, FaceDetector, grid
 from unmask.nets.landmarks import LandmarkNet
 from unmask.nets.layers import ContextualAttention, dilate
 from unmask.nets.two_autoencoders import TwoAutoencoders
-from unmask.registry import DEFAULT_MODELS, DEFAULT_SEGMENTER, MODELS
+from unmask.registry import DEFAULT_MODELS, DEFAULT_SEGMENTATION_MODEL, MODELS
 from unmask.synth import MEAN_LANDMARKS
 from unmask.web.ideas import IDEAS
 
@@ -40,30 +40,30 @@ def picture(size: int = 256, count: int = 2) -> tuple[torch.Tensor, torch.Tensor
     return crop, mask
 
 
-PIXELS = of_kind("segmenter", "remover", "classical")  # networks that give a picture of the crop's size
+PIXELS = of_kind("segmentation", "inpainting", "classical")  # networks that give a picture of the crop's size
 
 
 def output(name: str, model, crop, mask):
-    return model(crop) if MODELS[name].kind == "segmenter" else model(crop, mask)
+    return model(crop) if MODELS[name].kind == "segmentation" else model(crop, mask)
 
 
 @pytest.mark.parametrize("name", PIXELS)
 def test_output_has_the_crops_size_and_is_finite_and_in_range(name):
     crop, mask = picture()
     out = output(name, build(name).eval(), crop, mask)
-    channels, low = (1, 0) if MODELS[name].kind == "segmenter" else (3, -1)
+    channels, low = (1, 0) if MODELS[name].kind == "segmentation" else (3, -1)
     assert out.shape == (2, channels, 256, 256) and out.dtype == torch.float32
     assert out.isfinite().all() and out.min() >= low and out.max() <= 1
 
 
-@pytest.mark.parametrize("name", of_kind("segmenter", "remover"))
+@pytest.mark.parametrize("name", of_kind("segmentation", "inpainting"))
 def test_a_folded_network_answers_for_every_pixel(name):
     torch.manual_seed(0)
     levels = {"levels": 6} if name == "pix2pix" else {}
-    model, (crop, mask) = MODELS[name].build(8, fold=2, **levels).eval(), picture(128)
+    model, (crop, mask) = MODELS[name].build(8, downscale=2, **levels).eval(), picture(128)
     out = output(name, model, crop, mask)
     assert out.shape == (2, 1 if name == "mseg" else 3, 128, 128)
-    inside = out[:, :, 64:112, 32:96]  # what is painted; the rest of a remover's crop is the visitor's
+    inside = out[:, :, 64:112, 32:96]  # what is painted; the rest of an inpainting model's crop is the visitor's
     corners = [inside[:, :, y::2, x::2] for y in (0, 1) for x in (0, 1)]  # of 2x2 pixels, which are one place within
     assert not any(torch.allclose(a, b) for i, a in enumerate(corners) for b in corners[:i])
 
@@ -75,7 +75,7 @@ def test_dilate_is_the_maximum_over_a_square(pixels):
     assert torch.equal(dilate(x, pixels), F.max_pool2d(x, 2 * pixels + 1, stride=1, padding=pixels))
 
 
-@pytest.mark.parametrize("name", of_kind("segmenter", "remover"))
+@pytest.mark.parametrize("name", of_kind("segmentation", "inpainting"))
 def test_every_parameter_of_a_pixel_network_gets_a_gradient(name):
     model, (crop, mask) = build(name).train(), picture()
     if name == "landmark-guided":  # its attention is let in as training goes on
@@ -88,7 +88,7 @@ def test_every_parameter_of_a_pixel_network_gets_a_gradient(name):
     assert_all_move(model)
 
 
-@pytest.mark.parametrize("name", ["face-finder", "landmarks"])
+@pytest.mark.parametrize("name", ["face-detector", "landmarks"])
 def test_every_parameter_of_a_point_network_gets_a_gradient(name):
     model, (crop, _) = MODELS[name].build().train(), picture(128)
     out = model(crop)
@@ -101,7 +101,7 @@ def assert_all_move(model):
     assert without == []
 
 
-@pytest.mark.parametrize("name", [name for name in of_kind("remover", "classical") if MODELS[name].needs_mask])
+@pytest.mark.parametrize("name", [name for name in of_kind("inpainting", "classical") if MODELS[name].needs_mask])
 def test_known_pixels_come_back_unchanged(name):
     crop, mask = picture()
     crop = ((crop + 1) * 127.5).round() / 127.5 - 1  # values that a uint8 picture can have
@@ -158,7 +158,7 @@ def test_contextual_attention_copies_what_fits():
     assert attention(texture, torch.ones_like(mask)).isfinite().all(), "nothing is known"
 
 
-@pytest.mark.parametrize("name", of_kind("segmenter", "remover"))
+@pytest.mark.parametrize("name", of_kind("segmentation", "inpainting"))
 def test_pictures_of_a_batch_do_not_mix(name):
     crop, mask = picture()
     model = build(name).eval()
@@ -209,7 +209,7 @@ def test_local_discriminator_looks_around_the_hole():
 @pytest.mark.parametrize("shape", [(32, 64), (96, 160)])
 def test_the_face_finder_answers_for_every_cell_in_pixels(shape):
     torch.manual_seed(0)
-    net = FaceFinder(8).eval()
+    net = FaceDetector(8).eval()
     out = net(torch.rand(2, 3, *shape) * 2 - 1)
     centers, strides = grid(*shape)
     assert out.shape == (2, len(centers), 16) and out.dtype == torch.float32 and out.isfinite().all()
@@ -242,13 +242,13 @@ def test_a_peak_in_its_map_moves_a_landmark_there():
 
 def test_small_networks_are_small():
     size = lambda name: 2 * sum(p.numel() for p in MODELS[name].build().parameters())  # bytes in fp16
-    assert size("face-finder") <= 3e6
+    assert size("face-detector") <= 3e6
     assert all(size(name) <= 4e6 for name in ("landmarks", "two-autoencoders", "gated-conv", "gumf"))
 
 
 def test_defaults_are_in_the_registry():
-    assert MODELS[DEFAULT_SEGMENTER].kind == "segmenter"
-    assert all(name in list_removers() for name in DEFAULT_MODELS)
+    assert MODELS[DEFAULT_SEGMENTATION_MODEL].kind == "segmentation"
+    assert all(name in list_inpainting_models() for name in DEFAULT_MODELS)
     assert all(info.name == name and IDEAS[name].endswith(".") for name, info in MODELS.items())
 
 
@@ -258,14 +258,14 @@ def test_only_what_has_weights_is_offered(tmp_path, monkeypatch):
     monkeypatch.delenv("UNMASK_WEIGHTS", raising=False)
     (tmp_path / "sha256.json").write_text(json.dumps({"glcic.safetensors": "0", "mseg.safetensors": "0"}))
     classical = ["telea", "navier-stokes"]
-    assert list_models() == ["mseg", "glcic", *classical] and list_models("segmenter") == ["mseg"]
-    assert list_removers() == ["glcic", *classical]
-    assert list_removers({"gumf": "a file"}) == ["glcic", "gumf", *classical]
+    assert list_models() == ["mseg", "glcic", *classical] and list_models("segmentation") == ["mseg"]
+    assert list_inpainting_models() == ["glcic", *classical]
+    assert list_inpainting_models({"gumf": "a file"}) == ["glcic", "gumf", *classical]
     own = tmp_path / "own"
     own.mkdir()
     (own / "pix2pix.safetensors").touch()
     monkeypatch.setenv("UNMASK_WEIGHTS", str(own))
-    assert list_removers() == ["pix2pix", "glcic", *classical]
+    assert list_inpainting_models() == ["pix2pix", "glcic", *classical]
     (tmp_path / "sha256.json").write_text("{")
     with pytest.raises(weights.WeightsError, match="The list of weights"):
         list_models()
@@ -275,6 +275,6 @@ def test_every_idea_is_translated():
     """Released or not: no page is to be half English on the day of a release."""
     locales = sorted((Path(unmask.__file__).parent / "web" / "locales").glob("*.json"))
     assert len(locales) >= 7
-    ideas = {IDEAS[name] for name in of_kind("remover", "classical")}
+    ideas = {IDEAS[name] for name in of_kind("inpainting", "classical")}
     for path in locales:
         assert ideas <= set(json.loads(path.read_text(encoding="utf-8"))), path.stem

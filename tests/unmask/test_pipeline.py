@@ -18,7 +18,7 @@ from unmask.synth import MEAN_LANDMARKS
 
 
 class Paint(nn.Module):
-    """A remover that paints the hole red."""
+    """An inpainting model that paints the hole red."""
 
     def forward(self, crop, mask):
         red = torch.tensor([1.0, -1.0, -1.0]).view(1, 3, 1, 1).expand_as(crop)
@@ -26,14 +26,14 @@ class Paint(nn.Module):
 
 
 class FindGreen(nn.Module):
-    """A segmenter that calls green pixels mask."""
+    """A segmentation model that calls green pixels mask."""
 
     def forward(self, crop):
         return ((crop[:, 1:2] > 0.5) & (crop[:, :1] < 0)).float()
 
 
 class FindGreenFaces(nn.Module):
-    """A face finder for faces whose mask is a green rectangle, twice as wide and a third as high again as it."""
+    """A face detector for faces whose mask is a green rectangle, twice as wide and a third as high again as it."""
 
     def __init__(self):
         super().__init__()
@@ -65,7 +65,7 @@ class MeanFace(nn.Module):
 def unmasker():
     unmasker = Unmasker("cpu")
     unmasker._models = {"mseg": FindGreen()} | {name: Paint() for name in DEFAULT_MODELS}
-    unmasker._models |= {"face-finder": FindGreenFaces(), "landmarks": MeanFace()}
+    unmasker._models |= {"face-detector": FindGreenFaces(), "landmarks": MeanFace()}
     for name, model in unmasker._models.items():
         model.size = 128 if name == "glcic" else 256
     return unmasker
@@ -165,7 +165,7 @@ def test_all_faces_are_found_largest_first(unmasker):
     assert large.box == pytest.approx((90, 0, 330, 300), abs=10)
     assert small.box == pytest.approx((570, 20, 690, 170), abs=8)
     assert large.score == pytest.approx(1 / (1 + np.exp(-4)), abs=1e-3) and large.masked > 0.9
-    # The mean face's landmarks leave a crop nearly where the finder's points have put it.
+    # The mean face's landmarks leave a crop nearly where the detector's points have put it.
     rough = face_from_points(np.array([[90 + 240 * f, 300 * g] for f, g in FIVE]), large.box)
     assert large.side == pytest.approx(rough.side, rel=0.1) and large.center == pytest.approx(rough.center, abs=15)
     assert unmasker.find(photo_of(300, 400)) == [whole_photo(photo_of(300, 400))]
@@ -283,7 +283,7 @@ def test_bad_masks_and_names_are_refused(unmasker):
         unmasker.remove(photo, np.full((100, 120), 255, np.uint8))
     with pytest.raises(PhotoError):
         unmasker.remove(photo, np.full((120, 100), 255, np.uint8))
-    with pytest.raises(PhotoError, match="no remover"):
+    with pytest.raises(PhotoError, match="no inpainting model"):
         unmasker.remove(photo, models=["nonesuch"])
-    with pytest.raises(PhotoError, match="no remover"):
+    with pytest.raises(PhotoError, match="no inpainting model"):
         unmasker.remove(photo, models=["mseg"])

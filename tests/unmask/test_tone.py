@@ -22,7 +22,7 @@ def sepia(photo: np.ndarray) -> np.ndarray:
 
 
 def painted(photo: np.ndarray) -> np.ndarray:
-    """The photo with a hole that a remover has filled with skin."""
+    """The photo with a hole that an inpainting model has filled with skin."""
     mask = np.zeros(photo.shape[:2], np.uint8)
     mask[160:230, 100:200] = 255
     skin = np.full((256, 256, 3), (225, 170, 140), np.uint8)

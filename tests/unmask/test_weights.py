@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from unmask import weights
 from unmask.catalog import describe, has_package, list_models
-from unmask.nets.face_finder import FaceFinder
+from unmask.nets.face_detector import FaceDetector
 from unmask.nets.ganmasker import GANMasker
 from unmask.nets.glcic import GLCIC
 from unmask.nets.mseg import MSeg
@@ -41,7 +41,7 @@ def test_save_and_load_give_the_same_pictures(released):
 
 @pytest.mark.parametrize(
     "model",
-    [GANMasker(8), Pix2Pix(8, levels=6), GLCIC(8), MSeg(8), MSeg(8, fold=2), FaceFinder(8)],
+    [GANMasker(8), Pix2Pix(8, levels=6), GLCIC(8), MSeg(8), MSeg(8, downscale=2), FaceDetector(8)],
     ids=lambda model: type(model).__name__,
 )
 def test_fused_network_computes_the_same(model):
@@ -53,7 +53,7 @@ def test_fused_network_computes_the_same(model):
         norm.running_var.uniform_(0.5, 2)
     crop, mask = torch.rand(1, 3, 64, 64) * 2 - 1, torch.zeros(1, 1, 64, 64)
     mask[..., 32:56, 16:48] = 1
-    inputs = (crop,) if isinstance(model, MSeg | FaceFinder) else (crop, mask)
+    inputs = (crop,) if isinstance(model, MSeg | FaceDetector) else (crop, mask)
     with torch.inference_mode():
         before = model(*inputs)
         after = weights.fuse(model)(*inputs)
@@ -143,7 +143,7 @@ def test_weights_of_another_width_are_refused(tmp_path, caplog):
 def test_a_network_whose_package_is_missing_says_so(released_mask_rcnn):
     with pytest.raises(weights.WeightsError, match=r"^Mask R-CNN needs torchvision"):
         weights.load("mask-rcnn", released_mask_rcnn)
-    assert "mask-rcnn" not in list_models("segmenter")
+    assert "mask-rcnn" not in list_models("segmentation")
 
 
 @pytest.fixture

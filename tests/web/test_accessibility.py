@@ -20,7 +20,7 @@ from tests.web.web_page import (
     wait_until_done,
 )
 from unmask import PhotoError, read_photo
-from unmask.catalog import list_removers
+from unmask.catalog import list_inpainting_models
 from unmask.imaging.metadata import write_png
 from unmask.masks import check_mask, read_mask
 from unmask.synth import KINDS, PATTERNS, WEARS
@@ -206,7 +206,7 @@ def texts_in_code() -> set[str]:
                 elif isinstance(argument, ast.Name) and argument.id.isupper():
                     value = getattr(module, argument.id)
                     found |= {value} if isinstance(value, str) else set()
-    found |= {IDEAS[name] for name in list_removers()} | {*KINDS, *WEARS, *PATTERNS}
+    found |= {IDEAS[name] for name in list_inpainting_models()} | {*KINDS, *WEARS, *PATTERNS}
     found |= {*live_tab.STATES.values(), *guide_panel.HINTS.values()}
     found |= {label for label, _ in guide_panel.SLIDERS.values()}
     return found | {truth_tab.ANY, *truth_tab.SCORES_NOTES, *(label for _, label, _ in truth_tab.COLUMNS)}

@@ -104,7 +104,7 @@ def test_a_guess_is_said_to_be_one():
     assert all("may be wrong" in text and "never a fact" in text for text in texts)
 
 
-def report(faces, psnr, models=("glcic",), sha256=None, holes="true"):
+def report(faces, psnr, models=("glcic",), sha256=None, holes="ground-truth"):
     measured = {"hole_psnr": {"mean": psnr, "count": faces}, "hole_ssim": {"mean": 0.7, "count": faces}}
     weights = {name: {"sha256": sha256 or describe(name)["sha256"]} for name in models if name != "telea"}
     return {"protocol": "faces", "holes": holes, "weights": weights, "models": dict.fromkeys(models, measured)}
@@ -119,7 +119,7 @@ def test_scores_are_those_of_these_weights(tmp_path, monkeypatch):
     (tmp_path / "broken.json").write_text("{")
     (tmp_path / "list.json").write_text("[]")
     (tmp_path / "old.json").write_text(json.dumps(report(900, 10.0, sha256="of another training")))
-    (tmp_path / "boxes.json").write_text(json.dumps(report(900, 11.0, holes="found")))
+    (tmp_path / "boxes.json").write_text(json.dumps(report(900, 11.0, holes="predicted")))
     assert facts.score_of("glcic") is None
     (tmp_path / "few.json").write_text(json.dumps(report(20, 20.0)))
     (tmp_path / "new" / "report.json").write_text(json.dumps(report(500, 21.5, ("glcic", "telea"))))

@@ -72,7 +72,7 @@ def test_remove_borrows_a_gpu_and_finds_masks_without(spaces):
 
 def test_what_is_wrong_with_a_photo_keeps_its_sentence(spaces, monkeypatch):
     unmasker = zero.make_unmasker()
-    with pytest.raises(PhotoError, match="no remover named 'nobody'"):
+    with pytest.raises(PhotoError, match="no inpainting model named 'nobody'"):
         unmasker.remove(PHOTO, MASK, ["nobody"])
 
     def broken(*args, **options):

@@ -1,6 +1,6 @@
 """One recipe a model: its losses, phases and learning rates, with the paper's section beside each number."""
 
-from train.recipes.face_finder import FaceFinderRecipe
+from train.recipes.face_detector import FaceDetectorRecipe
 from train.recipes.ganmasker import GANMaskerRecipe
 from train.recipes.ganmasker_one_stage import GANMaskerOneStageRecipe
 from train.recipes.gated_conv import GatedConvRecipe
@@ -19,6 +19,6 @@ from train.recipes.two_autoencoders import TwoAutoencodersRecipe
 _ALL = (
     MSegRecipe, MaskRCNNRecipe, GANMaskerRecipe, GANMaskerOneStageRecipe, Pix2PixRecipe, GLCICRecipe,
     TwoAutoencodersRecipe, GatedConvRecipe, GUMFRecipe, ParsingGuidedRecipe, LandmarkGuidedRecipe, GenderHintRecipe,
-    LandmarksRecipe, ParsingRecipe, FaceFinderRecipe,
+    LandmarksRecipe, ParsingRecipe, FaceDetectorRecipe,
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in _ALL}

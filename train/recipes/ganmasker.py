@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from train.discriminators import PatchDiscriminator
 from train.loop import Phase
-from train.losses import FacePerceptual, VGGPerceptual, feature_matching, hole_mean, lsgan, touched
+from train.losses import FacePerceptual, VGGPerceptual, feature_matching, hole_mean, lsgan, patch_validity_mask
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.ganmasker import GANMasker
@@ -14,27 +14,28 @@ from unmask.nets.ganmasker import GANMasker
 
 class GANMaskerRecipe:
     name = "ganmasker"
-    # The paper trains jointly from the start; a short run is better off with a face before a critic.
+    # The paper trains jointly from the start; a short run is better off with a face before a discriminator.
     phases = (
         Phase("reconstruction", 0.35, discriminator=False),
-        Phase("critic", 0.05, generator=False),
+        Phase("discriminator", 0.05, generator=False),
         Phase("joint", 0.6),
     )
     learning_rates = (1e-3, 1e-3)  # section 4.2 starts at 1e-3
-    betas = (0.9, 0.999)  # with 0.5 the critic is blind after 240 steps: batches of 8 need the longer memory
+    betas = (0.9, 0.999)  # with 0.5 the discriminator is blind after 240 steps: batches of 8 need the longer memory
     warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
     free = 0.15  # share of free-form holes
-    exact = False  # holes a few pixels larger than the mask, as a segmenter's are in use
+    exact = False  # holes a few pixels larger than the mask, as a segmentation model's are in use
     # Equation 4's weights, which the paper does not print; what each line is worth: train/ablations.py.
     structural, perceptual = 0.5, 0.1
     # Unfolded, at 256 px, 0.01 and 1 gave a hole PSNR of 22.2 dB at sharpness 0.16; 0.03 and 2 tore the lips within 3
     # thousand images. Folded, 10 thousand with 0.015 and 4 came from 22.8 dB, 0.06 to 22.7 dB, 0.18; 13 thousand with
-    # these, under a critic that had judged 19 thousand before, from 23.0 dB, 0.05 to 22.7 dB, 0.20, with cleaner teeth.
+    # these, under a discriminator that had judged 19 thousand before, from 23.0 dB, 0.05 to 22.7 dB, 0.20, with cleaner
+    # teeth.
     adversarial, matching = 0.03, 4.0
 
-    def __init__(self, size: int, width: int = 24, fold: int = 2):
-        self.size, self.config = size, {"width": width, "fold": fold}
-        self.generator = GANMasker(width, fold)
+    def __init__(self, size: int, width: int = 24, downscale: int = 2):
+        self.size, self.config = size, {"width": width, "downscale": downscale}
+        self.generator = GANMasker(width, downscale)
         self.discriminator = PatchDiscriminator(4, width=32)
         # Where VGG19's ImageNet weights are not on disk, the features of our own networks stand in for them.
         self.vgg = VGGPerceptual() if VGGPerceptual.available() else None
@@ -61,7 +62,7 @@ class GANMaskerRecipe:
             total = total + self.perceptual * parts["perceptual"]
         if phase.discriminator:
             logits, features = self.discriminator(torch.cat([fused, hole], dim=1))
-            parts["adv"] = self.fooled(logits, self.counts(hole, logits))  # equation 5
+            parts["adv"] = self.generator_adversarial_loss(logits, self.counts(hole, logits))  # equation 5
             total = total + self.adversarial * parts["adv"]
             with torch.no_grad():
                 _, truth = self.discriminator(torch.cat([photo, hole], dim=1))
@@ -74,18 +75,18 @@ class GANMaskerRecipe:
         fused = torch.where(hole > 0, fake, photo)
         real = self.discriminator(torch.cat([photo, hole], dim=1))[0]
         false = self.discriminator(torch.cat([fused, hole], dim=1))[0]
-        d_real, d_fake = self.told_apart(real, false, self.counts(hole, real))
+        d_real, d_fake = self.discriminator_loss(real, false, self.counts(hole, real))
         return 0.5 * (d_real + d_fake), {"d_real": d_real, "d_fake": d_fake}  # equation 10
 
     def counts(self, hole: Tensor, logits: Tensor) -> Tensor:
         """Which of the discriminator's logits count."""
-        return touched(hole, logits)
+        return patch_validity_mask(hole, logits)
 
-    def fooled(self, fake: Tensor, counts: Tensor) -> Tensor:
+    def generator_adversarial_loss(self, fake: Tensor, counts: Tensor) -> Tensor:
         """The generator's adversarial loss on the discriminator's logits."""
         return lsgan(fake, 1.0, counts)
 
-    def told_apart(self, real: Tensor, fake: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    def discriminator_loss(self, real: Tensor, fake: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         """The discriminator's losses on its logits of the photo and of what was painted."""
         return lsgan(real, 1.0, counts), lsgan(fake, 0.0, counts)
 

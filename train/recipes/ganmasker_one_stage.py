@@ -6,16 +6,16 @@ from torch.nn import functional as F
 from train.recipes.ganmasker import GANMaskerRecipe
 from train.recipes.holes import masked_crop
 from unmask.nets.ganmasker_one_stage import GANMaskerOneStage
-from unmask.nets.layers import murf
+from unmask.nets.layers import composite
 
 
 class GANMaskerOneStageRecipe(GANMaskerRecipe):
     name = "ganmasker-one-stage"
     free = 0.0  # a painted hole cannot be seen: only masks can be found
 
-    def __init__(self, size: int, width: int = 24, fold: int = 2):
-        super().__init__(size, width, fold)
-        self.generator = GANMaskerOneStage(width, fold)
+    def __init__(self, size: int, width: int = 24, downscale: int = 2):
+        super().__init__(size, width, downscale)
+        self.generator = GANMaskerOneStage(width, downscale)
 
     def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """GANMasker's weights of the same width as this generator's: the first layer's mask channels are dropped."""
@@ -34,4 +34,4 @@ class GANMaskerOneStageRecipe(GANMaskerRecipe):
 
     def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
         fake = model(batch["masked"])
-        return [batch["masked"], fake, murf(fake, batch["masked"], batch["mask"]), batch["photo"]]
+        return [batch["masked"], fake, composite(fake, batch["masked"], batch["mask"]), batch["photo"]]

@@ -9,21 +9,21 @@ from train.losses import FacePerceptual, hinge, hole_mean
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.gated_conv import GatedConv
-from unmask.nets.layers import murf
+from unmask.nets.layers import composite
 
 
 class GatedConvRecipe:
     name = "gated-conv"
-    # The paper trains jointly for a million steps; a short run is better off with a face before a critic.
+    # The paper trains jointly for a million steps; a short run is better off with a face before a discriminator.
     phases = (Phase("reconstruction", 0.35, discriminator=False), Phase("joint", 0.65))
     learning_rates = (1e-3, 1e-3)  # the official code's 1e-4, for fewer steps
-    betas = (0.9, 0.999)  # as GANMasker's: with less, critics of small batches stay blind
+    betas = (0.9, 0.999)  # as GANMasker's: with less, discriminators of small batches stay blind
     warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
     free = 0.25  # the paper's holes are all free-form
 
-    def __init__(self, size: int, width: int = 16, fold: int = 2):
-        self.size, self.config = size, {"width": width, "fold": fold}
-        self.generator = GatedConv(width, fold)
+    def __init__(self, size: int, width: int = 16, downscale: int = 2):
+        self.size, self.config = size, {"width": width, "downscale": downscale}
+        self.generator = GatedConv(width, downscale)
         self.discriminator = SNPatchDiscriminator(4, width=32)
         # Not the paper's. Without it mouths were missing after 36 thousand images at 64 px.
         self.face = FacePerceptual.if_available()
@@ -39,7 +39,7 @@ class GatedConvRecipe:
         # more among themselves.
         difference = [(x - photo).abs() for x in (batch["coarse"], fake)]
         coarse, fine = (0.5 * x.mean() + 0.5 * hole_mean(x, hole) for x in difference)
-        fused = murf(fake, photo, hole)
+        fused = composite(fake, photo, hole)
         # SSIM, GANMasker's, for structure: worth 0.2 dB there, see train/README.md.
         parts = {"coarse": coarse, "fine": fine, "ssim": 1 - ssim_tensor(fused, photo)}
         total = coarse + fine + parts["ssim"]
@@ -55,11 +55,11 @@ class GatedConvRecipe:
     def d_loss(self, batch, fake):
         photo, hole = batch["photo"], batch["hole"]
         real, false = (
-            self.discriminator(torch.cat([x, hole], dim=1)) for x in (photo, murf(fake, photo, hole))
+            self.discriminator(torch.cat([x, hole], dim=1)) for x in (photo, composite(fake, photo, hole))
         )
         d_real, d_fake = hinge(real, false)
         return 0.5 * (d_real + d_fake), {"d_real": d_real, "d_fake": d_fake}
 
     def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
         coarse, fine = model(batch["masked"], batch["mask"], stages=True)
-        return [batch["masked"], coarse, murf(fine, batch["masked"], batch["mask"]), batch["photo"]]
+        return [batch["masked"], coarse, composite(fine, batch["masked"], batch["mask"]), batch["photo"]]

@@ -8,7 +8,7 @@ from train.losses import FacePerceptual, bce_gan, hole_mean
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.glcic import GLCIC
-from unmask.nets.layers import murf
+from unmask.nets.layers import composite
 
 
 class GLCICRecipe:
@@ -24,9 +24,9 @@ class GLCICRecipe:
     warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
     free = 0.15
 
-    def __init__(self, size: int, width: int = 24, fold: int = 2):
-        self.size, self.config = size, {"width": width, "fold": fold}
-        self.generator = GLCIC(width, fold)
+    def __init__(self, size: int, width: int = 24, downscale: int = 2):
+        self.size, self.config = size, {"width": width, "downscale": downscale}
+        self.generator = GLCIC(width, downscale)
         self.discriminator = GlobalLocalDiscriminator(size, width=24)
         # Not the paper's: the squared error alone paints a blur for a mouth.
         self.face = FacePerceptual.if_available()
@@ -37,7 +37,7 @@ class GLCICRecipe:
 
     def g_loss(self, batch, fake, phase):
         photo, hole = batch["photo"], batch["hole"]
-        fused = murf(fake, photo, hole)
+        fused = composite(fake, photo, hole)
         # SSIM, GANMasker's, is not the paper's either: structure, of which a squared error knows nothing.
         parts = {"mse": hole_mean((fake - photo).square(), hole), "ssim": 1 - ssim_tensor(fused, photo)}
         total = parts["mse"] + parts["ssim"]
@@ -52,7 +52,7 @@ class GLCICRecipe:
     def d_loss(self, batch, fake):
         photo, hole = batch["photo"], batch["hole"]
         real = bce_gan(self.discriminator(photo, hole), 1.0)
-        false = bce_gan(self.discriminator(murf(fake, photo, hole), hole), 0.0)
+        false = bce_gan(self.discriminator(composite(fake, photo, hole), hole), 0.0)
         return 0.5 * (real + false), {"d_real": real, "d_fake": false}
 
     def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:

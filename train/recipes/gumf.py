@@ -1,4 +1,5 @@
-"""GUMF: the map, then a critic of the whole face, then one more of the mask's region (Din et al. 2020, abstract).
+"""GUMF: the map, then a discriminator of the whole face, then one more of the mask's region (Din et al. 2020,
+abstract).
 
 Weights that the abstract does not give are Pix2Pix's; L1 beside SSIM is the unofficial code's choice.
 """
@@ -9,11 +10,11 @@ from torch.nn import functional as F
 
 from train.discriminators import PatchDiscriminator
 from train.loop import Phase
-from train.losses import FacePerceptual, bce_gan, dice_loss, feature_matching, hole_mean, touched
+from train.losses import FacePerceptual, bce_gan, dice_loss, feature_matching, hole_mean, patch_validity_mask
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.gumf import GUMF
-from unmask.nets.layers import murf
+from unmask.nets.layers import composite
 
 
 class Critics(nn.Module):
@@ -28,20 +29,20 @@ class Critics(nn.Module):
 
 class GUMFRecipe:
     name = "gumf"
-    # The second critic comes in late, as in the paper; in a short run both are better off with a face to judge.
+    # The second discriminator comes in late, as in the paper; in a short run both are better off with a face to judge.
     phases = (
         Phase("reconstruction", 0.6, discriminator=False),
         Phase("whole", 0.1),
         Phase("region", 0.3),
     )
     learning_rates = (1e-3, 1e-3)
-    betas = (0.9, 0.999)  # as GANMasker's: with less, critics of small batches stay blind
+    betas = (0.9, 0.999)  # as GANMasker's: with less, discriminators of small batches stay blind
     warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
     free = 0.15
 
-    def __init__(self, size: int, width: int = 16, fold: int = 2):
-        self.size, self.config = size, {"width": width, "fold": fold}
-        self.generator = GUMF(width, fold)
+    def __init__(self, size: int, width: int = 16, downscale: int = 2):
+        self.size, self.config = size, {"width": width, "downscale": downscale}
+        self.generator = GUMF(width, downscale)
         self.discriminator = Critics()
         # In place of VGG19's, whose weights are not on every machine.
         self.face = FacePerceptual.if_available()
@@ -53,10 +54,10 @@ class GUMFRecipe:
         return face
 
     def pairs(self, batch: dict[str, Tensor], fake: Tensor) -> list[tuple[PatchDiscriminator, Tensor, Tensor]]:
-        """(critic, what is true, what it judges), for the whole face and for the region."""
+        """(discriminator, what is true, what it judges), for the whole face and for the region."""
         critics, photo, hole = self.discriminator, batch["photo"], batch["hole"]
         known = torch.cat([batch["crop"], hole], dim=1)
-        real, face, region = (torch.cat([x, known], dim=1) for x in (photo, fake, murf(fake, photo, hole)))
+        real, face, region = (torch.cat([x, known], dim=1) for x in (photo, fake, composite(fake, photo, hole)))
         return [(critics.whole, real, face), (critics.region, real, region)]
 
     def g_loss(self, batch, fake, phase):
@@ -69,7 +70,7 @@ class GUMFRecipe:
         total = found + 50 * l1 + 50 * ssim
         parts = {"map": found, "l1": l1, "ssim": ssim}
         if self.face is not None:
-            parts["perceptual"] = self.face.to(photo.device)(murf(fake, photo, hole), photo, hole)
+            parts["perceptual"] = self.face.to(photo.device)(composite(fake, photo, hole), photo, hole)
             total = total + 5 * parts["perceptual"]
         if phase.discriminator:
             pairs = self.pairs(batch, fake)
@@ -77,7 +78,7 @@ class GUMFRecipe:
                 if name == "region" and phase.name == "whole":
                     continue
                 logits, features = critic(false)
-                counts = touched(hole, logits) if name == "region" else None
+                counts = patch_validity_mask(hole, logits) if name == "region" else None
                 with torch.no_grad():
                     _, truth = critic(real)
                 parts[name] = bce_gan(logits, 1.0, counts)
@@ -87,15 +88,15 @@ class GUMFRecipe:
         return total, parts
 
     def d_loss(self, batch, fake):
-        # The region's critic learns from the second phase on, and is heard from the third.
+        # The region's discriminator learns from the second phase on, and is heard from the third.
         losses = {}
         for name, (critic, real, false) in zip(("whole", "region"), self.pairs(batch, fake)):
             real, false = critic(real)[0], critic(false)[0]
-            counts = touched(batch["hole"], real) if name == "region" else None
+            counts = patch_validity_mask(batch["hole"], real) if name == "region" else None
             losses[f"d_{name}_real"], losses[f"d_{name}_fake"] = bce_gan(real, 1.0, counts), bce_gan(false, 0.0, counts)
         return 0.5 * torch.stack(list(losses.values())).sum(), losses
 
     def show(self, model: GUMF, batch: dict[str, Tensor]) -> list[Tensor]:
         logits, face = model(batch["masked"], batch["mask"], stages=True)
-        fused = murf(face, batch["masked"], batch["mask"])
+        fused = composite(face, batch["masked"], batch["mask"])
         return [batch["masked"], 2 * model.clean(logits).expand(-1, 3, -1, -1) - 1, face, fused, batch["photo"]]

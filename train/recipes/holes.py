@@ -1,4 +1,4 @@
-"""What the removers see in training: a crop, and the hole they have to fill."""
+"""What the inpainting models see in training: a crop, and the hole they have to fill."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from unmask.nets.layers import dilate
 def masked_crop(
     batch: dict[str, Tensor], free: float, boxed: float = 0.0, covered: bool = False, exact: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """(crop N3HW, hole N1HW): the masked face with its mask, not quite exact, as a segmenter finds it.
+    """(crop N3HW, hole N1HW): the masked face with its mask, not quite exact, as a segmentation model finds it.
 
     Each picture's hole is the mask grown by 0 to 5 px (at 256), so that skin is lost but no fabric is left; exact: the
     mask itself. A share `free` of the pictures is a bare face with free-form holes, for visitors paint what they like;

@@ -5,26 +5,26 @@ from torch import Tensor, nn
 
 from train.discriminators import PatchDiscriminator
 from train.loop import Phase
-from train.losses import FacePerceptual, VGGPerceptual, feature_matching, hole_mean, lsgan, touched
+from train.losses import FacePerceptual, VGGPerceptual, feature_matching, hole_mean, lsgan, patch_validity_mask
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.landmark_guided import LandmarkGuided, landmark_map
-from unmask.nets.layers import murf
+from unmask.nets.layers import composite
 
 
 class LandmarkGuidedRecipe:
     name = "landmark-guided"
     phases = (Phase("reconstruction", 0.5, discriminator=False), Phase("joint", 0.5))
     learning_rates = (1e-3, 1e-3)  # LaFIn's 1e-4 and a tenth of it are for 1.3 million steps
-    betas = (0.9, 0.999)  # as GANMasker's: with less, critics of small batches stay blind
+    betas = (0.9, 0.999)  # as GANMasker's: with less, discriminators of small batches stay blind
     warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
     free = 0.1
     open = 0.5  # share of faces whose hint is left open
-    shaken = 0.006  # of the crop's side: what the landmark network gets wrong
+    landmark_jitter = 0.006  # of the crop's side: what the landmark network gets wrong
 
-    def __init__(self, size: int, width: int = 24, fold: int = 2):
-        self.size, self.config = size, {"width": width, "fold": fold}
-        self.generator = LandmarkGuided(width, fold)
+    def __init__(self, size: int, width: int = 24, downscale: int = 2):
+        self.size, self.config = size, {"width": width, "downscale": downscale}
+        self.generator = LandmarkGuided(width, downscale)
         self.discriminator = PatchDiscriminator(4, width=32)
         # Where VGG19's ImageNet weights are not on disk, the features of our own networks stand in for them.
         self.vgg = VGGPerceptual() if VGGPerceptual.available() else None
@@ -34,15 +34,15 @@ class LandmarkGuidedRecipe:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free)
         points, n = batch["points"], len(batch["points"])
         # The network's errors move whole parts of a face together.
-        shift = self.shaken * (torch.randn(n, 1, 2) + 0.5 * torch.randn(n, points.shape[1], 2))
+        shift = self.landmark_jitter * (torch.randn(n, 1, 2) + 0.5 * torch.randn(n, points.shape[1], 2))
         batch["dots"] = landmark_map(points, self.size)
         told = (torch.rand(n) > self.open).to(points.device)
-        shaken = points + shift.to(points.device)
-        return self.generator.fill(batch["crop"], batch["hole"], shaken, batch["gender"] * told)
+        jittered = points + shift.to(points.device)
+        return self.generator.fill(batch["crop"], batch["hole"], jittered, batch["gender"] * told)
 
     def g_loss(self, batch, fake, phase):
         photo, hole = batch["photo"], batch["hole"]
-        fused = murf(fake, photo, hole)
+        fused = composite(fake, photo, hole)
         parts = {"hole_l1": hole_mean((fake - photo).abs(), hole), "l1": (fake - photo).abs().mean()}
         # The smoothness of the fill (LaFIn's total variation).
         parts["tv"] = (fused.diff(dim=2).abs().mean() + fused.diff(dim=3).abs().mean()) / 2
@@ -51,7 +51,7 @@ class LandmarkGuidedRecipe:
         total = 1.0 * parts["hole_l1"] + 0.2 * parts["l1"] + 0.02 * parts["tv"] + parts["ssim"]
         if phase.discriminator:
             logits, features = self.discriminator(torch.cat([fused, batch["dots"]], dim=1))
-            parts["adv"] = lsgan(logits, 1.0, touched(hole, logits))
+            parts["adv"] = lsgan(logits, 1.0, patch_validity_mask(hole, logits))
             total = total + 0.02 * parts["adv"]
             with torch.no_grad():
                 _, truth = self.discriminator(torch.cat([photo, batch["dots"]], dim=1))
@@ -68,8 +68,8 @@ class LandmarkGuidedRecipe:
     def d_loss(self, batch, fake):
         photo, hole, dots = batch["photo"], batch["hole"], batch["dots"]
         real = self.discriminator(torch.cat([photo, dots], dim=1))[0]
-        false = self.discriminator(torch.cat([murf(fake, photo, hole), dots], dim=1))[0]
-        counts = touched(hole, real)
+        false = self.discriminator(torch.cat([composite(fake, photo, hole), dots], dim=1))[0]
+        counts = patch_validity_mask(hole, real)
         d_real, d_fake = lsgan(real, 1.0, counts), lsgan(false, 0.0, counts)
         return 0.5 * (d_real + d_fake), {"d_real": d_real, "d_fake": d_fake}
 

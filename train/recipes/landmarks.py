@@ -22,7 +22,7 @@ class LandmarksRecipe:
     phases = (Phase("landmarks", 1.0),)
     learning_rates = (1e-3, 0.0)
     betas = (0.9, 0.999)
-    warp = 0.5  # what the finder's five points get wrong, with room to spare
+    warp = 0.5  # what the detector's five points get wrong, with room to spare
     bare = 0.25  # share of faces without a mask
 
     def __init__(self, size: int, width: float = 0.75):

@@ -21,9 +21,9 @@ class MSegRecipe:
     recoloured = 0.3  # share of masks in another colour, half of them the skin's, which is the hardest
     grey = 0.08  # share of pictures in black and white: photos like that are few, and straps were left in them
 
-    def __init__(self, size: int, width: int = 24, fold: int = 2):
-        self.size, self.config = size, {"width": width, "fold": fold}
-        self.generator = MSeg(width, fold)
+    def __init__(self, size: int, width: int = 24, downscale: int = 2):
+        self.size, self.config = size, {"width": width, "downscale": downscale}
+        self.generator = MSeg(width, downscale)
         self.discriminator = None
 
     def pictures(self, batch: dict[str, Tensor]) -> Tensor:

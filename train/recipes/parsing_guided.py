@@ -1,4 +1,4 @@
-"""Parsing-guided completion: reconstruction, two critics, and what a frozen face parser makes of the fill.
+"""Parsing-guided completion: reconstruction, two discriminators, and what a frozen face parser makes of the fill.
 
 Li et al. 2017, sections 3.2 and 3.3; the weights are the official code's, turned from sums over pixels into means, but
 for the parser's, which is three times theirs (0.017) for a short phase.
@@ -12,12 +12,12 @@ from torch.nn import functional as F
 
 from train.discriminators import PatchDiscriminator, SNPatchDiscriminator
 from train.loop import Phase
-from train.losses import FacePerceptual, bce_gan, feature_matching, hole_mean, touched
+from train.losses import FacePerceptual, bce_gan, feature_matching, hole_mean, patch_validity_mask
 from train.recipes.holes import masked_crop
 from train.recipes.parsing import paint
 from unmask import weights
 from unmask.metrics import ssim_tensor
-from unmask.nets.layers import murf
+from unmask.nets.layers import composite
 from unmask.nets.parsing_guided import ParsingGuided
 
 
@@ -25,7 +25,7 @@ class Critics(nn.Module):
     """One judges the face as a whole, the other what is around the hole.
 
     The paper's are two stacks of convolutions with one logit each. Spectral norm, a logit a place and the fine detail
-    as input are what critics needed to learn anything in runs as short as ours (train/discriminators.py).
+    as input are what discriminators needed to learn anything in runs as short as ours (train/discriminators.py).
     """
 
     def __init__(self, width: int = 32):
@@ -58,21 +58,21 @@ class FaceParsing(nn.Module):
 
 class ParsingGuidedRecipe:
     name = "parsing-guided"
-    # The paper has reconstruction, then the local critic, then the global one and the parser. The parser needs no
-    # training and says at once where lips belong, so here it comes before the critics.
+    # The paper has reconstruction, then the local discriminator, then the global one and the parser. The parser needs
+    # no training and says at once where lips belong, so here it comes before the discriminators.
     phases = (
         Phase("reconstruction", 0.5, discriminator=False),
         Phase("parsing", 0.2, discriminator=False),
         Phase("joint", 0.3),
     )
     learning_rates = (1e-3, 1e-3)  # the paper's 1e-4 and 2e-4, for fewer steps
-    betas = (0.9, 0.999)  # as GANMasker's: with less, critics of small batches stay blind
+    betas = (0.9, 0.999)  # as GANMasker's: with less, discriminators of small batches stay blind
     warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
     free = 0.15
 
-    def __init__(self, size: int, width: int = 24, fold: int = 2):
-        self.size, self.config = size, {"width": width, "fold": fold}
-        self.generator = ParsingGuided(width, fold)
+    def __init__(self, size: int, width: int = 24, downscale: int = 2):
+        self.size, self.config = size, {"width": width, "downscale": downscale}
+        self.generator = ParsingGuided(width, downscale)
         self.discriminator = Critics()
         self.parsing = FaceParsing().eval()
         # Not the papers': lips and nostrils in a short run, in which L1 leaves a blur.
@@ -89,7 +89,7 @@ class ParsingGuidedRecipe:
         # once more among themselves.
         difference = [(x - photo).abs() for x in (batch["completed"], fake)]
         completed, refined = (0.5 * x.mean() + 0.5 * hole_mean(x, hole) for x in difference)
-        fused = murf(fake, photo, hole)
+        fused = composite(fake, photo, hole)
         # SSIM, GANMasker's, for structure: worth 0.2 dB there, see train/README.md.
         parts = {"completed": completed, "refined": refined, "ssim": 1 - ssim_tensor(fused, photo)}
         total = completed + refined + parts["ssim"]
@@ -104,7 +104,7 @@ class ParsingGuidedRecipe:
             logits, features = self.discriminator.local(seen)
             with torch.no_grad():
                 _, truth = self.discriminator.local(torch.cat([photo, hole], dim=1))
-            parts["local"] = bce_gan(logits, 1.0, touched(hole, logits))
+            parts["local"] = bce_gan(logits, 1.0, patch_validity_mask(hole, logits))
             parts["whole"] = bce_gan(self.discriminator.whole(seen), 1.0)
             parts["match"] = feature_matching(features, truth)
             total = total + 0.006 * (parts["local"] + parts["whole"]) + parts["match"]
@@ -113,17 +113,17 @@ class ParsingGuidedRecipe:
     def d_loss(self, batch, fake):
         photo, hole = batch["photo"], batch["hole"]
         losses = {}
-        for name, x, target in (("real", photo, 1.0), ("fake", murf(fake, photo, hole), 0.0)):
+        for name, x, target in (("real", photo, 1.0), ("fake", composite(fake, photo, hole), 0.0)):
             seen = torch.cat([x, hole], dim=1)
             logits = self.discriminator.local(seen)[0]
-            losses[f"d_local_{name}"] = bce_gan(logits, target, touched(hole, logits))
+            losses[f"d_local_{name}"] = bce_gan(logits, target, patch_validity_mask(hole, logits))
             losses[f"d_whole_{name}"] = bce_gan(self.discriminator.whole(seen), target)
         return 0.5 * torch.stack(list(losses.values())).sum(), losses
 
     def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
         """The masked face, both stages, what the parser sees in the fill and in the truth, and the truth."""
         completed, refined = model(batch["masked"], batch["mask"], stages=True)
-        fused = murf(refined, batch["masked"], batch["mask"])
+        fused = composite(refined, batch["masked"], batch["mask"])
         seen = [paint(self.parsing.logits(x).argmax(dim=1)) for x in (fused, batch["photo"])]
         seen = [F.interpolate(x, size=fused.shape[2:]) for x in seen]
         return [batch["masked"], completed, fused, *seen, batch["photo"]]

@@ -7,23 +7,24 @@ from torch import Tensor, nn
 
 from train.discriminators import PatchDiscriminator
 from train.loop import Phase
-from train.losses import FacePerceptual, bce_gan, feature_matching, hole_mean, touched
+from train.losses import FacePerceptual, bce_gan, feature_matching, hole_mean, patch_validity_mask
 from unmask.metrics import ssim_tensor
-from unmask.nets.layers import murf
+from unmask.nets.layers import composite
 from unmask.nets.pix2pix import Pix2Pix
 
 
 class Pix2PixRecipe:
     name = "pix2pix"
-    # The papers train jointly from the start; in a short run the critic then teaches noise before there is a face.
+    # The papers train jointly from the start; in a short run the discriminator then teaches noise before there is a
+    # face.
     phases = (Phase("reconstruction", 0.6, discriminator=False), Phase("joint", 0.4))
     learning_rates = (1e-3, 1e-3)  # Isola et al., section 3.3, have 2e-4 for a batch of 1 and 200 epochs
-    betas = (0.9, 0.999)  # theirs are (0.5, 0.999); with less than 0.9, critics of small batches stay blind
+    betas = (0.9, 0.999)  # theirs are (0.5, 0.999); with less than 0.9, discriminators of small batches stay blind
     warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
 
-    def __init__(self, size: int, width: int = 24, levels: int | None = None, fold: int = 2):
-        levels = levels or int(math.log2(size // fold))
-        self.size, self.config = size, {"width": width, "levels": levels, "fold": fold}
+    def __init__(self, size: int, width: int = 24, levels: int | None = None, downscale: int = 2):
+        levels = levels or int(math.log2(size // downscale))
+        self.size, self.config = size, {"width": width, "levels": levels, "downscale": downscale}
         self.generator = Pix2Pix(**self.config)
         self.discriminator = PatchDiscriminator(6, width=32)
         # Not the papers': lips in a short run, in which L1 leaves a blur.
@@ -37,7 +38,7 @@ class Pix2PixRecipe:
         # once more among themselves.
         difference = (fake - batch["photo"]).abs()
         l1, hole = difference.mean(), hole_mean(difference, batch["mask"])
-        fused = murf(fake, batch["masked"], batch["mask"])
+        fused = composite(fake, batch["masked"], batch["mask"])
         # Not the papers' either, but GANMasker's: SSIM for structure, of which L1 alone knows nothing.
         structure = 1 - ssim_tensor(fused, batch["photo"])
         total, parts = 50 * l1 + 50 * hole + 100 * structure, {"l1": l1, "hole_l1": hole, "ssim": structure}
@@ -48,7 +49,7 @@ class Pix2PixRecipe:
             logits, features = self.discriminator(torch.cat([fake, batch["masked"]], dim=1))
             with torch.no_grad():
                 _, truth = self.discriminator(torch.cat([batch["photo"], batch["masked"]], dim=1))
-            counts = touched(batch["mask"], logits)
+            counts = patch_validity_mask(batch["mask"], logits)
             parts["adv"], parts["match"] = bce_gan(logits, 1.0, counts), feature_matching(features, truth)
             # Feature matching is pix2pixHD's, with its weight: it settles what L1 leaves blurred.
             total = total + parts["adv"] + 10 * parts["match"]
@@ -57,11 +58,12 @@ class Pix2PixRecipe:
     def d_loss(self, batch, fake):
         real = self.discriminator(torch.cat([batch["photo"], batch["masked"]], dim=1))[0]
         false = self.discriminator(torch.cat([fake, batch["masked"]], dim=1))[0]
-        # Patches that see no mask are copies. (At 256 px this critic told nothing apart in its first 4 thousand.)
-        counts = touched(batch["mask"], real)
+        # Patches that see no mask are copies. (At 256 px this discriminator told nothing apart in its first 4
+        # thousand.)
+        counts = patch_validity_mask(batch["mask"], real)
         real, false = bce_gan(real, 1.0, counts), bce_gan(false, 0.0, counts)
         return 0.5 * (real + false), {"d_real": real, "d_fake": false}
 
     def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
         fake = model(batch["masked"])
-        return [batch["masked"], fake, murf(fake, batch["masked"], batch["mask"]), batch["photo"]]
+        return [batch["masked"], fake, composite(fake, batch["masked"], batch["mask"]), batch["photo"]]

@@ -8,7 +8,7 @@ from train.losses import FacePerceptual, bce_gan, hole_mean
 from train.recipes.glcic import GLCICRecipe
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
-from unmask.nets.layers import murf
+from unmask.nets.layers import composite
 from unmask.nets.two_autoencoders import TwoAutoencoders
 
 
@@ -19,9 +19,9 @@ class TwoAutoencodersRecipe(GLCICRecipe):
     free = 0.1
     boxed = 0.3  # the paper's own holes; the others make it useful on masked faces
 
-    def __init__(self, size: int, width: int = 24, stages: int = 2, fold: int = 2):
-        self.size, self.config = size, {"width": width, "stages": stages, "fold": fold}
-        self.generator = TwoAutoencoders(width, stages, fold)  # type: ignore[assignment]
+    def __init__(self, size: int, width: int = 24, stages: int = 2, downscale: int = 2):
+        self.size, self.config = size, {"width": width, "stages": stages, "downscale": downscale}
+        self.generator = TwoAutoencoders(width, stages, downscale)  # type: ignore[assignment]
         # The text of section 3.2 has five global and four local convolutions; tables 2 and 3 have it the other way
         # round, which would give the smaller picture the deeper network.
         self.discriminator = GlobalLocalDiscriminator(size, width=24, levels=4)
@@ -34,7 +34,7 @@ class TwoAutoencodersRecipe(GLCICRecipe):
 
     def g_loss(self, batch, fake, phase):
         photo, hole = batch["photo"], batch["hole"]
-        fused = murf(fake, photo, hole)
+        fused = composite(fake, photo, hole)
         # Equation 1 has log(1 - D); -log D has the same fixed point, and a gradient when D is sure.
         adv = bce_gan(self.discriminator(fused, hole), 1.0)
         if phase.name == "minimax":

@@ -26,7 +26,7 @@ from unmask.imaging.metadata import NOTICE, write_png
 from unmask.imaging.reader import PhotoError, read_photo
 from unmask.masks import is_empty, read_mask
 from unmask.pipeline import Unmasker
-from unmask.registry import DEFAULT_SEGMENTER
+from unmask.registry import DEFAULT_SEGMENTATION_MODEL
 
 Work = Callable[[Unmasker, Path], Any]
 
@@ -43,13 +43,13 @@ class Outcome(NamedTuple):
 
 def remove_from_photo(
     unmasker: Unmasker, path: Path, out: Path, models: Sequence[str], mask: Path | None, aligned: bool,
-    segmenter: str = DEFAULT_SEGMENTER, guide: Guide = AS_FOUND,
+    segmentation_model: str = DEFAULT_SEGMENTATION_MODEL, guide: Guide = AS_FOUND,
 ) -> None:  # fmt: skip
     """Write <stem>.<model>.png for each model, and <stem>.mask.png. mask: a file, or a folder of them."""
     photo = read_photo(path)
     given = None if mask is None else read_mask(mask_path(mask, path), photo.shape[:2])
     faces = unmasker.find(photo, aligned=aligned)
-    found = unmasker.segment(photo, faces=faces, segmenter=segmenter) if given is None else given
+    found = unmasker.segment(photo, faces=faces, model=segmentation_model) if given is None else given
     if given is None and is_empty(found):
         raise PhotoError("No face mask was found in the picture: give one with --mask.")
     results = unmasker.remove(photo, mask=found, models=models, faces=faces, guide=guide)
@@ -59,10 +59,10 @@ def remove_from_photo(
 
 
 def find_mask(
-    unmasker: Unmasker, path: Path, out: Path, aligned: bool, segmenter: str = DEFAULT_SEGMENTER
+    unmasker: Unmasker, path: Path, out: Path, aligned: bool, segmentation_model: str = DEFAULT_SEGMENTATION_MODEL
 ) -> None:
     """Write <stem>.mask.png; all black when no mask was found."""
-    found = unmasker.segment(read_photo(path), aligned=aligned, segmenter=segmenter)
+    found = unmasker.segment(read_photo(path), aligned=aligned, model=segmentation_model)
     write(out / f"{path.stem}.mask.png", found)
 
 

@@ -1,7 +1,7 @@
 """Puts a fill into its photo: the same tone, the same colour where they meet, the same grain and skin texture.
 
-A remover works at 128 or 256 px; of a large face it gives a smooth picture, beside skin that is sharp and noisy. What
-is missing is measured where the photo shows the same skin, and only that is added.
+An inpainting model works at 128 or 256 px; of a large face it gives a smooth picture, beside skin that is sharp and
+noisy. What is missing is measured where the photo shows the same skin, and only that is added.
 Windows are (x0, y0, x1, y1) in photo pixels. Pictures here are float32 in 0-255.
 """
 

@@ -1,6 +1,6 @@
 """Photos in one tone, black and white or sepia: what is painted into them is to be in that tone, too.
 
-The removers saw few of them, and paint them blue and pink. Pictures are float32 in 0-255.
+The inpainting models saw few of them, and paint them blue and pink. Pictures are float32 in 0-255.
 """
 
 from collections.abc import Callable

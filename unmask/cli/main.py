@@ -53,7 +53,10 @@ def build_parser() -> argparse.ArgumentParser:
 
     def add_out(added: argparse.ArgumentParser) -> None:
         added.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write into")
-        added.add_argument("--segmenter", metavar="NAME", help="that finds the masks, see 'models'; default: mseg")
+        added.add_argument(
+            "--segmentation-model", metavar="NAME", help="that finds the masks, see 'models'; default: mseg"
+        )
+        added.add_argument("--segmenter", dest="segmentation_model", help=argparse.SUPPRESS)  # its old name
         added.add_argument("--aligned", action="store_true", help="the pictures are face crops already")
 
     added = add(remove, "Write each photo without its mask, once per model, and the mask that was used.")

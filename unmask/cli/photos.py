@@ -25,14 +25,15 @@ HINTS = {"open": 0.0, "male": -1.0, "female": 1.0, "guess": None}  # as in unmas
 
 
 def remove(args: argparse.Namespace) -> int:
-    from unmask import Guide, list_removers
+    from unmask import Guide, list_inpainting_models
     from unmask.batch import local as batch
     from unmask.registry import DEFAULT_MODELS
 
-    segmenter = find_segmenter(args)
+    segmentation_model = find_segmentation_model(args)
     names = list(dict.fromkeys(args.model or DEFAULT_MODELS))
-    if unknown := [name for name in names if name not in list_removers()]:
-        raise CallError(f"there is no remover {', '.join(unknown)}; there are {', '.join(list_removers())}")
+    if unknown := [name for name in names if name not in list_inpainting_models()]:
+        known = ", ".join(list_inpainting_models())
+        raise CallError(f"there is no inpainting model {', '.join(unknown)}; there are {known}")
     if args.mask and not args.mask.exists():
         raise CallError(f"there is no mask {args.mask}")
     check_device(args)
@@ -41,7 +42,7 @@ def remove(args: argparse.Namespace) -> int:
         args.out, args.mask = args.out.absolute(), args.mask and args.mask.absolute()
     work = partial(
         batch.remove_from_photo, out=args.out, models=names, mask=args.mask, aligned=args.aligned,
-        segmenter=segmenter, guide=Guide(args.smile, args.mouth, args.jaw, HINTS[args.hint]),
+        segmentation_model=segmentation_model, guide=Guide(args.smile, args.mouth, args.jaw, HINTS[args.hint]),
     )  # fmt: skip
     return for_each(photos, work, args)
 
@@ -49,22 +50,23 @@ def remove(args: argparse.Namespace) -> int:
 def mask(args: argparse.Namespace) -> int:
     from unmask.batch import local as batch
 
-    segmenter = find_segmenter(args)
+    segmentation_model = find_segmentation_model(args)
     check_device(args)
     photos = plan(args.paths, args.out, ["mask"])
     args.out = args.out.absolute() if args.ray else args.out
-    work = partial(batch.find_mask, out=args.out, aligned=args.aligned, segmenter=segmenter)
+    work = partial(batch.find_mask, out=args.out, aligned=args.aligned, segmentation_model=segmentation_model)
     return for_each(photos, work, args)
 
 
-def find_segmenter(args: argparse.Namespace) -> str:
-    """The segmenter that was asked for, if it can be used here. Raises CallError."""
+def find_segmentation_model(args: argparse.Namespace) -> str:
+    """The segmentation model that was asked for, if it can be used here. Raises CallError."""
     from unmask.catalog import list_models
-    from unmask.registry import DEFAULT_SEGMENTER
+    from unmask.registry import DEFAULT_SEGMENTATION_MODEL
 
-    name = args.segmenter or DEFAULT_SEGMENTER
-    if args.segmenter and name not in list_models("segmenter"):
-        raise CallError(f"there is no segmenter {name} here; there are {', '.join(list_models('segmenter'))}")
+    name = args.segmentation_model or DEFAULT_SEGMENTATION_MODEL
+    usable = list_models("segmentation")
+    if args.segmentation_model and name not in usable:
+        raise CallError(f"there is no segmentation model {name} here; there are {', '.join(usable)}")
     return name
 
 

@@ -8,20 +8,20 @@ from torch import nn
 from unmask.faces.face import Face, face_from_points
 from unmask.imaging.tensors import resize, to_tensor
 
-FULL_LOOK, QUICK_LOOK = 640, 160  # px of the longer side, in which the finder sees the photo
+FULL_LOOK, QUICK_LOOK = 640, 160  # px of the longer side, in which the detector sees the photo
 # A photo whose best score is UPRIGHT is the right way up. Turned, one must reach TURNED, and MORE than it has as it is.
 UPRIGHT, TURNED, MORE = 0.85, 0.75, 0.05
 SAME_FACE = 0.45  # boxes that share more of their union are one face
 INSIDE = 0.7  # share of a box in a larger one from which it is a part of that face
 
 
-def detect(finder: nn.Module, photo: np.ndarray, threshold: float = 0.5) -> list[Face]:
+def detect(detector: nn.Module, photo: np.ndarray, threshold: float = 0.5) -> list[Face]:
     """All faces in a photo (H, W, 3) uint8 with a score of at least `threshold`, largest first.
 
     The network looks twice: closely, for faces down to 1/40 of the photo's longer side (and 16 px), and at a small
     copy, for those that fill it.
     """
-    device = next(finder.parameters()).device
+    device = next(detector.parameters()).device
     boxes, scores, masked, points = [], [], [], []
     longest = max(photo.shape[:2])
     for look in (FULL_LOOK, QUICK_LOOK):
@@ -32,7 +32,7 @@ def detect(finder: nn.Module, photo: np.ndarray, threshold: float = 0.5) -> list
         height, width = small.shape[:2]
         padded = cv2.copyMakeBorder(small, 0, -height % 32, 0, -width % 32, cv2.BORDER_CONSTANT, value=(127,) * 3)
         with torch.inference_mode():
-            out = finder(to_tensor(padded).to(device, memory_format=torch.channels_last))[0]
+            out = detector(to_tensor(padded).to(device, memory_format=torch.channels_last))[0]
         back = np.array([photo.shape[1] / width, photo.shape[0] / height])
         for box, score, wears, five in decode(out, threshold):
             boxes.append(box * np.tile(back, 2))
@@ -44,13 +44,13 @@ def detect(finder: nn.Module, photo: np.ndarray, threshold: float = 0.5) -> list
     return sorted(faces, key=lambda face: -face.side)
 
 
-def detect_turned(finder: nn.Module, photo: np.ndarray, threshold: float = 0.5) -> list[Face]:
+def detect_turned(detector: nn.Module, photo: np.ndarray, threshold: float = 0.5) -> list[Face]:
     """As `detect`, also in a photo (H, W, 3) that lies on its side or stands on its head.
 
-    The finder knows faces tilted by up to 45 degrees. Where it is sure of none, it sees the photo turned by quarters,
+    The detector knows faces tilted by up to 45 degrees. Where it is sure of none, it sees the photo turned by quarters,
     too; what counts is the quarter that makes it surest.
     """
-    found = detect(finder, photo, threshold)
+    found = detect(detector, photo, threshold)
     best = _surest(found)
     if best >= UPRIGHT:
         return found
@@ -63,7 +63,7 @@ def detect_turned(finder: nn.Module, photo: np.ndarray, threshold: float = 0.5) 
         picture = np.ascontiguousarray(np.rot90(small, quarters))  # against the clock; `back` takes its points back
         back = np.array([[cos, -sin], [sin, cos]])
         corner = np.maximum(-back, 0) @ picture.shape[1::-1]
-        turned = detect(finder, picture, threshold)
+        turned = detect(detector, picture, threshold)
         if _surest(turned) >= best:
             best = _surest(turned)
             found = [_moved(face, enlarge @ np.column_stack([back, corner])) for face in turned]
@@ -82,7 +82,7 @@ def _moved(face: Face, matrix: np.ndarray) -> Face:
 
 
 def decode(out: torch.Tensor, threshold: float) -> list[tuple[np.ndarray, float, float, np.ndarray]]:
-    """The face finder's (cells, 16) for one picture as faces, best first: box (4,), score, probability of a mask,
+    """The face detector's (cells, 16) for one picture as faces, best first: box (4,), score, probability of a mask,
     points (5, 2)."""
     scores = out[:, 0].sigmoid()
     chosen = torch.nonzero(scores >= threshold)[:, 0]

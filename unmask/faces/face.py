@@ -19,7 +19,7 @@ class Face:
     angle: float = 0.0  # radians, clockwise as seen: how far the crop's x axis is turned from the photo's
     points: tuple[tuple[float, float], ...] | None = None  # left eye, right eye, nose tip, mouth corners; as seen
     score: float = 1.0
-    masked: float | None = None  # probability that it wears a mask, as the finder sees it; None where it did not look
+    masked: float | None = None  # probability that it wears a mask, as the detector sees it; None where it did not look
 
     @property
     def size(self) -> float:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import CBAM, conv_block, folded, murf
+from unmask.nets.layers import CBAM, composite, conv_block, downscaled
 
 
 def leaky() -> nn.Module:
@@ -32,14 +32,14 @@ class GANMasker(nn.Module):
     """Encoder of five Ge-blocks, bottleneck of four dilated blocks (2, 4, 8, 16), decoder of five blocks, MURF.
 
     Input is four channels: the masked face, black in the hole so that nothing of the mask's colour can leak into
-    the face, and the mask. `width` is the first block's channels. `fold`: see `folded`; the paper's is 1.
+    the face, and the mask. `width` is the first block's channels. `downscale`: see `downscaled`; the paper's is 1.
     """
 
-    def __init__(self, width: int = 64, fold: int = 1):
+    def __init__(self, width: int = 64, downscale: int = 1):
         super().__init__()
-        self.fold = fold
+        self.downscale = downscale
         channels = [width, 2 * width, 4 * width, 8 * width, 8 * width]
-        self.encoder = nn.ModuleList(GeBlock(cin, cout) for cin, cout in zip([4 * fold**2, *channels], channels))
+        self.encoder = nn.ModuleList(GeBlock(cin, cout) for cin, cout in zip([4 * downscale**2, *channels], channels))
         deep = channels[-1]
         self.bottleneck = nn.Sequential(
             *(conv_block(deep, deep, dilation=dilation, activation=leaky()) for dilation in (2, 4, 8, 16))
@@ -51,14 +51,14 @@ class GANMasker(nn.Module):
             cout = channels[level - 1]
             self.decoder.append(conv_block(below + channels[level], cout, activation=leaky()))
             below = cout
-        self.head = nn.Conv2d(below + channels[0], 3 * fold**2, 3, padding=1)
+        self.head = nn.Conv2d(below + channels[0], 3 * downscale**2, 3, padding=1)
 
     def fill(self, crop: Tensor, mask: Tensor) -> Tensor:
         """The whole generated face, N3HW in [-1, 1], before the fusion."""
-        return torch.tanh(folded(self.paint, torch.cat([crop * (1 - mask), mask], dim=1), self.fold).float())
+        return torch.tanh(downscaled(self.paint, torch.cat([crop * (1 - mask), mask], dim=1), self.downscale).float())
 
     def paint(self, x: Tensor) -> Tensor:
-        """The network, on folded pictures: (N, 4 fold^2, H, W) to (N, 3 fold^2, H, W)."""
+        """The network, on pixel-unshuffled pictures: (N, 4 downscale^2, H, W) to (N, 3 downscale^2, H, W)."""
         skips = []
         for level, block in enumerate(self.encoder):
             x = block(F.max_pool2d(x, 2) if level else x)  # (N, C, H / 2^level, W / 2^level)
@@ -71,5 +71,5 @@ class GANMasker(nn.Module):
         return x
 
     def forward(self, crop: Tensor, mask: Tensor) -> Tensor:
-        """crop: N3HW in [-1, 1]; mask: N1HW in {0, 1}; H and W multiples of 16 folds. Returns N3HW, unmasked."""
-        return murf(self.fill(crop, mask), crop, mask)
+        """crop: N3HW in [-1, 1]; mask: N1HW in {0, 1}; H and W multiples of 16 * downscale. Returns N3HW, unmasked."""
+        return composite(self.fill(crop, mask), crop, mask)

@@ -21,15 +21,15 @@ class GANMaskerOneStage(GANMasker):
     """FU-Net on the masked face alone, three channels; the ablation that the paper's table 2 sets against the whole.
 
     Nothing is blanked out, for the network does not know the hole: it has to find what covers the face by itself, as
-    Pix2Pix does. `width` and `fold` are GANMasker's, and so is everything behind the first block.
+    Pix2Pix does. `width` and `downscale` are GANMasker's, and so is everything behind the first block.
     """
 
-    def __init__(self, width: int = 64, fold: int = 1):
-        super().__init__(width, fold)
-        self.encoder[0] = FaceBlock(3 * fold**2, width)
+    def __init__(self, width: int = 64, downscale: int = 1):
+        super().__init__(width, downscale)
+        self.encoder[0] = FaceBlock(3 * downscale**2, width)
 
     def forward(self, crop: Tensor, mask: Tensor | None = None) -> Tensor:
-        """crop: N3HW in [-1, 1], H and W multiples of 16 folds. Returns the whole face, N3HW in [-1, 1].
+        """crop: N3HW in [-1, 1], H and W multiples of 16 * downscale. Returns the whole face, N3HW in [-1, 1].
 
         mask is not looked at. The caller keeps the result within the mask that was found, as of Pix2Pix.
         """

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import ContextualAttention, folded, murf
+from unmask.nets.layers import ContextualAttention, composite, downscaled
 
 
 class GatedConv2d(nn.Module):
@@ -48,14 +48,14 @@ class GatedConv(nn.Module):
     """A coarse network paints the hole; a fine one with two branches, dilated and attending, paints it again.
 
     `width` is the first layer's channels behind the gate; the official network's is 24 (its "cnum" of 48 counts
-    features and gates), which is 4.1 million parameters. `fold`: see `folded`; the official network's is 1.
+    features and gates), which is 4.1 million parameters. `downscale`: see `downscaled`; the official network's is 1.
     """
 
-    def __init__(self, width: int = 16, fold: int = 1):
+    def __init__(self, width: int = 16, downscale: int = 1):
         super().__init__()
-        self.fold, w, picture = fold, width, 3 * fold**2
+        self.downscale, w, picture = downscale, width, 3 * downscale**2
         self.coarse = nn.Sequential(
-            GatedConv2d(5 * fold**2, w, kernel=5),
+            GatedConv2d(5 * downscale**2, w, kernel=5),
             GatedConv2d(w, 2 * w, stride=2),
             GatedConv2d(2 * w, 2 * w),
             GatedConv2d(2 * w, 4 * w, stride=2),
@@ -86,18 +86,20 @@ class GatedConv(nn.Module):
         self.decoder = Decoder(8 * w, picture, w)
 
     def forward(self, crop: Tensor, mask: Tensor, stages: bool = False):
-        """crop: N3HW in [-1, 1]; mask: N1HW in {0, 1}; H and W multiples of 8 folds. Returns N3HW, the crop unmasked.
+        """crop: N3HW in [-1, 1]; mask: N1HW in {0, 1}; H and W multiples of 8 * downscale. Returns N3HW, the crop
+        unmasked.
 
         stages: returns (coarse, fine) instead for the losses, both N3HW in [-1, 1] and whole pictures.
         """
         ones = torch.ones_like(mask)  # tells the picture from the padding around it
-        coarse = folded(self.coarse, torch.cat([crop * (1 - mask), ones, mask], dim=1), self.fold).float()
-        x = murf(coarse, crop, mask)
-        hole = F.max_pool2d(mask, 4 * self.fold)
-        fine = folded(lambda x: self.refine(x, hole), x, self.fold).float()
-        return (coarse, fine) if stages else murf(fine, crop, mask)
+        coarse = downscaled(self.coarse, torch.cat([crop * (1 - mask), ones, mask], dim=1), self.downscale).float()
+        x = composite(coarse, crop, mask)
+        hole = F.max_pool2d(mask, 4 * self.downscale)
+        fine = downscaled(lambda x: self.refine(x, hole), x, self.downscale).float()
+        return (coarse, fine) if stages else composite(fine, crop, mask)
 
     def refine(self, x: Tensor, hole: Tensor) -> Tensor:
-        """The fine network, on folded pictures: (N, C, H, W) and the hole at a quarter of that to (N, C, H, W)."""
+        """The fine network, on pixel-unshuffled pictures: (N, C, H, W) and the hole at a quarter of that to (N, C, H,
+        W)."""
         attended = self.attention(F.relu(self.attention_branch(x)), hole)  # (N, 4w, H / 4, W / 4)
         return self.decoder(torch.cat([self.conv_branch(x), self.after_attention(attended)], dim=1))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from unmask.nets.layers import conv_block, folded, murf
+from unmask.nets.layers import composite, conv_block, downscaled
 
 
 def deconv_block(cin: int, cout: int) -> nn.Sequential:
@@ -16,17 +16,18 @@ class GLCIC(nn.Module):
     """Seventeen layers, halved twice, four dilated convolutions (2, 4, 8, 16), sigmoid.
 
     Input is four channels: the crop with one fixed colour in the hole (the paper's is the data's mean), and the mask.
-    `width` is the first layer's channels; the paper's is 64 (6.1 M parameters). `fold`: see `folded`; the paper's is 1.
+    `width` is the first layer's channels; the paper's is 64 (6.1 M parameters). `downscale`: see `downscaled`; the
+    paper's is 1.
     """
 
     # RGB in [-1, 1], a skin-like guess at the mean colour. The released weights were trained with it: it stays.
     MEAN = (0.10, -0.12, -0.22)
 
-    def __init__(self, width: int = 64, fold: int = 1):
+    def __init__(self, width: int = 64, downscale: int = 1):
         super().__init__()
-        self.fold, w = fold, width
+        self.downscale, w = downscale, width
         self.layers = nn.Sequential(
-            conv_block(4 * fold**2, w, kernel=5),
+            conv_block(4 * downscale**2, w, kernel=5),
             conv_block(w, 2 * w, stride=2),
             conv_block(2 * w, 2 * w),
             conv_block(2 * w, 4 * w, stride=2),
@@ -39,13 +40,13 @@ class GLCIC(nn.Module):
             conv_block(2 * w, 2 * w),
             deconv_block(2 * w, w),
             conv_block(w, w // 2),
-            nn.Conv2d(w // 2, 3 * fold**2, 3, padding=1),
+            nn.Conv2d(w // 2, 3 * downscale**2, 3, padding=1),
         )
         self.register_buffer("mean", torch.tensor(self.MEAN).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, crop: Tensor, mask: Tensor) -> Tensor:
-        """crop: N3HW in [-1, 1]; mask: N1HW in {0, 1}; H and W multiples of 4 folds. Returns N3HW, unmasked."""
+        """crop: N3HW in [-1, 1]; mask: N1HW in {0, 1}; H and W multiples of 4 * downscale. Returns N3HW, unmasked."""
         x = torch.cat([crop * (1 - mask) + self.mean * mask, mask], dim=1)  # (N, 4, H, W)
         # The paper's sigmoid gives [0, 1]; everything here lives in [-1, 1].
-        fill = 2 * torch.sigmoid(folded(self.layers, x, self.fold).float()) - 1
-        return murf(fill, crop, mask)
+        fill = 2 * torch.sigmoid(downscaled(self.layers, x, self.downscale).float()) - 1
+        return composite(fill, crop, mask)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import conv_block, dilate, folded, murf
+from unmask.nets.layers import composite, conv_block, dilate, downscaled
 
 
 class SqueezeExcite(nn.Module):
@@ -66,19 +66,19 @@ class GUMF(nn.Module):
     """The map module says what is covered; the editing module, given picture and map, paints the face.
 
     `width` is the editing module's first level; the map module's is half as wide. Where the caller has a mask (the
-    page's, which a visitor may have corrected), it takes the map's place and the map module is not run. `fold`: see
-    `folded`.
+    page's, which a visitor may have corrected), it takes the map's place and the map module is not run. `downscale`:
+    see `downscaled`.
     """
 
-    def __init__(self, width: int = 16, fold: int = 1):
+    def __init__(self, width: int = 16, downscale: int = 1):
         super().__init__()
-        self.fold = fold
-        self.map = UNet(3 * fold**2, fold**2, max(width // 2, 1))
-        self.edit = UNet(4 * fold**2, 3 * fold**2, width, count=2, excited=3)
+        self.downscale = downscale
+        self.map = UNet(3 * downscale**2, downscale**2, max(width // 2, 1))
+        self.edit = UNet(4 * downscale**2, 3 * downscale**2, width, count=2, excited=3)
 
     def find(self, crop: Tensor) -> Tensor:
         """The map module alone: N3HW in [-1, 1] -> logits of "covered", N1HW."""
-        return folded(self.map, crop, self.fold)
+        return downscaled(self.map, crop, self.downscale)
 
     def clean(self, logits: Tensor) -> Tensor:
         """The map's noise removed: opened, then closed, by 5 px at 256. Returns N1HW of {0, 1}."""
@@ -87,13 +87,13 @@ class GUMF(nn.Module):
         return shrink(grow(grow(shrink((logits > 0).float()))))
 
     def forward(self, crop: Tensor, mask: Tensor | None = None, stages: bool = False):
-        """crop: N3HW in [-1, 1]; mask: N1HW in {0, 1}, or None to find it; H and W multiples of 16 folds. Returns N3HW,
-        the crop unmasked.
+        """crop: N3HW in [-1, 1]; mask: N1HW in {0, 1}, or None to find it; H and W multiples of 16 * downscale. Returns
+        N3HW, the crop unmasked.
 
         The editing module sees what covers the face, as in the paper: the fabric is in the picture that it is given.
         stages: returns (logits of the map, whole painted face) instead, for the losses.
         """
         if mask is None:
             mask = self.clean(self.find(crop))
-        face = torch.tanh(folded(self.edit, torch.cat([crop, mask], dim=1), self.fold))
-        return (self.find(crop), face) if stages else murf(face, crop, mask)
+        face = torch.tanh(downscaled(self.edit, torch.cat([crop, mask], dim=1), self.downscale))
+        return (self.find(crop), face) if stages else composite(face, crop, mask)

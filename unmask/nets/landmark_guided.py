@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import dilate, folded, murf
+from unmask.nets.layers import composite, dilate, downscaled
 from unmask.synth.mean_face import MEAN_LANDMARKS
 
 
@@ -73,14 +73,14 @@ class LandmarkGuided(nn.Module):
     """LaFIn's generator: two halvings, seven dilated residual blocks, attention, two doublings with fused skips.
 
     Input is six channels: the crop with a white hole, the hole, the landmarks' dots, and the hint as a plane of one
-    value. `width` is the first layer's channels; LaFIn's is 64. `fold`: see `folded`; LaFIn's is 1.
+    value. `width` is the first layer's channels; LaFIn's is 64. `downscale`: see `downscaled`; LaFIn's is 1.
     """
 
 
-    def __init__(self, width: int = 64, fold: int = 1):
+    def __init__(self, width: int = 64, downscale: int = 1):
         super().__init__()
-        self.fold, w = fold, width
-        first = nn.Conv2d(6 * fold**2, w, 7, padding=3, padding_mode="reflect", bias=False)
+        self.downscale, w = downscale, width
+        first = nn.Conv2d(6 * downscale**2, w, 7, padding=3, padding_mode="reflect", bias=False)
         self.encode1 = nn.Sequential(first, *norm_relu(w))
         self.encode2 = nn.Sequential(nn.Conv2d(w, 2 * w, 4, 2, 1, bias=False), *norm_relu(2 * w))
         self.encode3 = nn.Sequential(nn.Conv2d(2 * w, 4 * w, 4, 2, 1, bias=False), *norm_relu(4 * w))
@@ -90,18 +90,19 @@ class LandmarkGuided(nn.Module):
         self.fuse2 = nn.Conv2d(4 * w, 2 * w, 1)
         self.decode1 = nn.Sequential(nn.ConvTranspose2d(2 * w, w, 4, 2, 1, bias=False), *norm_relu(w))
         self.fuse1 = nn.Conv2d(2 * w, w, 1)
-        self.head = nn.Conv2d(w, 3 * fold**2, 7, padding=3, padding_mode="reflect")
+        self.head = nn.Conv2d(w, 3 * downscale**2, 7, padding=3, padding_mode="reflect")
 
     def fill(self, crop: Tensor, mask: Tensor, points: Tensor, hint: Tensor) -> Tensor:
         """The whole generated face, N3HW in [-1, 1]; arguments as in `forward`."""
-        dots = landmark_map(points, crop.shape[-1], self.fold)
+        dots = landmark_map(points, crop.shape[-1], self.downscale)
         plane = hint.float().view(-1, 1, 1, 1).expand_as(mask)
         x = torch.cat([torch.where(mask > 0, 1.0, crop), mask, dots, plane], dim=1)  # (N, 6, H, W)
-        hole = F.max_pool2d(mask, 4 * self.fold)
-        return torch.tanh(folded(lambda x: self.paint(x, hole), x, self.fold).float())
+        hole = F.max_pool2d(mask, 4 * self.downscale)
+        return torch.tanh(downscaled(lambda x: self.paint(x, hole), x, self.downscale).float())
 
     def paint(self, x: Tensor, hole: Tensor) -> Tensor:
-        """The network, on folded pictures: (N, C, H, W) and the hole at a quarter of that to (N, 3 fold^2, H, W)."""
+        """The network, on pixel-unshuffled pictures: (N, C, H, W) and the hole at a quarter of that to (N, 3
+        downscale^2, H, W)."""
         x1 = self.encode1(x)  # (N, w, H, W)
         x2 = self.encode2(x1)  # (N, 2w, H / 2, W / 2)
         x3 = self.encode3(x2)  # (N, 4w, H / 4, W / 4)
@@ -114,10 +115,10 @@ class LandmarkGuided(nn.Module):
     def forward(
         self, crop: Tensor, mask: Tensor, points: Tensor | None = None, hint: Tensor | None = None
     ) -> Tensor:
-        """crop: N3HW in [-1, 1], H = W, a multiple of 4 folds; mask: N1HW in {0, 1}; points: (N, 92, 2), landmarks, x
-        and y in units of the crop's side, the mean face's unless given; hint: (N,), -1 male, 1 female, 0 open, which it
-        is unless given. Returns N3HW, the crop unmasked."""
+        """crop: N3HW in [-1, 1], H = W, a multiple of 4 * downscale; mask: N1HW in {0, 1}; points: (N, 92, 2),
+        landmarks, x and y in units of the crop's side, the mean face's unless given; hint: (N,), -1 male, 1 female, 0
+        open, which it is unless given. Returns N3HW, the crop unmasked."""
         if points is None:
             points = crop.new_tensor(MEAN_LANDMARKS / 256).expand(len(crop), -1, -1)
         hint = crop.new_zeros(len(crop)) if hint is None else hint
-        return murf(self.fill(crop, mask, points, hint), crop, mask)
+        return composite(self.fill(crop, mask, points, hint), crop, mask)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def murf(fill: Tensor, crop: Tensor, mask: Tensor) -> Tensor:
+def composite(fill: Tensor, crop: Tensor, mask: Tensor) -> Tensor:
     """Masked-Unmasked Region Fusion (GANMasker, section 3.2.1): the fill in the hole, the crop elsewhere.
 
     fill, crop: N3HW in [-1, 1]; mask: N1HW, 1 = hole. Outside the hole the crop's values come back unchanged.
@@ -15,13 +15,15 @@ def murf(fill: Tensor, crop: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask > 0, mask * fill + (1 - mask) * crop, crop)
 
 
-def folded(layers: Callable[[Tensor], Tensor], x: Tensor, fold: int) -> Tensor:
-    """`layers` with each `fold` x `fold` pixels of x in its input's channels, and of its output's channels back.
+def downscaled(layers: Callable[[Tensor], Tensor], x: Tensor, downscale: int) -> Tensor:
+    """`layers` with each `downscale` x `downscale` pixels of x in its input's channels, and of its output's channels
+    back.
 
-    x: (N, C, H, W), H and W multiples of the fold; layers: (N, C fold^2, H / fold, W / fold) to (N, K fold^2, ...).
-    Returns (N, K, H, W). At 2, a 256 px crop costs the work of a 128 px one, and layers reach twice as far.
+    x: (N, C, H, W), H and W multiples of the downscale; layers: (N, C downscale^2, H / downscale, W / downscale) to (N,
+    K downscale^2, ...). Returns (N, K, H, W). At 2, a 256 px crop costs the work of a 128 px one, and layers reach
+    twice as far.
     """
-    return F.pixel_shuffle(layers(F.pixel_unshuffle(x, fold)), fold)
+    return F.pixel_shuffle(layers(F.pixel_unshuffle(x, downscale)), downscale)
 
 
 def dilate(x: Tensor, pixels: int) -> Tensor:

@@ -1,5 +1,5 @@
-"""Mask R-CNN (He et al. 2017) for one class, the face mask: the segmenter of "A Deep Learning Framework to Reconstruct
-Face under Mask" (2022), in torchvision's implementation.
+"""Mask R-CNN (He et al. 2017) for one class, the face mask: the segmentation model of "A Deep Learning Framework to
+Reconstruct Face under Mask" (2022), in torchvision's implementation.
 
 torchvision is optional (requirements-torchvision.txt), and imported when the network is built.
 """

@@ -7,6 +7,6 @@ from unmask.nets.telea import Telea
 
 class NavierStokes(Telea):
     """OpenCV's INPAINT_NS: the picture's brightness is a fluid's stream function, and lines of equal brightness are
-    carried into the hole along its flow. As a remover without weights, like Telea."""
+    carried into the hole along its flow. As an inpainting model without weights, like Telea."""
 
     method = cv2.INPAINT_NS

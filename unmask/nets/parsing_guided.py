@@ -9,20 +9,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import ContextualAttention, conv_block, folded, murf
+from unmask.nets.layers import ContextualAttention, composite, conv_block, downscaled
 
 
 class Completion(nn.Module):
     """VGG-19's first convolutions (2, 2, 4 of them, each group pooled), two more, and the way back up (section 3.1).
 
     The paper's fully connected layer in the middle is two dilated convolutions here, so that any size goes; its
-    unpooling is a nearest-neighbour doubling. `width` is the first layer's channels; the paper's is 64. `fold`: see
-    `folded`; the paper's is 1.
+    unpooling is a nearest-neighbour doubling. `width` is the first layer's channels; the paper's is 64. `downscale`:
+    see `downscaled`; the paper's is 1.
     """
 
-    def __init__(self, width: int, fold: int):
+    def __init__(self, width: int, downscale: int):
         super().__init__()
-        self.fold, w, cin = fold, width, 4 * fold**2
+        self.downscale, w, cin = downscale, width, 4 * downscale**2
         layers: list[nn.Module] = []
         for cout, count in ((w, 2), (2 * w, 2), (4 * w, 4), (8 * w, 2)):
             for _ in range(count):
@@ -33,21 +33,22 @@ class Completion(nn.Module):
         for cout in (8 * w, 4 * w, 2 * w, w):
             layers += [conv_block(cin, cout), nn.Upsample(scale_factor=2.0, mode="nearest"), conv_block(cout, cout)]
             cin = cout
-        self.layers = nn.Sequential(*layers, nn.Conv2d(w, 3 * fold**2, 3, padding=1), nn.Tanh())
+        self.layers = nn.Sequential(*layers, nn.Conv2d(w, 3 * downscale**2, 3, padding=1), nn.Tanh())
 
     def forward(self, crop: Tensor, mask: Tensor) -> Tensor:
-        """crop: N3HW with anything in the hole; mask: N1HW; H and W multiples of 16 folds. Returns N3HW in [-1, 1]."""
-        return folded(self.layers, torch.cat([crop * (1 - mask), mask], dim=1), self.fold).float()
+        """crop: N3HW with anything in the hole; mask: N1HW; H and W multiples of 16 * downscale. Returns N3HW in [-1,
+        1]."""
+        return downscaled(self.layers, torch.cat([crop * (1 - mask), mask], dim=1), self.downscale).float()
 
 
 class Refinement(nn.Module):
     """Sees the completed face at a quarter of its size twice: dilated, and put together from its visible parts."""
 
-    def __init__(self, width: int, fold: int):
+    def __init__(self, width: int, downscale: int):
         super().__init__()
-        self.fold, w = fold, width
+        self.downscale, w = downscale, width
         self.encoder = nn.Sequential(
-            conv_block(4 * fold**2, w, kernel=5),
+            conv_block(4 * downscale**2, w, kernel=5),
             conv_block(w, 2 * w, stride=2),
             conv_block(2 * w, 2 * w),
             conv_block(2 * w, 4 * w, stride=2),
@@ -64,17 +65,19 @@ class Refinement(nn.Module):
             nn.Upsample(scale_factor=2.0, mode="nearest"),
             conv_block(2 * w, w),
             conv_block(w, max(w // 2, 1)),
-            nn.Conv2d(max(w // 2, 1), 3 * fold**2, 3, padding=1),
+            nn.Conv2d(max(w // 2, 1), 3 * downscale**2, 3, padding=1),
             nn.Tanh(),
         )
 
     def forward(self, face: Tensor, mask: Tensor) -> Tensor:
-        """face: N3HW in [-1, 1], its hole filled; mask: N1HW; H and W multiples of 8 folds. Returns N3HW in [-1, 1]."""
-        hole = F.max_pool2d(mask, 4 * self.fold)
-        return folded(lambda x: self.paint(x, hole), torch.cat([face, mask], dim=1), self.fold).float()
+        """face: N3HW in [-1, 1], its hole filled; mask: N1HW; H and W multiples of 8 * downscale. Returns N3HW in [-1,
+        1]."""
+        hole = F.max_pool2d(mask, 4 * self.downscale)
+        return downscaled(lambda x: self.paint(x, hole), torch.cat([face, mask], dim=1), self.downscale).float()
 
     def paint(self, x: Tensor, hole: Tensor) -> Tensor:
-        """The network, on folded pictures: (N, C, H, W) and the hole at a quarter of that to (N, 3 fold^2, H, W)."""
+        """The network, on pixel-unshuffled pictures: (N, C, H, W) and the hole at a quarter of that to (N, 3
+        downscale^2, H, W)."""
         x = self.encoder(x)  # (N, 4w, H / 4, W / 4)
         borrowed = self.attention(x, hole)
         return self.decoder(torch.cat([self.around(x), self.after_attention(borrowed)], dim=1))
@@ -83,16 +86,17 @@ class Refinement(nn.Module):
 class ParsingGuided(nn.Module):
     """Completion, then refinement of the completed face."""
 
-    def __init__(self, width: int = 24, fold: int = 1):
+    def __init__(self, width: int = 24, downscale: int = 1):
         super().__init__()
-        self.completion = Completion(width, fold)
-        self.refinement = Refinement(max(2 * width // 3, 1), fold)
+        self.completion = Completion(width, downscale)
+        self.refinement = Refinement(max(2 * width // 3, 1), downscale)
 
     def forward(self, crop: Tensor, mask: Tensor, stages: bool = False):
-        """crop: N3HW in [-1, 1]; mask: N1HW in {0, 1}; H and W multiples of 16 folds. Returns N3HW, the crop unmasked.
+        """crop: N3HW in [-1, 1]; mask: N1HW in {0, 1}; H and W multiples of 16 * downscale. Returns N3HW, the crop
+        unmasked.
 
         stages: returns (completed, refined) instead for the losses, both N3HW in [-1, 1] and whole pictures.
         """
         completed = self.completion(crop, mask)
-        refined = self.refinement(murf(completed, crop, mask), mask)
-        return (completed, refined) if stages else murf(refined, crop, mask)
+        refined = self.refinement(composite(completed, crop, mask), mask)
+        return (completed, refined) if stages else composite(refined, crop, mask)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from unmask.nets.layers import folded
+from unmask.nets.layers import downscaled
 
 
 def down(cin: int, cout: int, *, first: bool = False, norm: bool = True) -> nn.Sequential:
@@ -28,36 +28,36 @@ class Pix2Pix(nn.Module):
 
     `levels` is the number of halvings: 8 for the paper's 256 px, 7 for 128 px (Isola's own U-Net-128). `width` is the
     first convolution's channels; the paper's is 64 (54.4 M parameters at 8 levels). Dropout is the paper's only
-    noise; here it acts in training alone, so that a photo always gives the same face. `fold`: see `folded`; the paper's
-    is 1.
+    noise; here it acts in training alone, so that a photo always gives the same face. `downscale`: see `downscaled`;
+    the paper's is 1.
     """
 
-    def __init__(self, width: int = 64, levels: int = 8, fold: int = 1):
+    def __init__(self, width: int = 64, levels: int = 8, downscale: int = 1):
         super().__init__()
-        self.fold = fold
+        self.downscale = downscale
         channels = [width, 2 * width, 4 * width] + [8 * width] * (levels - 3)
         last = len(channels) - 1
         self.encoder = nn.ModuleList(
             # The innermost map is 1x1: a batch norm over it would erase a batch of one.
             down(cin, cout, first=level == 0, norm=0 < level < last)
-            for level, (cin, cout) in enumerate(zip([3 * fold**2, *channels], channels))
+            for level, (cin, cout) in enumerate(zip([3 * downscale**2, *channels], channels))
         )
         self.decoder = nn.ModuleList()
         for level in range(last, 0, -1):
             cin = channels[level] * (1 if level == last else 2)
             self.decoder.append(up(cin, channels[level - 1], dropout=4 <= level < last))
-        self.head = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * width, 3 * fold**2, 4, 2, 1), nn.Tanh())
+        self.head = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * width, 3 * downscale**2, 4, 2, 1), nn.Tanh())
         self.apply(init_normal)
 
     def forward(self, crop: Tensor, mask: Tensor | None = None) -> Tensor:
-        """crop: N3HW in [-1, 1], H and W multiples of 2^levels folds. Returns the whole face, N3HW in [-1, 1].
+        """crop: N3HW in [-1, 1], H and W multiples of 2^levels * downscale. Returns the whole face, N3HW in [-1, 1].
 
         mask is not looked at: finding what to replace is left to the network, as in the paper.
         """
-        return folded(self.unet, crop, self.fold).float()
+        return downscaled(self.unet, crop, self.downscale).float()
 
     def unet(self, x: Tensor) -> Tensor:
-        """The network, on folded pictures: (N, 3 fold^2, H, W) to the same."""
+        """The network, on pixel-unshuffled pictures: (N, 3 downscale^2, H, W) to the same."""
         skips = []
         for block in self.encoder:
             x = block(x)

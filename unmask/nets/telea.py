@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Telea(nn.Module):
-    """OpenCV's inpainting by fast marching, radius 5 px, as a remover without weights."""
+    """OpenCV's inpainting by fast marching, radius 5 px, as an inpainting model without weights."""
 
     method = cv2.INPAINT_TELEA
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from unmask.catalog import describe, list_removers
+from unmask.catalog import describe, list_inpainting_models
 from unmask.faces.alignment import align
 from unmask.faces.face import whole_photo
 from unmask.imaging.metadata import write_png
@@ -95,8 +95,9 @@ def create_study(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise StudyError(f"{out} is there already: choose another folder.")
-    if unknown := [name for name in models if name not in list_removers()]:
-        raise StudyError(f"There is no remover {', '.join(unknown)}; there are {', '.join(list_removers())}.")
+    if unknown := [name for name in models if name not in list_inpainting_models()]:
+        known = ", ".join(list_inpainting_models())
+        raise StudyError(f"There is no inpainting model {', '.join(unknown)}; there are {known}.")
     if not pictures:
         raise StudyError("A study needs one picture or more.")
     secret = os.environ.get("UNMASK_STUDY_SECRET", "").encode() or secrets.token_hex(32).encode()

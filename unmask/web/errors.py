@@ -10,7 +10,7 @@ from unmask.web.i18n import tr_error
 from unmask.weights import WeightsError
 
 # What visitors can put right themselves, worded for them. Anything else is a fault of ours.
-VISIBLE_ERRORS = (PhotoError, WeightsError)
+USER_ERRORS = (PhotoError, WeightsError)
 
 
 @contextmanager
@@ -18,5 +18,5 @@ def plain_errors() -> Iterator[None]:
     """Turn what visitors can put right into the one sentence that a client receives."""
     try:
         yield
-    except VISIBLE_ERRORS as error:
+    except USER_ERRORS as error:
         raise gr.Error(tr_error(error), print_exception=False) from error

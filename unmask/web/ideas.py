@@ -8,17 +8,19 @@ IDEAS = {
         "Landmarks found under the mask say where mouth and jaw belong; move them, and the face follows."
     ),
     "pix2pix": "One network translates the whole picture and has to find the mask by itself.",
-    "glcic": "Dilated convolutions look far around the hole; two critics judge the picture and the patch.",
+    "glcic": "Dilated convolutions look far around the hole; two discriminators judge the picture and the patch.",
     "ganmasker-one-stage": "The same attention U-Net as GANMasker's, but nobody tells it where the mask is.",
-    "two-autoencoders": "One autoencoder sketches what is missing, a second one paints it over; two critics judge.",
+    "two-autoencoders": (
+        "One autoencoder sketches what is missing, a second one paints it over; two discriminators judge."
+    ),
     "gated-conv": "Every layer learns which pixels to trust; what fits is copied from the visible face.",
-    "gumf": "One critic judges the whole face, a second one joins for what lies under the mask.",
+    "gumf": "One discriminator judges the whole face, a second one joins for what lies under the mask.",
     "parsing-guided": (
         "In training a face parser asked for lips where lips belong; what fits is borrowed from visible skin."
     ),
     "telea": "No learning: colours march into the hole from its edge. The baseline to beat.",
     "navier-stokes": "No learning: brightness flows into the hole like a fluid, along its own contours.",
-    "face-finder": "A small network looks at the photo twice and boxes every face, masked or bare.",
+    "face-detector": "A small network looks at the photo twice and boxes every face, masked or bare.",
     "parsing": "Says what every pixel of a face is: skin, lip, brow, hair. It judges others' faces in training.",
     "gender-hint": "A guess from the visible half, a hint for landmark-guided inpainting that a visitor can change.",
     "landmarks": "A small MobileNet says where 92 points of the face are, under the mask too.",

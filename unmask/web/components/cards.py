@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import gradio as gr
 import numpy as np
 
-from unmask.catalog import list_removers
+from unmask.catalog import list_inpainting_models
 from unmask.registry import MODELS, ModelInfo
 from unmask.web.components.facts import Score, parameters_of, score_of
 from unmask.web.i18n import on_page, static, tr, tr_error
@@ -46,7 +46,7 @@ def build_cards(
     cards = {}
     script = (STATIC / "before_after.js").read_text()
     with gr.Row(elem_classes="cards"):
-        for name in list_removers():
+        for name in list_inpainting_models():
             with gr.Column(min_width=0, elem_classes="card"):
                 gr.HTML(on_page(_card_head, MODELS[name], parameters_of(name), score_of(name)))
                 pictures = gr.HTML(js_on_load=script, apply_default_css=False, elem_classes="pictures")

@@ -8,7 +8,7 @@ import numpy as np
 from gradio.component_meta import ComponentMeta
 from gradio.data_classes import FileData, ImageData
 
-from unmask.catalog import list_removers
+from unmask.catalog import list_inpainting_models
 from unmask.imaging.reader import open_upright
 from unmask.registry import MODELS
 from unmask.web.errors import plain_errors
@@ -57,4 +57,4 @@ def photo_input(**options) -> gr.Image:
 
 def model_choices() -> list[tuple[str, str]]:
     """Every model that takes a mask off, as (title, name)."""
-    return [(MODELS[name].title, name) for name in list_removers()]
+    return [(MODELS[name].title, name) for name in list_inpainting_models()]

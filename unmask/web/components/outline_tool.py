@@ -18,7 +18,7 @@ from unmask.web.i18n import tr
 from unmask.web.pictures import STATIC
 from unmask.web.session import Click, Visit
 
-# A queue of its own: looking at a picture takes seconds, in which the removers are not to wait.
+# A queue of its own: looking at a picture takes seconds, in which the inpainting models are not to wait.
 OUTLINE = PRIVATE | COMPUTE | {"concurrency_id": "outline", "show_progress": "minimal"}
 READY = "Click on what covers the face: all of it that can be told apart is outlined."
 NOTHING = "Nothing can be told apart at this place: click elsewhere, or use the brush."

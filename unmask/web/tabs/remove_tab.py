@@ -10,7 +10,7 @@ from functools import partial, reduce
 import gradio as gr
 
 from unmask import Guide, PhotoError, Unmasker, WeightsError, read_photo
-from unmask.catalog import list_models, list_removers
+from unmask.catalog import list_inpainting_models, list_models
 from unmask.faces.alignment import align
 from unmask.faces.editing import AS_FOUND
 from unmask.imaging.metadata import NOTICE
@@ -22,7 +22,7 @@ from unmask.web.components import disagreement_card, faces_panel, guide_panel, o
 from unmask.web.components.cards import download_through, failed, finished, waiting
 from unmask.web.components.guide_panel import GUIDED
 from unmask.web.components.status import painting_text, status, timed
-from unmask.web.errors import VISIBLE_ERRORS, plain_errors
+from unmask.web.errors import USER_ERRORS, plain_errors
 from unmask.web.events import HEAVY, PRIVATE
 from unmask.web.i18n import tr, tr_error
 from unmask.web.pictures import cached_png, file_url, thumbnail, to_show
@@ -228,7 +228,7 @@ class RemoveTab:
             picture = read_photo(path)
             faces = self.unmasker.find(picture)
             found = self.unmasker.segment(picture, faces=faces)
-        except VISIBLE_ERRORS as error:
+        except USER_ERRORS as error:
             before = None if old is None else cached_png(page.photo, to_show(old.photo), "photo.png")
             yield {page.photo: before, page.mask_status: warn(tr_error(error))}
             return
@@ -245,7 +245,7 @@ class RemoveTab:
     def fill(self, now: Visit, names: list[str], told: Guide) -> Iterator[dict]:
         """Run the chosen models one after the other; each result is shown as soon as it is there."""
         page, cards = self.page, self.page.cards
-        names = [name for name in list_removers() if name in names]
+        names = [name for name in list_inpainting_models() if name in names]
         try:
             if not names:
                 raise PhotoError("No model is chosen: tick at least one.")
@@ -267,13 +267,13 @@ class RemoveTab:
                 results, milliseconds = timed(
                     self.unmasker.remove, now.photo, now.mask, [name], faces=now.faces, guide=told
                 )
-            except VISIBLE_ERRORS as error:
+            except USER_ERRORS as error:
                 yield failed(cards[name], error)
                 continue
             yield finished(cards[name], before, results[name], milliseconds)
             if name == GUIDED:
                 yield {page.guess: self.guess(now)}
-            if MODELS[name].kind == "remover" and (name != GUIDED or told == AS_FOUND):
+            if MODELS[name].kind == "inpainting" and (name != GUIDED or told == AS_FOUND):
                 learned.append(to_show(results[name]))
         if len(learned) > 1:
             yield {page.map: disagreement_card.render(page.map, shown, learned, now.mask, now.faces)}
@@ -303,7 +303,7 @@ class RemoveTab:
         try:
             yield {page.run_status: status(painting_text(card.title, 1, 1), "busy")}
             results, milliseconds = timed(self.unmasker.remove, old.photo, mask, [GUIDED], faces=faces, guide=told)
-        except VISIBLE_ERRORS as error:
+        except USER_ERRORS as error:
             yield {page.run_status: warn(tr_error(error))}
             return
         before = cached_png(card.pictures, to_show(old.photo), "photo.png")
@@ -386,7 +386,7 @@ class RemoveTab:
             face = old.box_to_face(faces_panel.box_corners(event))
             yield {page.mask_status: status(tr("Looking for a mask on the new face …"), "busy")}
             found = self.unmasker.segment(old.photo, faces=[face])
-        except VISIBLE_ERRORS as error:
+        except USER_ERRORS as error:
             yield {page.mask_status: warn(tr_error(error))}
             return
         new = old.edited(value).with_face(face, found, thumbnail(old.photo, face))
@@ -430,7 +430,7 @@ class OutlineTool:
         yield {tool.note: status(outline_tool.busy_text(tool.sam, now, click), "busy")}
         try:
             now.clicks.work(tool.sam, now.photo, click)
-        except VISIBLE_ERRORS as error:
+        except USER_ERRORS as error:
             yield {tool.note: warn(tr_error(error))}
             return
         yield {tool.note: status(tr(outline_tool.READY))}

@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 
 from unmask import Unmasker, read_photo
-from unmask.catalog import list_removers
+from unmask.catalog import list_inpainting_models
 from unmask.faces.alignment import align
 from unmask.faces.face import whole_photo
 from unmask.masks import is_empty
@@ -20,7 +20,7 @@ from unmask.web.components.cards import build_cards, failed, finished, waiting
 from unmask.web.components.examples import build_examples
 from unmask.web.components.inputs import model_choices, photo_input
 from unmask.web.components.status import build_queue_line, draw_status, painting_text, status, step_title, timed
-from unmask.web.errors import VISIBLE_ERRORS
+from unmask.web.errors import USER_ERRORS
 from unmask.web.events import FORGET_AFTER, HEAVY
 from unmask.web.i18n import on_page, static, tr, tr_error
 from unmask.web.pictures import cached_png, file_url
@@ -194,7 +194,7 @@ def build(unmasker: Unmasker) -> None:
         try:
             picture = read_photo(path)
             face = unmasker.find(picture)[0]
-        except VISIBLE_ERRORS as error:
+        except USER_ERRORS as error:
             gr.Warning(tr_error(error))
             yield {face_status: status(tr_error(error), "warn")}
             return
@@ -221,7 +221,7 @@ def build(unmasker: Unmasker) -> None:
         masked = put_mask_on(
             crop, place_landmarks(size, right, down, tilt), np.random.default_rng(number), **choice
         )
-        names = [name for name in list_removers() if name in names]
+        names = [name for name in list_inpainting_models() if name in names]
         before = cached_png(preview, crop, "truth.png")
         shown = draw_preview(cached_png(preview, masked.image, "masked.png"))
         yield {preview: shown} | waiting(cards, names, before, crop.shape)
@@ -233,7 +233,7 @@ def build(unmasker: Unmasker) -> None:
         """Run the models on a masked face whose truth is `crop`; before: the file of that truth."""
         try:
             given = masked.mask if source == TRUE_MASK else unmasker.segment(masked.image, aligned=True)
-        except VISIBLE_ERRORS as error:
+        except USER_ERRORS as error:
             yield {run_status: status(tr_error(error), "warn")}
             return
         if is_empty(given):
@@ -246,7 +246,7 @@ def build(unmasker: Unmasker) -> None:
             yield {run_status: status(painting_text(title, count, len(names)), "busy")}
             try:
                 results, milliseconds = timed(unmasker.remove, masked.image, given, [name], True)
-            except VISIBLE_ERRORS as error:
+            except USER_ERRORS as error:
                 yield failed(cards[name], error)
                 continue
             rows.append(Scores.of(title, crop, results[name], masked.mask, milliseconds))

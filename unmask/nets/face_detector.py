@@ -1,4 +1,4 @@
-"""The face finder: where faces are in a picture, masked or bare, with five points each.
+"""The face detector: where faces are in a picture, masked or bare, with five points each.
 
 A small one-stage detector without anchors after FCOS (Tian et al. 2019): every cell of three feature maps says
 whether it lies in the middle of a face, how far the box's sides are, and where eyes, nose and mouth corners are (the
@@ -26,7 +26,7 @@ class Residual(nn.Module):
         return x + self.layers(x)
 
 
-class FaceFinder(nn.Module):
+class FaceDetector(nn.Module):
     """Encoder, three-level feature pyramid, one head for all levels. `width`: the first block's channels.
 
     A level sees faces of 2 to 10 times its stride well: 16 to 320 px. Larger ones are found in a smaller copy of the

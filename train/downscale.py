@@ -3,8 +3,8 @@
 from torch import Tensor, nn
 
 
-def fold_weights(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """`state`, of an unfolded network, for `network`, which differs from it in its fold alone (see `folded`).
+def downscale_weights(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """`state`, of an unfolded network, for `network`, which differs from it in its downscale alone (see `downscaled`).
 
     Of a picture twice as large, whose 2x2 pixels are alike, the folded network then makes what the unfolded one makes
     of the small one: a convolution that sees more channels takes their mean, one that makes more makes them alike.

@@ -1,4 +1,4 @@
-"""The face finder: which cells see a face, its box, its five points, and whether it wears a mask."""
+"""The face detector: which cells see a face, its box, its five points, and whether it wears a mask."""
 
 import cv2
 import torch
@@ -9,11 +9,11 @@ from train.loop import Phase
 from train.scenes import IGNORED, SMALLEST
 from train.sheets import to_uint8
 from unmask.faces.detector import decode
-from unmask.nets.face_finder import FaceFinder, grid
+from unmask.nets.face_detector import FaceDetector, grid
 
 
-class FaceFinderRecipe:
-    name = "face-finder"
+class FaceDetectorRecipe:
+    name = "face-detector"
     phases = (Phase("detection", 1.0),)
     learning_rates = (2e-3, 0.0)
     betas = (0.9, 0.999)
@@ -21,7 +21,7 @@ class FaceFinderRecipe:
 
     def __init__(self, size: int, width: int = 16):
         self.size, self.config = size, {"width": width}
-        self.generator = FaceFinder(width)
+        self.generator = FaceDetector(width)
         self.discriminator = None
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
@@ -57,7 +57,7 @@ class FaceFinderRecipe:
         return total, {"score": score, "sides": sides, "points": point, "masked": wears, "iou": iou.sum() / count}
 
     def d_loss(self, batch, fake):
-        raise TypeError("The face finder has no discriminator.")
+        raise TypeError("The face detector has no discriminator.")
 
     def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
         pictures = to_uint8(batch["photo"]).copy()
