@@ -119,9 +119,7 @@ def ablate(
         changed = [line for line in lines if names is None or line.name in names]
         if start and not changed:
             continue
-        run = partial(
-            short_run, batches, held_back, stage=stage, start=start, kimg=length, batch=batch, width=width
-        )
+        run = partial(short_run, batches, held_back, stage=stage, start=start, kimg=length, batch=batch, width=width)
         path = run(plain := Line(stage, f"{stage}: the recipe"), out / stage, seed=seed)
         start = start or torch.load(path, map_location="cpu", weights_only=True)["ema"]
         if not changed:
@@ -148,7 +146,7 @@ def ablate(
 
 def make_recipe(line: Line, size: int, width: int) -> Recipe:
     """GANMasker's recipe with this line changed. Raises AttributeError for a setting that it does not have."""
-    recipe = line.recipe(size, width, FOLD)
+    recipe = line.recipe(size, width, FOLD, trunk=False)
     for key, value in line.settings.items():
         if not hasattr(recipe, key):
             raise AttributeError(f"GANMasker's recipe has no {key}.")
