@@ -16,6 +16,7 @@ from typing import cast
 import cv2
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
 from train.ablations import DISCRIMINATOR, DOWNSCALE, RECONSTRUCTION, ablate
 from train.card import write_card
@@ -100,8 +101,8 @@ def parse() -> argparse.Namespace:
         command.add_argument("--seed", type=int, default=0)
         command.add_argument("--init", type=Path, help="start from these released weights (.safetensors) or run")
         command.add_argument(
-            "--discriminator", type=Path, metavar="RUN",
-            help="start the discriminator from this run's, whatever --init is",
+            "--discriminator", type=Path, metavar="PATH",
+            help="start the discriminator from this run's or file's, whatever --init is",
         )  # fmt: skip
         command.add_argument("--critic", dest="discriminator", type=Path, help=argparse.SUPPRESS)
         phases = [phase.name for phase in RECIPES[name].phases]
@@ -183,7 +184,7 @@ def parse() -> argparse.Namespace:
     command.add_argument("--kimg", type=float, default=12, help="thousands of pictures without the discriminator")
     names = [line.name for line in (*RECONSTRUCTION, *DISCRIMINATOR)]
     command.add_argument("--lines", nargs="+", choices=names, metavar="LINE", help=f"only these of {', '.join(names)}")
-    command.add_argument("--init", type=Path, help="an unfolded GANMasker from which all runs start")
+    command.add_argument("--init", type=Path, help="a GANMasker of downscale 1 from which all runs start")
     command.add_argument("--joint-kimg", type=float, default=6, help="thousands of pictures with it")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--device", default="auto")
@@ -241,15 +242,18 @@ def start_from(recipe: Recipe, init: dict, path: Path) -> None:
         recipe.discriminator.load_state_dict(init["discriminator"])
 
 
-def take_discriminator(recipe: Recipe, init: dict, path: Path) -> None:
-    """Put the discriminator that `read_init` found into the recipe. Raises RunError where there is none that fits.
+def take_discriminator(recipe: Recipe, path: Path) -> None:
+    """Put a run's discriminator, or a .safetensors file's, into the recipe. Raises RunError where it does not fit.
 
     It may be another network's: what faces look like, it has learned from the same faces.
     """
-    if not (init["discriminator"] and recipe.discriminator):
+    stored = load_file(path) if path.suffix == ".safetensors" else read_init(path)["discriminator"]
+    if not (stored and recipe.discriminator):
         raise RunError(f"{path} or {recipe.name} has no discriminator.")
+    # A file may leave out how the last run balanced its losses: that is measured anew.
+    own = {key: value for key, value in recipe.discriminator.state_dict().items() if key.startswith("ratio.")}
     try:
-        recipe.discriminator.load_state_dict(init["discriminator"])
+        recipe.discriminator.load_state_dict(own | stored)
     except RuntimeError:  # GLCIC's are made for one size
         raise RunError(f"The discriminator of {path} does not fit {recipe.name} at this size.") from None
 
@@ -302,7 +306,9 @@ def make_recipe(args: argparse.Namespace, processes: Processes) -> tuple[Recipe,
     if init and not going_on:
         start_from(recipe, init, source)
     if args.discriminator and not going_on:
-        take_discriminator(recipe, read_init(args.discriminator), args.discriminator)
+        take_discriminator(recipe, args.discriminator)
+    if processes.main and getattr(recipe, "trunk", True) is None:
+        print("train: without timm and EfficientNet-Lite0's weights the losses are those of our own networks.")
     if args.lr:
         recipe.learning_rates = tuple(args.lr)
     if args.only:
@@ -386,11 +392,7 @@ def do(args: argparse.Namespace) -> None:
         detector = Unmasker(args.device, weights=own).model(FACE_DETECTOR)
         find = partial(detect_turned, detector, threshold=0.05)
         print(evaluate_detector(find, args.data, args.out, threshold=THRESHOLD))
-        print(
-            evaluate_landmarks(
-                args.data, args.out, args.cache, weights=own, device=args.device, limit=args.limit
-            )
-        )
+        print(evaluate_landmarks(args.data, args.out, args.cache, weights=own, device=args.device, limit=args.limit))
     elif args.command == "card":
         print(write_card(args.out, args.report, args.files or sorted(weights.CHECKPOINTS.glob("*.safetensors"))))
     elif args.command == "evaluate-parsing":

@@ -108,9 +108,9 @@ def ablate(
     """Train all runs that are not in `out` yet, and write table.md and report.json there. Returns the table.
 
     batches: the training faces; held_back: those that are measured. kimg, joint_kimg: lengths of the runs without and
-    with the discriminator, thousands of pictures. names: of the lines to change; all of them unless given. start: an
-    unfolded GANMasker's weights of this width, from which all runs start; unless given, those without the discriminator
-    start from nothing, and those with it from the first of them.
+    with the discriminator, thousands of pictures. names: of the lines to change; all of them unless given. start:
+    GANMasker's weights of this width and downscale 1, from which all runs start; unless given, those without the
+    discriminator start from nothing, and those with it from the first of them.
     """
     cases, seed = list(draw_cases(held_back)), batches.seed
     stages = (("reconstruction", kimg, RECONSTRUCTION), ("discriminator", joint_kimg, DISCRIMINATOR))
@@ -120,9 +120,7 @@ def ablate(
         changed = [line for line in lines if names is None or line.name in names]
         if start and not changed:
             continue
-        run = partial(
-            short_run, batches, held_back, stage=stage, start=start, kimg=length, batch=batch, width=width
-        )
+        run = partial(short_run, batches, held_back, stage=stage, start=start, kimg=length, batch=batch, width=width)
         path = run(plain := Line(stage, f"{stage}: the recipe"), out / stage, seed=seed)
         start = start or torch.load(path, map_location="cpu", weights_only=True)["ema"]
         if not changed:
@@ -149,7 +147,7 @@ def ablate(
 
 def make_recipe(line: Line, size: int, width: int) -> Recipe:
     """GANMasker's recipe with this line changed. Raises AttributeError for a setting that it does not have."""
-    recipe = line.recipe(size, width, DOWNSCALE)
+    recipe = line.recipe(size, width, DOWNSCALE, trunk=False)
     for key, value in line.settings.items():
         if not hasattr(recipe, key):
             raise AttributeError(f"GANMasker's recipe has no {key}.")

@@ -22,10 +22,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from train.augment import relight, soften
+from train.draws import Draws
 from unmask import synth
 
 IMAGES = {".webp", ".png", ".jpg", ".jpeg"}
 SIDE = 256  # px of the stored faces
+TURNED = 25  # degrees of yaw from which a head counts as turned
 GENDERS = {"m": -1, "f": 1}  # as faces.csv has them; 0 where it says nothing
 # Index of each landmark's partner on the other half of the face.
 _MIRRORED = synth.MEAN_LANDMARKS * [-1, 1] + [SIDE - 1, 0]
@@ -218,14 +221,26 @@ def load_backgrounds(data: Path, cache: Path, each: int = 20, seed: int = 0) -> 
 
 
 def sampling_weights(faces: Faces) -> np.ndarray:
-    """(N,) float64, sum 1: rarer group and gender more often (by the square root), blurred sources less often.
+    """(N,) float64, sum 1: rarer groups, genders (by the square root) and sources more often, blurred faces less often,
+    turned heads twice as often.
 
     A face whose square was under 200 px in its source picture was enlarged: good for structure, bad for sharpness.
     """
     kinds = Counter((row["group"], row["gender"]) for row in faces.rows)
-    weights = np.array([kinds[row["group"], row["gender"]] ** -0.5 for row in faces.rows])
+    sources = Counter(row["source"] for row in faces.rows)
+    weights = np.array(
+        [kinds[row["group"], row["gender"]] ** -0.5 * sources[row["source"]] ** -0.25 for row in faces.rows]
+    )
     weights *= np.array([1.0 if float(row["side"]) >= 200 else 0.3 for row in faces.rows])
+    weights *= np.array([2.0 if abs(float(row.get("yaw") or 0)) > TURNED else 1.0 for row in faces.rows])
     return weights / weights.sum()
+
+
+def photographed(faces: Faces) -> np.ndarray:
+    """(N, 4) float32: the part of each picture that is photograph, x0 y0 x1 y1 in units of its side; what lies outside
+    is reflection, from which nothing is to be learned. The whole picture where faces.csv does not say (`crop`)."""
+    whole = f"0 0 {SIDE} {SIDE}"
+    return np.array([(row.get("crop") or whole).split() for row in faces.rows], np.float32) / SIDE
 
 
 def shrink(images: np.ndarray, size: int) -> np.ndarray:
@@ -242,34 +257,6 @@ def similarity(angle: Tensor, zoom: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """(N, 2, 3) matrices for F.affine_grid, from (N,) angles in rad, scales, and shifts in half sides."""
     c, s = zoom * angle.cos(), zoom * angle.sin()
     return torch.stack([c, -s, x, s, c, y], dim=1).view(-1, 2, 3)
-
-
-class Draws:
-    """Random numbers for a whole batch, of which only some `rows` are wanted: a process's own get the same numbers
-    however many processes share the batch."""
-
-    def __init__(self, seed: int, batch: int, rows: slice, device: torch.device):
-        self.rng = torch.Generator().manual_seed(seed)
-        self.batch, self.rows, self.device = batch, rows, device
-
-    def _own(self, drawn: Tensor) -> Tensor:
-        return drawn[self.rows].to(self.device)
-
-    def uniform(self, *shape: int) -> Tensor:
-        """(rows, *shape) in [0, 1)."""
-        return self._own(torch.rand(self.batch, *shape, generator=self.rng))
-
-    def normal(self, *shape: int) -> Tensor:
-        """(rows, *shape), mean 0, standard deviation 1."""
-        return self._own(torch.randn(self.batch, *shape, generator=self.rng))
-
-    def below(self, count: int) -> Tensor:
-        """(rows,) int64 from 0 to count - 1."""
-        return self._own(torch.randint(count, (self.batch,), generator=self.rng))
-
-    def pick(self, probabilities: Tensor) -> Tensor:
-        """(rows,) int64, each as probable as `probabilities` (N,) says."""
-        return self._own(torch.multinomial(probabilities, self.batch, replacement=True, generator=self.rng))
 
 
 class Batches:
@@ -293,6 +280,7 @@ class Batches:
         self.others = None if others is None else torch.from_numpy(shrink(others, size)).to(device)
         self.real = None if real is None else torch.from_numpy(shrink(real, size)).to(device)
         self.points = torch.from_numpy(faces.landmarks / SIDE).to(device)  # (N, 92, 2) in crop sides
+        self.photographed = torch.from_numpy(photographed(faces)).to(device)  # (N, 4)
         genders = [GENDERS.get(row["gender"], 0) for row in faces.rows]
         self.gender = torch.tensor(genders, dtype=torch.float32, device=device)  # (N,)
 
@@ -301,7 +289,8 @@ class Batches:
 
         Returns photo, masked: (B, 3, size, size) float32 in [-1, 1], channels_last; mask: (B, 1, size, size) of
         {0, 1}, the synthetic mask; free: (B, 1, size, size) of {0, 1}, free-form holes; size is the window's, where
-        there is one.
+        there is one. valid: (B, 1, size, size) of {0, 1}, where the photo is photograph and not its reflection.
+        side: (), px of the whole picture's side, also where there is a window.
         points: (B, 92, 2), the landmarks of the bare face, x and y in units of the crop's side.
         gender: (B,) of {-1 male, 1 female, 0 unknown}, as the face's source labels it.
         other, where there are any: (B, 3, size, size), pictures without a face.
@@ -320,7 +309,9 @@ class Batches:
             x, points = self._warp(x, points, warp, draws)
         if self.window:
             x, points = self._cut(x, points, self.window, draws)
+        x = relight(soften(x, draws), draws)
         data = self._split(self._jitter(x, draws)) | {"points": points, "gender": self.gender[face]}
+        data["side"] = torch.tensor(self.size)
         if self.others is not None:
             data["other"] = self.others[draws.below(len(self.others))].permute(0, 3, 1, 2).float() / 127.5 - 1
         if self.real is not None:
@@ -336,17 +327,25 @@ class Batches:
         same keys as `get`."""
         each = torch.arange(min(count, self.count), device=self.device)
         known = {"points": self.points[: len(each)], "gender": self.gender[: len(each)]}
+        known["side"] = torch.tensor(self.size)
         return self._split(self._collect(each, each, each)) | known
 
     def _collect(self, face: Tensor, row: Tensor, hole: Tensor) -> Tensor:
-        """(B, 8, size, size) float32 in 0-255, channels_last: photo, masked, mask, free-form hole."""
-        x = torch.cat([self.photos[face], self.pairs[row], self.holes[hole]], dim=3)  # (B, size, size, 8) uint8
-        return x.permute(0, 3, 1, 2).float()  # (B, 8, size, size), channels_last
+        """(B, 9, size, size) float32 in 0-255, channels_last: photo, masked, mask, free-form hole, valid."""
+        line = (torch.arange(self.size, device=self.device) + 0.5) / self.size
+        x0, y0, x1, y1 = self.photographed[face][:, :, None].unbind(1)  # (B, 1) each
+        across, down = (line > x0) & (line < x1), (line > y0) & (line < y1)  # (B, size)
+        valid = 255 * (down[:, :, None] & across[:, None])[..., None].to(torch.uint8)
+        x = torch.cat([self.photos[face], self.pairs[row], self.holes[hole], valid], dim=3)  # (B, size, size, 9) uint8
+        return x.permute(0, 3, 1, 2).float()  # (B, 9, size, size), channels_last
 
     @staticmethod
     def _split(x: Tensor) -> dict[str, Tensor]:
+        """The channels by name; `valid` where there are nine."""
         images, holes = x[:, :6] / 127.5 - 1, (x[:, 6:] > 127).float()
-        parts = {"photo": images[:, :3], "masked": images[:, 3:], "mask": holes[:, :1], "free": holes[:, 1:]}
+        parts = {"photo": images[:, :3], "masked": images[:, 3:], "mask": holes[:, :1], "free": holes[:, 1:2]}
+        if holes.shape[1] > 2:
+            parts["valid"] = holes[:, 2:]
         return {key: part.contiguous(memory_format=torch.channels_last) for key, part in parts.items()}
 
     @staticmethod

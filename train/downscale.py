@@ -1,13 +1,13 @@
-"""An unfolded network's weights as the first ones of the same network folded."""
+"""The weights of a network at downscale 1 as the first ones of the same network at downscale 2."""
 
 from torch import Tensor, nn
 
 
 def downscale_weights(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """`state`, of an unfolded network, for `network`, which differs from it in its downscale alone (see `downscaled`).
+    """`state`, of a network at downscale 1, for `network`, which differs in its downscale alone (see `downscaled`).
 
-    Of a picture twice as large, whose 2x2 pixels are alike, the folded network then makes what the unfolded one makes
-    of the small one: a convolution that sees more channels takes their mean, one that makes more makes them alike.
+    Of a picture twice as large, whose 2x2 pixels are alike, `network` then makes what the other one makes of the
+    small one: a convolution that sees more channels takes their mean, one that makes more makes them alike.
     """
     modules = network.named_modules()
     transposed = {f"{name}.weight" for name, module in modules if isinstance(module, nn.ConvTranspose2d)}

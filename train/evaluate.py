@@ -106,8 +106,8 @@ def evaluate(
     """Evaluate on the val split; returns the report (Markdown), written with its figures and pictures to `out`.
 
     protocol: "faces" puts a synthetic mask on every face, at 256 px; "post-processed" does so, too, and finishes the
-    fill as the demo does (`unmask/blending/composite.py`); "misaligned" turns, scales and shifts the crops as the demo's are;
-    "boxes" puts a random square of 24 to 48 px on them, at 128 px.
+    fill as the demo does (`unmask/blending/composite.py`); "misaligned" turns, scales and shifts the crops as the
+    demo's are; "boxes" puts a random square of 24 to 48 px on them, at 128 px.
     holes: "ground-truth" gives the inpainting models that mask itself, "predicted" the mask that M-Seg found, grown as
     in the demo. Scores compare the composite with the bare face; `hole` scores count the true mask's pixels alone.
     Raises ValueError for holes to be found in the "boxes" protocol: M-Seg finds face masks.

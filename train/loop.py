@@ -8,6 +8,8 @@ writes files, and measures the averaged weights' batch norm statistics on whole 
 
 import copy
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -200,16 +202,24 @@ def train_step(
         update(optimizers["discriminator"], loss, processes)
         scalars |= parts
     if phase.generator:
-        if judged:
-            nets["discriminator"].requires_grad_(False)
-        with half_precision(device):
-            loss, parts = recipe.g_loss(data, fake, phase)
-        update(optimizers["generator"], loss, processes)
-        if judged:
-            nets["discriminator"].requires_grad_(True)
+        with frozen(nets["discriminator"]) if judged else nullcontext():
+            with half_precision(device):
+                loss, parts = recipe.g_loss(data, fake, phase)
+            update(optimizers["generator"], loss, processes)
         update_ema(ema, nets["generator"], beta)
         scalars |= parts
     return scalars
+
+
+@contextmanager
+def frozen(net: nn.Module) -> Iterator[None]:
+    """Within, no parameter of the network learns; afterwards those do again that did before."""
+    learning = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    for parameter in learning:
+        parameter.requires_grad_(False)
+    yield
+    for parameter in learning:
+        parameter.requires_grad_(True)
 
 
 def half_precision(device: torch.device) -> torch.autocast:
@@ -234,9 +244,8 @@ def update(optimizer: torch.optim.Optimizer, loss: Tensor, processes: Processes)
     parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
     processes.average([p.grad for p in parameters])
     norm = nn.utils.clip_grad_norm_(parameters, 5.0, foreach=True)
-    for p in parameters:
-        p.grad = torch.where(norm.isfinite(), p.grad, torch.zeros_like(p.grad))
-    optimizer.step()
+    if norm.isfinite():  # a gradient of zeros would not do: the momentum would go on
+        optimizer.step()
 
 
 @torch.no_grad()

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from train.data import SIDE, Draws, decode, fingerprint, read_images, similarity
+from train.data import SIDE, decode, fingerprint, read_images, similarity
+from train.draws import Draws
 from unmask.imaging.tensors import to_tensor
 from unmask.nets.parsing import CLASSES, ParsingNet
 

@@ -1,4 +1,9 @@
-"""GANMasker's FU-Net: LSGAN, smooth L1 and SSIM, and a perceptual term (Mahmoud and Kang 2023, section 3.3)."""
+"""GANMasker's FU-Net: reconstruction, SSIM, a perceptual and an adversarial term (Mahmoud and Kang 2023, section 3.3).
+
+Two outputs come from it. The faithful one learns from the reconstruction alone: the mean of plausible faces, best in
+PSNR. The realistic one goes on from it under a discriminator (`--only joint`): one plausible face, best to look at.
+Fidelity and realism exclude each other (Blau and Michaeli 2018, The Perception-Distortion Tradeoff).
+"""
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +13,7 @@ from train.discriminators import PatchDiscriminator
 from train.loop import Phase
 from train.losses import FacePerceptual, VGGPerceptual, feature_matching, hole_mean, lsgan, patch_validity_mask
 from train.recipes.holes import masked_crop
+from train.trunk_losses import TrunkLosses
 from unmask.metrics import ssim_tensor
 from unmask.nets.ganmasker import GANMasker
 
@@ -25,17 +31,28 @@ class GANMaskerRecipe:
     warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
     free = 0.15  # share of free-form holes
     exact = False  # holes a few pixels larger than the mask, as a segmentation model's are in use
-    # Equation 4's weights, which the paper does not print; what each line is worth: train/ablations.py.
+    # With the trunk: L1 in the hole, SSIM and the perceptual loss. SSIM punishes texture that is right but not in its
+    # place, and L1 paints means: beside the discriminator both would hold the detail down.
+    faithful, realistic = (1.0, 0.5, 0.3), (0.3, 0.0, 1.0)
+    # How strong the discriminator is beside these: 0.45 gave 0.4 of the truth's detail at wavelengths of 4 to 8 px, 1.5
+    # half of it, 2.5 three quarters, for 0.4 dB.
+    realism = 2.5
+    # Without the trunk: equation 4's weights, which the paper does not print; what each is worth: train/ablations.py.
     structural, perceptual = 0.5, 0.1
-    # Unfolded, at 256 px, 0.01 and 1 gave a hole PSNR of 22.2 dB at sharpness 0.16; 0.03 and 2 tore the lips within 3
-    # thousand images. Folded, 10 thousand with 0.015 and 4 came from 22.8 dB, 0.06 to 22.7 dB, 0.18; 13 thousand with
-    # these, under a discriminator that had judged 19 thousand before, from 23.0 dB, 0.05 to 22.7 dB, 0.20, with cleaner
-    # teeth.
+    # At downscale 1 and 256 px, 0.01 and 1 gave a hole PSNR of 22.2 dB at sharpness 0.16; 0.03 and 2 tore the lips
+    # within 3 thousand images. At downscale 2, 10 thousand with 0.015 and 4 came from 22.8 dB, 0.06 to 22.7 dB, 0.18;
+    # 13 thousand with these, under a discriminator that had judged 19 thousand before, from 23.0 dB, 0.05 to 22.7 dB,
+    # 0.20, with cleaner teeth.
     adversarial, matching = 0.03, 4.0
 
-    def __init__(self, size: int, width: int = 24, downscale: int = 2):
+    def __init__(self, size: int, width: int = 24, downscale: int = 2, *, trunk: bool = True):
+        """trunk: take the perceptual loss and the discriminator from EfficientNet-Lite0, where its weights are here."""
         self.size, self.config = size, {"width": width, "downscale": downscale}
         self.generator = GANMasker(width, downscale)
+        self.trunk = TrunkLosses.if_available() if trunk else None
+        if self.trunk:
+            self.discriminator: nn.Module = self.trunk.discriminator
+            return
         self.discriminator = PatchDiscriminator(4, width=32)
         # Where VGG19's ImageNet weights are not on disk, the features of our own networks stand in for them.
         self.vgg = VGGPerceptual() if VGGPerceptual.available() else None
@@ -43,9 +60,14 @@ class GANMaskerRecipe:
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free, exact=self.exact)
-        return self.generator(batch["crop"], batch["hole"])
+        fake = self.generator(batch["crop"], batch["hole"])
+        if self.trunk:
+            self.trunk.look(batch, fake)
+        return fake
 
     def g_loss(self, batch, fake, phase):
+        if self.trunk:
+            return self.trunk_loss(self.trunk, batch, phase)
         photo, hole = batch["photo"], batch["hole"]
         # Outside the hole the fused face is the crop; where fabric was left there, it is not to be learned.
         fused = torch.where(hole > 0, fake, photo)
@@ -70,7 +92,24 @@ class GANMaskerRecipe:
             total = total + self.matching * parts["match"]
         return total, parts
 
+    def trunk_loss(self, trunk: TrunkLosses, batch: dict[str, Tensor], phase: Phase):
+        """The generator's loss where the trunk is there."""
+        fused, photo = batch["fused"], batch["photo"]
+        parts = {
+            "l1": hole_mean((fused - photo).abs(), batch["scored"]),
+            "ssim": 1 - ssim_tensor(fused, photo),
+            "perceptual": trunk.perceptual(batch),
+        }
+        weights = self.realistic if phase.discriminator else self.faithful
+        total = torch.stack([weight * part for weight, part in zip(weights, parts.values())]).sum()
+        if phase.discriminator:
+            adversarial, more = trunk.adversarial(batch, total, self.realism)
+            total, parts = total + adversarial, parts | more
+        return total, parts
+
     def d_loss(self, batch, fake):
+        if self.trunk:
+            return self.trunk.discriminator_loss(batch)
         photo, hole = batch["photo"], batch["hole"]
         fused = torch.where(hole > 0, fake, photo)
         real = self.discriminator(torch.cat([photo, hole], dim=1))[0]

@@ -24,7 +24,10 @@ class GANMaskerOneStageRecipe(GANMaskerRecipe):
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free)
-        return self.generator(batch["crop"])
+        fake = self.generator(batch["crop"])
+        if self.trunk:
+            self.trunk.look(batch, fake)
+        return fake
 
     def g_loss(self, batch, fake, phase):
         # What lies outside the mask has to come back, for a visitor may mark more than the mask.

@@ -55,10 +55,10 @@ class GUMFRecipe:
 
     def pairs(self, batch: dict[str, Tensor], fake: Tensor) -> list[tuple[PatchDiscriminator, Tensor, Tensor]]:
         """(discriminator, what is true, what it judges), for the whole face and for the region."""
-        critics, photo, hole = self.discriminator, batch["photo"], batch["hole"]
+        discriminators, photo, hole = self.discriminator, batch["photo"], batch["hole"]
         known = torch.cat([batch["crop"], hole], dim=1)
         real, face, region = (torch.cat([x, known], dim=1) for x in (photo, fake, composite(fake, photo, hole)))
-        return [(critics.whole, real, face), (critics.region, real, region)]
+        return [(discriminators.whole, real, face), (discriminators.region, real, region)]
 
     def g_loss(self, batch, fake, phase):
         photo, hole = batch["photo"], batch["hole"]
@@ -74,13 +74,13 @@ class GUMFRecipe:
             total = total + 5 * parts["perceptual"]
         if phase.discriminator:
             pairs = self.pairs(batch, fake)
-            for name, (critic, real, false) in zip(("whole", "region"), pairs):
+            for name, (discriminator, real, false) in zip(("whole", "region"), pairs):
                 if name == "region" and phase.name == "whole":
                     continue
-                logits, features = critic(false)
+                logits, features = discriminator(false)
                 counts = patch_validity_mask(hole, logits) if name == "region" else None
                 with torch.no_grad():
-                    _, truth = critic(real)
+                    _, truth = discriminator(real)
                 parts[name] = bce_gan(logits, 1.0, counts)
                 parts[f"{name}_match"] = feature_matching(features, truth)
                 # Weights of 1 and 10 painted torn, coloured lips within 5 thousand pictures.
@@ -90,8 +90,8 @@ class GUMFRecipe:
     def d_loss(self, batch, fake):
         # The region's discriminator learns from the second phase on, and is heard from the third.
         losses = {}
-        for name, (critic, real, false) in zip(("whole", "region"), self.pairs(batch, fake)):
-            real, false = critic(real)[0], critic(false)[0]
+        for name, (discriminator, real, false) in zip(("whole", "region"), self.pairs(batch, fake)):
+            real, false = discriminator(real)[0], discriminator(false)[0]
             counts = patch_validity_mask(batch["hole"], real) if name == "region" else None
             losses[f"d_{name}_real"], losses[f"d_{name}_fake"] = bce_gan(real, 1.0, counts), bce_gan(false, 0.0, counts)
         return 0.5 * torch.stack(list(losses.values())).sum(), losses

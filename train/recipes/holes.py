@@ -7,22 +7,31 @@ from unmask.nets.layers import dilate
 
 
 def masked_crop(
-    batch: dict[str, Tensor], free: float, boxed: float = 0.0, covered: bool = False, exact: bool = False
+    batch: dict[str, Tensor],
+    free: float,
+    boxed: float = 0.0,
+    covered: bool = False,
+    exact: bool = False,
+    beyond: float = 0.65,
 ) -> tuple[Tensor, Tensor]:
     """(crop N3HW, hole N1HW): the masked face with its mask, not quite exact, as a segmentation model finds it.
 
     Each picture's hole is the mask grown by 0 to 5 px (at 256), so that skin is lost but no fabric is left; exact: the
-    mask itself. A share `free` of the pictures is a bare face with free-form holes, for visitors paint what they like;
-    a share `boxed` is one with a box. covered: these holes show another face of the batch, for a network that looks
-    into the hole: its own would be the answer. Adds to the batch `worn`, (N, 1, 1, 1) bool: which pictures are of a
-    masked face.
+    mask itself. A share `beyond` of them reaches further, see `reach_beyond`. A share `free` of the pictures is a bare
+    face with free-form holes, for visitors paint what they like; a share `boxed` is one with a box. covered: these
+    holes show another face of the batch, for a network that looks into the hole: its own would be the answer.
+
+    Adds to the batch `worn`, (N, 1, 1, 1) bool: which pictures are of a masked face; and `scored`, (N, 1, H, W) of
+    {0, 1}: the hole where the truth is photograph and not its reflection.
     """
     mask, n = batch["mask"], len(batch["mask"])
-    scale = mask.shape[-1] / 256
+    scale = float(batch.get("side", mask.shape[-1])) / 256
     grown, sizes = [mask], torch.randint(0, 4, (n, 1, 1, 1)).to(mask.device)
     for pixels in (1, 3, 5):
         grown.append(dilate(mask, max(round(pixels * scale), 1)))
     hole = mask if exact else torch.stack(grown).gather(0, sizes.expand(n, *mask.shape[1:])[None])[0]
+    if beyond and not exact:
+        hole = torch.where(torch.rand(n, 1, 1, 1).to(mask.device) < beyond, reach_beyond(hole, scale), hole)
     pick = torch.rand(n, 1, 1, 1).to(mask.device)
     painted, bare = batch["free"], batch["photo"]
     if boxed:
@@ -30,7 +39,32 @@ def masked_crop(
     if covered:
         bare = torch.where(painted > 0, bare.roll(1, 0), bare)
     batch["worn"] = worn = pick >= free + boxed
-    return torch.where(worn, batch["masked"], bare), torch.where(worn, hole, painted)
+    hole = torch.where(worn, hole, painted)
+    batch["scored"] = hole * batch["valid"] if "valid" in batch else hole
+    return torch.where(worn, batch["masked"], bare), hole
+
+
+def reach_beyond(hole: Tensor, scale: float = 1.0) -> Tensor:
+    """Holes of masks that stand off the face: (N, 1, H, W) of {0, 1}, each grown by 2 to 10 px (times `scale`) and
+    joined with a copy that is shifted by up to 14 px sideways and from 2 px up to 16 px down.
+
+    Drawn masks end where the face ends, real ones cover the jaw's edge, hair, collar and background. A network that
+    sees black in the hole learns from a larger hole alone where a face ends beneath them.
+    """
+    n, height, width = len(hole), *hole.shape[2:]
+    sizes = [hole]
+    for _ in range(5):
+        sizes.append(dilate(sizes[-1], max(round(2 * scale), 1)))
+    pick = torch.randint(1, 6, (n, 1, 1, 1)).to(hole.device)
+    grown = torch.stack(sizes).gather(0, pick.expand(n, *hole.shape[1:])[None])[0]
+    shifts = torch.stack([torch.randint(-2, 17, (n,)), torch.randint(-14, 15, (n,))])  # down, to the right
+    down, right = (scale * shifts).round().long().to(hole.device)[:, :, None]
+    rows, columns = (torch.arange(length, device=hole.device) for length in (height, width))
+    rows, columns = rows - down, columns - right  # (N, height), (N, width)
+    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None]
+    each = torch.arange(n, device=hole.device)[:, None, None]
+    shifted = grown[each, 0, rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None]] * inside
+    return torch.maximum(grown, shifted[:, None])
 
 
 def boxes(count: int, size: int, smallest: float = 24 / 128, largest: float = 48 / 128) -> Tensor:
