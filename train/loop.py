@@ -1,6 +1,6 @@
 """The one training loop. What a model trains on, and with which losses, is its recipe's business.
 
-In several processes (see train.processes) each takes its rows of the same total batch, and the gradients are averaged
+In several processes (see train.distributed) each takes its rows of the same total batch, and the gradients are averaged
 before every step: by hand and not by DistributedDataParallel, for recipes call their networks by name, several times a
 step and by other methods than forward. Batch norms see their own process's rows, as is usual. The first process alone
 writes files, and measures the averaged weights' batch norm statistics on whole batches at the end.
@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from train.data import Batches
-from train.processes import Processes
+from train.data.batches import Batches
+from train.distributed import Processes
+from train.evaluation.sheets import grid
 from train.record import RunLog, read_checkpoint, revision, write_settings
-from train.sheets import grid
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import torch
 
 from tests.train.drawn_faces import draw_folder
 from tests.train.test_recipes import some
-from train import __main__ as command_line
-from train.ablations import COLUMNS, DISCRIMINATOR, RECONSTRUCTION, Line, make_recipe, table
+from train import cli as command_line
+from train.evaluation.ablations import COLUMNS, DISCRIMINATOR, RECONSTRUCTION, Line, make_recipe, table
 from unmask import weights
 from unmask.nets.ganmasker import GANMasker
 

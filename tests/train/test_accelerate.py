@@ -28,7 +28,7 @@ import sys
 from pathlib import Path
 import torch
 from train.loop import Phase, train
-from train.processes import Processes
+from train.distributed import Processes
 
 class Recipe:
     name, size, config, warp = "plain", 8, {}, 0.0

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from tests.train.drawn_faces import draw_folder
-from train import __main__ as command_line
-from train import card, evaluate, perceptual, report
-from train.data import load_faces
+from train import cli as command_line
+from train.data.faces import load_faces
+from train.evaluation import card, evaluate, perceptual, report
 from unmask import weights
 from unmask.nets.glcic import GLCIC
 

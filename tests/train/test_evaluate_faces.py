@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from train.evaluate_faces import (
+from train.evaluation.evaluate_faces import (
     IGNORED,
     RIGHT,
     WRONG,
@@ -148,7 +148,7 @@ def find_squares(photo):
 
 
 def test_the_report_of_a_finder_whose_figures_are_known(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("train.evaluate_faces.SIZES", ((64, 48),))
+    monkeypatch.setattr("train.evaluation.evaluate_faces.SIZES", ((64, 48),))
     report = evaluate_detector(find_squares, data, tmp_path / "out", sheet=2)
     assert "2 photos, 2 faces" in report
     assert "average precision 100.0%; recall 100.0% at precision 95.0% (threshold 0.900)" in report
@@ -167,9 +167,9 @@ def test_the_report_of_a_finder_whose_figures_are_known(data, tmp_path, monkeypa
 
 def test_faces_that_people_left_out_are_not_wrong(data, tmp_path, monkeypatch):
     """The second look changes its own figures alone: the wrong detection of the report above is a face after all."""
-    monkeypatch.setattr("train.evaluate_faces.SIZES", ((64, 48),))
+    monkeypatch.setattr("train.evaluation.evaluate_faces.SIZES", ((64, 48),))
     audit = tmp_path / "audit.json"
-    monkeypatch.setattr("train.evaluate_faces.AUDIT", audit)
+    monkeypatch.setattr("train.evaluation.evaluate_faces.AUDIT", audit)
     wrong = {name: [square(0, 0, 50)] for name in ("jl_0", "jl_3")}
     for left_out, precision in (({}, 0.5), (wrong, 1.0)):
         audit.write_text(json.dumps({"left_out": left_out, "no_faces": {}}))

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from train.discriminators import PatchDiscriminator, with_detail
-from train.losses import FacePerceptual, lsgan, patch_validity_mask
+from train.losses.adversarial import lsgan, patch_validity_mask
+from train.losses.discriminators import PatchDiscriminator, with_detail
+from train.losses.perceptual import FacePerceptual
 
 
 def test_only_logits_that_see_the_hole_count():

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.train.drawn_faces import draw_folder
-from train import __main__ as command_line
+from train import cli as command_line
 from train.recipes import RECIPES
 from train.recipes.mask_rcnn import LOSSES, SMALLEST, instances
 from unmask import weights

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from train.parsed_faces import COMPONENTS, PAIRS, ParsedBatches, evaluate_parsing, load_parsed
+from train.data.parsed_faces import COMPONENTS, PAIRS, ParsedBatches, evaluate_parsing, load_parsed
 from train.recipes.parsing import ParsingRecipe
 from unmask.nets.landmarks import LandmarkNet
 from unmask.nets.parsing import CLASSES, ParsingNet

@@ -9,8 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from train.data import Batches, Faces
-from train.pseudo_labels import VIEWS, is_held_back, label_real_masks, probabilities, trusted_label
+from train.data.batches import Batches
+from train.data.faces import Faces
+from train.data.pseudo_labels import VIEWS, is_held_back, label_real_masks, probabilities, trusted_label
 from train.recipes.mseg import MSegRecipe, recolour
 
 MASK = np.zeros((256, 256), np.float32)

@@ -4,8 +4,8 @@ its loss."""
 import pytest
 import torch
 
-from train.discriminators import SNPatchDiscriminator
-from train.losses import bce_gan, hinge
+from train.losses.adversarial import bce_gan, hinge
+from train.losses.discriminators import SNPatchDiscriminator
 from train.recipes import RECIPES
 from train.recipes.holes import boxes, masked_crop
 from unmask.nets.ganmasker import GANMasker

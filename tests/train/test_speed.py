@@ -3,10 +3,10 @@
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from train.distributed import Processes
+from train.evaluation.speed import made_up, measure_speed, multiplications, record
 from train.loop import set_up, train_step
-from train.processes import Processes
 from train.recipes import RECIPES
-from train.speed import made_up, measure_speed, multiplications, record
 
 
 def test_the_convolutions_of_a_step_are_all_counted():

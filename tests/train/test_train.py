@@ -15,16 +15,18 @@ import torch
 from torch import nn
 
 from tests.train.drawn_faces import draw_folder
-from train import __main__ as command_line
-from train import data, losses
-from train.evaluate_faces import held_back
-from train.evaluate_hint import evaluate_hint
+from train import cli as command_line
+from train.data.batches import MIRROR, Batches
+from train.data.faces import draw_pairs, fingerprint, free_form_holes, load_backgrounds, load_faces
+from train.data.prepare import prepare
+from train.data.scenes import IGNORED, Boxes, Scenes
+from train.evaluation.evaluate_faces import held_back
+from train.evaluation.evaluate_hint import evaluate_hint
 from train.loop import Phase, current_phase, update_ema
-from train.prepare import prepare
+from train.losses import reconstruction
 from train.recipes import RECIPES
 from train.recipes.face_detector import assign, overlaps
 from train.record import RunLog
-from train.scenes import IGNORED, Boxes, Scenes
 from unmask import weights
 from unmask.faces.face import Face
 from unmask.faces.landmarks import five_points
@@ -98,7 +100,7 @@ def test_run_folder_tells_how_it_was_made(folder, tmp_path, monkeypatch, capsys)
     words = [word for word in words if word not in ("--width", 8)]  # the landmarks' is a factor
     run(monkeypatch, capsys, *words)
     told = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert told["seeds"]["batches"] == 7 and told["fingerprint"] == data.fingerprint(folder)
+    assert told["seeds"]["batches"] == 7 and told["fingerprint"] == fingerprint(folder)
     assert told["command"].startswith("python -m train landmarks --data") and "--seed 7" in told["command"]
     assert told["revision"] and told["config"] == {"width": 0.75} and told["hardware"]
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
@@ -231,12 +233,12 @@ def test_a_folder_of_photos_becomes_training_data(tmp_path, monkeypatch, capsys)
     cv2.imwrite(str(images / "empty.png"), np.full((300, 300, 3), 128, np.uint8))
     text = run(monkeypatch, capsys, "prepare", "--images", images, "--out", tmp_path / "data", "--val", 0)
     assert "2 faces from 4 photos" in text and "1 files not readable" in text
-    faces = data.load_faces(tmp_path / "data", "train", tmp_path / "cache")
+    faces = load_faces(tmp_path / "data", "train", tmp_path / "cache")
     assert faces.photos.shape == (2, 256, 256, 3) and {row["source"] for row in faces.rows} == {"photos"}
     for landmarks in faces.landmarks:
         left, right, *_, mouth = five_points(landmarks)
         assert 45 < right[0] - left[0] < 80 and mouth[1] - left[1] > 45  # eyes side by side, the mouth below
-    pairs = data.draw_pairs(faces, tmp_path / "cache", 1, 0, workers=1)
+    pairs = draw_pairs(faces, tmp_path / "cache", 1, 0, workers=1)
     assert (pairs[..., 3] > 0).any(axis=(1, 2)).all()
 
 
@@ -250,15 +252,15 @@ def test_missing_pictures_are_named(folder, tmp_path):
     for name in ("faces.csv", "landmarks.npz"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     with pytest.raises(ValueError, match="lacks 12 of the 12"):
-        data.load_faces(tmp_path, "train", tmp_path / "cache")
+        load_faces(tmp_path, "train", tmp_path / "cache")
     with pytest.raises(ValueError, match="no rows"):
-        data.load_faces(tmp_path, "test", tmp_path / "cache")
+        load_faces(tmp_path, "test", tmp_path / "cache")
 
 
 def test_batches_depend_on_seed_and_step_alone(folder):
-    faces = data.load_faces(folder, "train", folder / "cache")
-    pairs = data.draw_pairs(faces, folder / "cache", 1, 0, workers=1)
-    batches = data.Batches(faces, pairs, size=128, seed=3, device=torch.device("cpu"))
+    faces = load_faces(folder, "train", folder / "cache")
+    pairs = draw_pairs(faces, folder / "cache", 1, 0, workers=1)
+    batches = Batches(faces, pairs, size=128, seed=3, device=torch.device("cpu"))
     one, again, other = batches.get(5, 4, 1.0), batches.get(5, 4, 1.0), batches.get(6, 4, 1.0)
     assert all(torch.equal(one[key], again[key]) for key in one)
     assert not torch.equal(one["photo"], other["photo"])
@@ -268,16 +270,16 @@ def test_batches_depend_on_seed_and_step_alone(folder):
         assert set(one[key].unique().tolist()) <= {0.0, 1.0} and one[key].any()
     own = batches.get(5, 4, 1.0, slice(1, 3))  # a process's rows, whatever the others draw
     assert all(torch.equal(one[key][1:3], own[key]) for key in one)
-    plain = data.Batches(faces, pairs, size=256, seed=3, device=torch.device("cpu")).get(5, 4)
+    plain = Batches(faces, pairs, size=256, seed=3, device=torch.device("cpu")).get(5, 4)
     outside = (plain["mask"] == 0).expand_as(plain["photo"])
     assert torch.equal(plain["photo"][outside], plain["masked"][outside])
 
 
 def test_a_window_shows_the_mask(folder):
-    faces = data.load_faces(folder, "train", folder / "cache")
-    pairs = data.draw_pairs(faces, folder / "cache", 1, 0, workers=1)
+    faces = load_faces(folder, "train", folder / "cache")
+    pairs = draw_pairs(faces, folder / "cache", 1, 0, workers=1)
     whole, cut = (
-        data.Batches(faces, pairs, size=256, seed=3, device=torch.device("cpu"), window=window).get(5, 4)
+        Batches(faces, pairs, size=256, seed=3, device=torch.device("cpu"), window=window).get(5, 4)
         for window in (None, 160)
     )
     assert cut["mask"].shape == (4, 1, 160, 160)
@@ -287,9 +289,9 @@ def test_a_window_shows_the_mask(folder):
 @pytest.mark.parametrize("window", [None, 208])
 def test_landmarks_follow_every_warp_flip_and_cut(folder, window):
     """Points painted as single colours are found where the batch says they are."""
-    faces = data.load_faces(folder, "train", folder / "cache")
-    pairs = data.draw_pairs(faces, folder / "cache", 1, 0, workers=1)
-    batches = data.Batches(faces, pairs, size=256, seed=3, device=torch.device("cpu"), window=window)
+    faces = load_faces(folder, "train", folder / "cache")
+    pairs = draw_pairs(faces, folder / "cache", 1, 0, workers=1)
+    batches = Batches(faces, pairs, size=256, seed=3, device=torch.device("cpu"), window=window)
     side = window or 256
     marks = (42, 50, 72)  # the nose's tip and, to tell left from right, an eye's and the mouth's outer corner
     batches.photos = torch.zeros_like(batches.photos)
@@ -298,7 +300,7 @@ def test_landmarks_follow_every_warp_flip_and_cut(folder, window):
             x, y = (int(v) for v in faces.landmarks[i, mark])
             batches.photos[i, y - 3 : y + 4, x - 3 : x + 4, channel] = 255
     batches._jitter = lambda x, draws: x
-    mirrored = data.MIRROR[list(marks)]
+    mirrored = MIRROR[list(marks)]
     flips = set()
     for step in range(6):
         batch = batches.get(step, 4, 0.5)
@@ -317,8 +319,8 @@ def test_landmarks_follow_every_warp_flip_and_cut(folder, window):
 
 
 def scenes_of(folder, **options):
-    faces = data.load_faces(folder, "train", folder / "cache")
-    pairs = data.draw_pairs(faces, folder / "cache", 1, 0, workers=1)
+    faces = load_faces(folder, "train", folder / "cache")
+    pairs = draw_pairs(faces, folder / "cache", 1, 0, workers=1)
     return Scenes(folder, faces, pairs, size=192, seed=1, device=torch.device("cpu"), **options)
 
 
@@ -344,7 +346,7 @@ def test_faces_that_people_left_out_are_not_learnt_as_background(folder, monkeyp
     found = lambda detector, photo, threshold: [Face((500, 500, 540, 560), (520, 530), 40), Face(known, (0, 0), 1)]
     plain = scenes_of(folder)
     known = tuple(plain.photos[plain.crowd[0]][1].box[0])
-    monkeypatch.setattr("train.scenes.detect", found)
+    monkeypatch.setattr("train.data.scenes.detect", found)
     cleaned = scenes_of(folder, detector=nn.Identity())
     before, after = (scenes.photos[scenes.crowd[0]][1] for scenes in (plain, cleaned))
     assert len(after.box) == len(before.box) + 1  # the one that has a box is known already
@@ -408,10 +410,10 @@ def test_evaluate_faces_reports(folder, tmp_path, monkeypatch, capsys):
 
 
 def test_evaluate_hint_counts_agreement_with_the_labels(folder, tmp_path, monkeypatch):
-    faces = data.load_faces(folder, "val", folder / "cache")
+    faces = load_faces(folder, "val", folder / "cache")
     rows = [row | {"gender": gender, "group": "x"} for row, gender in zip(faces.rows, ("f", "f", "m", ""))]
-    monkeypatch.setattr("train.evaluate_hint.load_faces", lambda *args: replace(faces, rows=rows))
-    monkeypatch.setattr("train.evaluate_hint.FEWEST", 2)
+    monkeypatch.setattr("train.evaluation.evaluate_hint.load_faces", lambda *args: replace(faces, rows=rows))
+    monkeypatch.setattr("train.evaluation.evaluate_hint.FEWEST", 2)
     always_female = SimpleNamespace(hint=lambda crop: 0.3)
     text = evaluate_hint(folder, tmp_path / "report", folder / "cache", always_female)
     assert "| all | 3 | 66.7% |" in text and "| labelled f | 2 | 100.0% |" in text and "| group x | 3 | 66.7% |" in text
@@ -420,7 +422,7 @@ def test_evaluate_hint_counts_agreement_with_the_labels(folder, tmp_path, monkey
 
 
 def test_free_form_holes_are_of_many_sizes():
-    holes = data.free_form_holes(64, 0) > 0
+    holes = free_form_holes(64, 0) > 0
     shares = holes.mean(axis=(1, 2))
     assert shares.min() >= 0.03 and shares.max() < 0.6 and shares.std() > 0.05
 
@@ -428,16 +430,16 @@ def test_free_form_holes_are_of_many_sizes():
 def test_dice_loss_of_a_perfect_and_of_an_empty_mask():
     truth = torch.zeros(2, 1, 16, 16)
     truth[0, :, 4:8] = 1
-    assert losses.dice_loss(truth, truth) == pytest.approx(0, abs=1e-6)
-    assert losses.dice_loss(1 - truth, truth) > 0.98
+    assert reconstruction.dice_loss(truth, truth) == pytest.approx(0, abs=1e-6)
+    assert reconstruction.dice_loss(1 - truth, truth) > 0.98
 
 
 def test_hole_mean_counts_the_hole_alone():
     values, mask = torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 4)
     values[:, :, 0], values[:, :, 1] = 2.0, 100.0
     mask[:, :, 0] = 1
-    assert losses.hole_mean(values, mask) == 2.0
-    assert losses.hole_mean(values, 0 * mask) == 0.0
+    assert reconstruction.hole_mean(values, mask) == 2.0
+    assert reconstruction.hole_mean(values, 0 * mask) == 0.0
 
 
 def test_phases_follow_each_other():
@@ -470,7 +472,7 @@ def test_backgrounds_keep_clear_of_faces(tmp_path):
             tar.addfile(info, io.BytesIO(coded))
             rows.append({"name": f"p{i}", "width": 600, "height": 400, "faces": [{"box": [x, y, x + 80, y + 100]}]})
     (tmp_path / "photos.json").write_text(json.dumps(rows))
-    squares = data.load_backgrounds(tmp_path, tmp_path / "cache")
+    squares = load_backgrounds(tmp_path, tmp_path / "cache")
     assert len(squares) > 5 and squares.shape[1:] == (256, 256, 3)
     assert squares[..., 0].max() < 120
-    assert data.load_backgrounds(tmp_path / "cache", tmp_path / "cache") is None
+    assert load_backgrounds(tmp_path / "cache", tmp_path / "cache") is None

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 import unmask
-from train.discriminators import GlobalLocalDiscriminator, PatchDiscriminator, SNPatchDiscriminator
+from train.losses.discriminators import GlobalLocalDiscriminator, PatchDiscriminator, SNPatchDiscriminator
 from unmask import weights
 from unmask.catalog import list_inpainting_models, list_models
 from unmask.nets.face_detector import STRIDES, FaceDetector, grid

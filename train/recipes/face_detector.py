@@ -5,9 +5,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from train.data.scenes import IGNORED, SMALLEST
+from train.evaluation.sheets import to_uint8
 from train.loop import Phase
-from train.scenes import IGNORED, SMALLEST
-from train.sheets import to_uint8
 from unmask.faces.detector import decode
 from unmask.nets.face_detector import FaceDetector, grid
 
@@ -71,7 +71,7 @@ def assign(centers: Tensor, strides: Tensor, boxes: Tensor, masked: Tensor) -> t
     """Which cell learns which face (FCOS, section 3.1, with its centre sampling).
 
     centers (C, 2), strides (C,) of the cells; boxes (B, M, 4) px, NaN where there is none; masked (B, M), see
-    `train.scenes.Boxes`. Returns owner (B, C): index of the cell's face or -1; counted (B, C): 1 where the cell's
+    `train.data.scenes.Boxes`. Returns owner (B, C): index of the cell's face or -1; counted (B, C): 1 where the cell's
     score is learnt, 0 where both answers would do (a face's rim, sizes between two levels, faces that do not count).
     """
     middle, sides = (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.discriminators import PatchDiscriminator
 from train.loop import Phase
-from train.losses import FacePerceptual, VGGPerceptual, feature_matching, hole_mean, lsgan, patch_validity_mask
+from train.losses.adversarial import feature_matching, lsgan, patch_validity_mask
+from train.losses.discriminators import PatchDiscriminator
+from train.losses.perceptual import FacePerceptual, VGGPerceptual
+from train.losses.reconstruction import hole_mean
+from train.losses.trunk_losses import TrunkLosses
 from train.recipes.holes import masked_crop
-from train.trunk_losses import TrunkLosses
 from unmask.metrics import ssim_tensor
 from unmask.nets.ganmasker import GANMasker
 

@@ -3,9 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from train.discriminators import SNPatchDiscriminator
 from train.loop import Phase
-from train.losses import FacePerceptual, hinge, hole_mean
+from train.losses.adversarial import hinge
+from train.losses.discriminators import SNPatchDiscriminator
+from train.losses.perceptual import FacePerceptual
+from train.losses.reconstruction import hole_mean
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.gated_conv import GatedConv

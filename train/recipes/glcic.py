@@ -2,9 +2,11 @@
 
 from torch import Tensor, nn
 
-from train.discriminators import GlobalLocalDiscriminator
 from train.loop import Phase
-from train.losses import FacePerceptual, bce_gan, hole_mean
+from train.losses.adversarial import bce_gan
+from train.losses.discriminators import GlobalLocalDiscriminator
+from train.losses.perceptual import FacePerceptual
+from train.losses.reconstruction import hole_mean
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.glcic import GLCIC

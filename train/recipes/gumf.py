@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.discriminators import PatchDiscriminator
 from train.loop import Phase
-from train.losses import FacePerceptual, bce_gan, dice_loss, feature_matching, hole_mean, patch_validity_mask
+from train.losses.adversarial import bce_gan, feature_matching, patch_validity_mask
+from train.losses.discriminators import PatchDiscriminator
+from train.losses.perceptual import FacePerceptual
+from train.losses.reconstruction import dice_loss, hole_mean
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.gumf import GUMF

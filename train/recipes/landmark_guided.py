@@ -3,9 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from train.discriminators import PatchDiscriminator
 from train.loop import Phase
-from train.losses import FacePerceptual, VGGPerceptual, feature_matching, hole_mean, lsgan, patch_validity_mask
+from train.losses.adversarial import feature_matching, lsgan, patch_validity_mask
+from train.losses.discriminators import PatchDiscriminator
+from train.losses.perceptual import FacePerceptual, VGGPerceptual
+from train.losses.reconstruction import hole_mean
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.landmark_guided import LandmarkGuided, landmark_map

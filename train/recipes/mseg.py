@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.loop import Phase
-from train.losses import dice_loss
+from train.losses.reconstruction import dice_loss
 from unmask.nets.mseg import MSeg
 
 

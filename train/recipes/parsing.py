@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.loop import Phase
-from train.losses import dice_loss
+from train.losses.reconstruction import dice_loss
 from train.recipes.landmarks import shared_trunk
 from train.recipes.mseg import degrade
 from unmask.nets.parsing import CLASSES, ParsingNet

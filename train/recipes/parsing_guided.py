@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.discriminators import PatchDiscriminator, SNPatchDiscriminator
 from train.loop import Phase
-from train.losses import FacePerceptual, bce_gan, feature_matching, hole_mean, patch_validity_mask
+from train.losses.adversarial import bce_gan, feature_matching, patch_validity_mask
+from train.losses.discriminators import PatchDiscriminator, SNPatchDiscriminator
+from train.losses.perceptual import FacePerceptual
+from train.losses.reconstruction import hole_mean
 from train.recipes.holes import masked_crop
 from train.recipes.parsing import paint
 from unmask import weights

@@ -5,9 +5,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from train.discriminators import PatchDiscriminator
 from train.loop import Phase
-from train.losses import FacePerceptual, bce_gan, feature_matching, hole_mean, patch_validity_mask
+from train.losses.adversarial import bce_gan, feature_matching, patch_validity_mask
+from train.losses.discriminators import PatchDiscriminator
+from train.losses.perceptual import FacePerceptual
+from train.losses.reconstruction import hole_mean
 from unmask.metrics import ssim_tensor
 from unmask.nets.layers import composite
 from unmask.nets.pix2pix import Pix2Pix

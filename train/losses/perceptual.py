@@ -1,4 +1,4 @@
-"""Losses: small functions of tensors. Weights stand in the recipes."""
+"""What compares a result with the truth as a trained network sees both."""
 
 from pathlib import Path
 from typing import cast
@@ -6,59 +6,6 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from unmask.nets.layers import dilate
-
-
-def dice_loss(probability: Tensor, truth: Tensor) -> Tensor:
-    """1 - Dice of each picture, averaged (GANMasker, equation 3). Both N1HW in [0, 1].
-
-    The added one makes an empty truth worth predicting as empty instead of undefined.
-    """
-    overlap = (probability * truth).sum(dim=(1, 2, 3))
-    total = probability.sum(dim=(1, 2, 3)) + truth.sum(dim=(1, 2, 3))
-    return (1 - (2 * overlap + 1) / (total + 1)).mean()
-
-
-def hole_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of N3HW values over the hole (N1HW, 1 = hole), all pictures together."""
-    return (values * mask).sum() / (mask.sum() * values.shape[1]).clamp_min(1)
-
-
-def lsgan(logits: Tensor, target: float, counts: Tensor | None = None) -> Tensor:
-    """Least squares GAN: mean squared distance of the raw logits from 1 (real) or 0 (fake).
-
-    counts: the same shape, 1 where a logit counts, see `touched`; all of them do unless it is given.
-    """
-    distance = (logits - target).square()
-    return distance.mean() if counts is None else hole_mean(distance, counts)
-
-
-def patch_validity_mask(hole: Tensor, logits: Tensor, field: int = 70) -> Tensor:
-    """Which logits of a patch discriminator see the hole: (N, 1, h, w) of {0, 1}.
-
-    hole: (N, 1, H, W), 1 = hole; logits: (N, 1, h, w), each seeing `field` px of the picture, h < H. Only these patches
-    differ between the photo and its composite: on all others the discriminator is asked to tell equals apart.
-    """
-    near = dilate(hole, field // 2 // 8 * 8)[:, :, ::8, ::8]  # (N, 1, H / 8, W / 8)
-    return F.interpolate(near, size=logits.shape[2:], mode="nearest")
-
-
-def bce_gan(logits: Tensor, target: float, counts: Tensor | None = None) -> Tensor:
-    """The first GAN loss on raw logits. counts: as in `lsgan`."""
-    loss = F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target), reduction="none")
-    return loss.mean() if counts is None else hole_mean(loss, counts)
-
-
-def hinge(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """A discriminator's hinge loss on raw logits (Yu et al. 2019, section 3.3): its parts for real and for fake
-    pictures. The generator's is -mean(fake)."""
-    return F.relu(1 - real).mean(), F.relu(1 + fake).mean()
-
-
-def feature_matching(fake: list[Tensor], real: list[Tensor]) -> Tensor:
-    """Mean L1 distance of a discriminator's features of the fake and of the real picture (pix2pixHD, equation 2)."""
-    return torch.stack([F.l1_loss(f.float(), r.detach().float()) for f, r in zip(fake, real)]).mean()
 
 
 class VGGPerceptual(nn.Module):

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from train.trunk import CHANNELS
+from train.losses.trunk import CHANNELS
 
 
 class ProjectedDiscriminator(nn.Module):

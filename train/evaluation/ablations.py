@@ -19,11 +19,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from train.data import Batches
+from train.data.batches import Batches
+from train.evaluation.report import interval
 from train.loop import Recipe, train
-from train.losses import hinge, hole_mean
+from train.losses.adversarial import hinge
+from train.losses.reconstruction import hole_mean
 from train.recipes.ganmasker import GANMaskerRecipe
-from train.report import interval
 from unmask import metrics
 from unmask.blending.composite import composite
 from unmask.imaging.tensors import mask_to_tensor, to_image, to_tensor

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from train.report import table
+from train.evaluation.report import table
 from unmask.registry import MODELS
 
 

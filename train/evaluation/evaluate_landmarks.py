@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from train.data import SIDE, load_faces
-from train.evaluate import SEED, masked_faces
-from train.sheets import save_pictures
+from train.data.faces import SIDE, load_faces
+from train.evaluation.evaluate import SEED, masked_faces
+from train.evaluation.sheets import save_pictures
 from unmask.faces.detector import detect
 from unmask.faces.face import Face, whole_photo
 from unmask.faces.landmarks import five_points

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from train.draws import Draws
+from train.data.draws import Draws
 
 SOFT, LIT, GREY = 1 / 3, 1 / 3, 0.05  # shares of the pictures
 

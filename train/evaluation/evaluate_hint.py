@@ -5,9 +5,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from train.data import GENDERS, load_faces
-from train.evaluate import masked_faces
-from train.report import table
+from train.data.faces import GENDERS, load_faces
+from train.evaluation.evaluate import masked_faces
+from train.evaluation.report import table
 from unmask.pipeline import Unmasker
 
 FEWEST = 10  # faces, below which a group has no row

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from train.data import IMAGES, SIDE
+from train.data.faces import IMAGES, SIDE
 from unmask import PhotoError, Unmasker, read_photo
 from unmask.faces.alignment import align
 from unmask.faces.face import Face

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from train.data import SIDE, Faces, decode, read_images, sampling_weights
-from train.evaluate_faces import held_back, overlaps
+from train.data.batches import sampling_weights
+from train.data.faces import SIDE, Faces, decode, read_images
+from train.evaluation.evaluate_faces import held_back, overlaps
 from unmask.blending.tone import LUMA
 from unmask.faces.detector import detect
 from unmask.faces.landmarks import five_points
@@ -79,7 +80,7 @@ def left_out(detector: nn.Module, photo: np.ndarray, boxes: Boxes) -> Boxes:
 
 
 class Scenes:
-    """Scenes by number: the interface of `train.data.Batches` for the face detector."""
+    """Scenes by number: the interface of `train.data.faces.Batches` for the face detector."""
 
     def __init__(self, data: Path, faces: Faces, pairs: np.ndarray, *, size: int, seed: int, device: torch.device,
                  limit: int | None = None, held_out: bool = False, detector: nn.Module | None = None):  # fmt: skip

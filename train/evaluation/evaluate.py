@@ -1,4 +1,4 @@
-"""Figures and contact sheets on the held-back faces, with seeded masks or holes. What is made of them: train.report."""
+"""Figures and contact sheets on the held-back faces, with seeded masks or holes. What is made of them: report.py."""
 
 import math
 from collections import defaultdict
@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from train import perceptual
-from train.data import SIDE, Faces, fingerprint, load_faces, shrink
+from train.data.batches import shrink
+from train.data.faces import SIDE, Faces, fingerprint, load_faces
+from train.evaluation import perceptual
+from train.evaluation.report import write_report
+from train.evaluation.sheets import save_comparison, save_ranked, tint
 from train.record import revision
-from train.report import write_report
-from train.sheets import save_comparison, save_ranked, tint
 from unmask import metrics, synth
 from unmask import weights as weight_files
 from unmask.blending.composite import composite

@@ -6,9 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from train.papers import beside_papers
-from train.report import by_group, current_term, overall, table
-from train.sheets import label, tint
+from train.evaluation.papers import beside_papers
+from train.evaluation.report import by_group, current_term, overall, table
+from train.evaluation.sheets import label, tint
 from unmask import metrics, weights
 from unmask.blending.composite import composite
 from unmask.catalog import has_package
@@ -17,7 +17,7 @@ from unmask.pipeline import Unmasker
 from unmask.registry import MODELS
 
 HERE = Path(__file__).parent
-EXAMPLES = HERE.parent / "examples"  # portraits in the public domain, with drawn masks and without
+EXAMPLES = HERE.parents[1] / "examples"  # portraits in the public domain, with drawn masks and without
 PICTURE = "failures.jpg"
 FACES = ("faces.md", "landmarks.md")  # what evaluate-faces writes
 

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from train.data import SIDE
+from train.data.faces import SIDE
+from train.distributed import Processes
 from train.loop import Recipe, half_precision, set_up, train_step
-from train.processes import Processes
 from unmask.bench import milliseconds
 from unmask.synth.mean_face import MEAN_LANDMARKS
 
@@ -63,7 +63,7 @@ def measure_speed(
 
 
 def made_up(size: int, count: int, device: torch.device) -> dict[str, Tensor]:
-    """What `train.data.Batches.get` gives, of noise: `count` pictures of `size` px, one mask over the lower half."""
+    """What `Batches.get` gives, of noise: `count` pictures of `size` px, one mask over the lower half."""
     photo, masked = (torch.randn(count, 3, size, size).clamp(-1, 1) for _ in range(2))
     mask = torch.zeros(count, 1, size, size)
     mask[:, :, size // 2 : -size // 8, size // 4 : -size // 4] = 1

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from train import trunk
-from train.losses import hinge, hole_mean
-from train.projected import ProjectedDiscriminator
+from train.losses import trunk
+from train.losses.adversarial import hinge
+from train.losses.projected import ProjectedDiscriminator
+from train.losses.reconstruction import hole_mean
 from unmask.metrics import band_ratios
 
 

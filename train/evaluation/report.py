@@ -65,7 +65,7 @@ def hole_terciles(rows: list[dict]) -> tuple[float, float]:
 def summarise(rows: list[dict], about: dict) -> dict:
     """All figures as plain types: `about`, then `share`, `models` and `groups`.
 
-    rows: one for each face and model, see train.evaluate. models[name][measure] and
+    rows: one for each face and model, see train.evaluation.evaluate. models[name][measure] and
     groups[key][value]["models"][name][measure] are what `interval` gives.
     """
     low, high = hole_terciles(rows)

@@ -14,8 +14,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from train.data import SIDE, decode, fingerprint, read_images, similarity
-from train.draws import Draws
+from train.data.batches import similarity
+from train.data.draws import Draws
+from train.data.faces import SIDE, decode, fingerprint, read_images
 from unmask.imaging.tensors import to_tensor
 from unmask.nets.parsing import CLASSES, ParsingNet
 
@@ -46,7 +47,7 @@ def load_parsed(data: Path, held_back: bool, limit: int | None = None) -> tuple[
 
 
 class ParsedBatches:
-    """Random batches by step number, as train.data.Batches gives them: photo N3HW in [-1, 1], labels (N, H, W)."""
+    """Random batches by step number, as `Batches` gives them: photo N3HW in [-1, 1], labels (N, H, W)."""
 
     def __init__(self, data: Path, *, size: int, seed: int, device: torch.device, held_back: bool = False,
                  limit: int | None = None):  # fmt: skip

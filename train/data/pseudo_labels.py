@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from train.data import SIDE, decode, read_images, similarity
-from train.sheets import save_pictures
+from train.data.batches import similarity
+from train.data.faces import SIDE, decode, read_images
+from train.evaluation.sheets import save_pictures
 from unmask.imaging.tensors import resize, to_tensor
 from unmask.masks import share
 from unmask.nets.mseg import MSeg

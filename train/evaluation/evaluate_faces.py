@@ -52,7 +52,7 @@ def source(row: dict) -> str:
 
 def read_photos(data: Path, rows: list[dict]) -> Iterator[tuple[dict, np.ndarray]]:
     """Each row of photos.json with its photo, RGB uint8 (H, W, 3), out of photos.tar."""
-    from train.data import decode, read_images  # they load torch, which `held_back` does without
+    from train.data.faces import decode, read_images  # they load torch, which `held_back` does without
 
     images = dict(read_images(data, "photos.tar", {row["name"] for row in rows}))
     for row in rows:
@@ -234,7 +234,7 @@ def mean_percent(shares: list[float]) -> str:
 
 def draw(photo: np.ndarray, row: dict, found: "list[Face]", text: str, side: int = 320) -> np.ndarray:
     """A square thumbnail (side, side, 3) of the photo with true boxes in green and found ones in red."""
-    from train.sheets import label
+    from train.evaluation.sheets import label
 
     scale = side / max(photo.shape[:2])
     size = [max(round(length * scale), 1) for length in photo.shape[1::-1]]
@@ -339,7 +339,7 @@ def evaluate_detector(find: "Find", data: Path, out: Path, *, threshold: float |
     is 95 %. out/faces.json has the figures, out/faces.png the `sheet` photos with the most errors, true boxes green,
     found ones red.
     """
-    from train.sheets import save_pictures
+    from train.evaluation.sheets import save_pictures
 
     out.mkdir(parents=True, exist_ok=True)
     photos = json.loads((data / "photos.json").read_text())

@@ -1,0 +1,1 @@
+"""How good the networks are: measurements, tables, pictures, and the model card."""
