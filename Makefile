@@ -21,6 +21,7 @@ bench: $(VENV)/dev.stamp
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 docs: $(VENV)/dev.stamp
 	$(BIN)/python scripts/api_docs.py

@@ -33,12 +33,12 @@ from train.evaluation.evaluate_faces import evaluate_detector
 from train.evaluation.evaluate_hint import evaluate_hint
 from train.evaluation.evaluate_landmarks import evaluate_landmarks
 from train.evaluation.report import current_term
-from train.evaluation.sheets import label, save_pictures
 from train.evaluation.speed import measure_speed
 from train.export import export
 from train.loop import Recipe, RunError, train
 from train.recipes import RECIPES
 from train.record import read_checkpoint
+from train.sheets import label, save_pictures
 from unmask import weights
 from unmask.catalog import list_inpainting_models, list_models
 from unmask.faces.detector import detect_turned

@@ -20,8 +20,8 @@ from tqdm import tqdm
 
 from train.data.batches import Batches
 from train.distributed import Processes
-from train.evaluation.sheets import grid
 from train.record import RunLog, read_checkpoint, revision, write_settings
+from train.sheets import grid
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from train.data.photos import held_back, overlaps
 from train.evaluation.evaluate_faces import (
     IGNORED,
     RIGHT,
@@ -15,9 +16,7 @@ from train.evaluation.evaluate_faces import (
     audited,
     curve,
     evaluate_detector,
-    held_back,
     match,
-    overlaps,
     point_error,
     tilt_sample,
     turn,

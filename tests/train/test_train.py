@@ -18,9 +18,9 @@ from tests.train.drawn_faces import draw_folder
 from train import cli as command_line
 from train.data.batches import MIRROR, Batches
 from train.data.faces import draw_pairs, fingerprint, free_form_holes, load_backgrounds, load_faces
+from train.data.photos import held_back
 from train.data.prepare import prepare
 from train.data.scenes import IGNORED, Boxes, Scenes
-from train.evaluation.evaluate_faces import held_back
 from train.evaluation.evaluate_hint import evaluate_hint
 from train.loop import Phase, current_phase, update_ema
 from train.losses import reconstruction

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from train.data.batches import similarity
 from train.data.faces import SIDE, decode, read_images
-from train.evaluation.sheets import save_pictures
+from train.sheets import save_pictures
 from unmask.imaging.tensors import resize, to_tensor
 from unmask.masks import share
 from unmask.nets.mseg import MSeg

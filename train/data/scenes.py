@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from train.data.batches import sampling_weights
 from train.data.faces import SIDE, Faces, decode, read_images
-from train.evaluation.evaluate_faces import held_back, overlaps
+from train.data.photos import held_back, overlaps
 from unmask.blending.tone import LUMA
 from unmask.faces.detector import detect
 from unmask.faces.landmarks import five_points

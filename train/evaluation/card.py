@@ -8,7 +8,7 @@ import numpy as np
 
 from train.evaluation.papers import beside_papers
 from train.evaluation.report import by_group, current_term, overall, table
-from train.evaluation.sheets import label, tint
+from train.sheets import label, tint
 from unmask import metrics, weights
 from unmask.blending.composite import composite
 from unmask.catalog import has_package

@@ -13,8 +13,8 @@ from train.data.batches import shrink
 from train.data.faces import SIDE, Faces, fingerprint, load_faces
 from train.evaluation import perceptual
 from train.evaluation.report import write_report
-from train.evaluation.sheets import save_comparison, save_ranked, tint
 from train.record import revision
+from train.sheets import save_comparison, save_ranked, tint
 from unmask import metrics, synth
 from unmask import weights as weight_files
 from unmask.blending.composite import composite

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-if TYPE_CHECKING:  # `held_back` is for trainers too and must not pull in all of the package
+from train.data.photos import box_sizes, held_back, overlaps, source
+
+if TYPE_CHECKING:
     from unmask.faces.face import Face
 
     Find = Callable[[np.ndarray], list[Face]]
@@ -35,21 +37,6 @@ RIGHT, WRONG, IGNORED = 1, 0, -1
 AUDIT = Path(__file__).with_name("audited_faces.json")
 
 
-def held_back(photos: list[dict]) -> list[dict]:
-    """The rows of photos.json that no face detector is trained on: every third photo of each source, sorted by name.
-
-    A photo's source is the part of its name before "_". The result keeps the sources apart, in order of name.
-    """
-    sources = defaultdict(list)
-    for row in sorted(photos, key=lambda row: row["name"]):
-        sources[source(row)].append(row)
-    return [row for rows in sources.values() for row in rows[::3]]
-
-
-def source(row: dict) -> str:
-    return row["name"].split("_")[0]
-
-
 def read_photos(data: Path, rows: list[dict]) -> Iterator[tuple[dict, np.ndarray]]:
     """Each row of photos.json with its photo, RGB uint8 (H, W, 3), out of photos.tar."""
     from train.data.faces import decode, read_images  # they load torch, which `held_back` does without
@@ -57,19 +44,6 @@ def read_photos(data: Path, rows: list[dict]) -> Iterator[tuple[dict, np.ndarray
     images = dict(read_images(data, "photos.tar", {row["name"] for row in rows}))
     for row in rows:
         yield row, decode(images[row["name"]], side=None)
-
-
-def box_sizes(boxes: np.ndarray) -> np.ndarray:
-    """sqrt(width * height) of boxes (N, 4): (N,)."""
-    return np.sqrt(np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1))
-
-
-def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Intersection over union of boxes (N, 4) with boxes (M, 4): (N, M)."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    both = np.prod(np.maximum(high - low, 0), axis=2)
-    return both / np.maximum(box_sizes(a)[:, None] ** 2 + box_sizes(b)[None] ** 2 - both, 1e-9)
 
 
 def match(
@@ -234,7 +208,7 @@ def mean_percent(shares: list[float]) -> str:
 
 def draw(photo: np.ndarray, row: dict, found: "list[Face]", text: str, side: int = 320) -> np.ndarray:
     """A square thumbnail (side, side, 3) of the photo with true boxes in green and found ones in red."""
-    from train.evaluation.sheets import label
+    from train.sheets import label
 
     scale = side / max(photo.shape[:2])
     size = [max(round(length * scale), 1) for length in photo.shape[1::-1]]
@@ -339,7 +313,7 @@ def evaluate_detector(find: "Find", data: Path, out: Path, *, threshold: float |
     is 95 %. out/faces.json has the figures, out/faces.png the `sheet` photos with the most errors, true boxes green,
     found ones red.
     """
-    from train.evaluation.sheets import save_pictures
+    from train.sheets import save_pictures
 
     out.mkdir(parents=True, exist_ok=True)
     photos = json.loads((data / "photos.json").read_text())

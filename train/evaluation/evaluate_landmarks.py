@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from train.data.faces import SIDE, load_faces
 from train.evaluation.evaluate import SEED, masked_faces
-from train.evaluation.sheets import save_pictures
+from train.sheets import save_pictures
 from unmask.faces.detector import detect
 from unmask.faces.face import Face, whole_photo
 from unmask.faces.landmarks import five_points

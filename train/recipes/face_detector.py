@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.data.scenes import IGNORED, SMALLEST
-from train.evaluation.sheets import to_uint8
 from train.loop import Phase
+from train.sheets import to_uint8
 from unmask.faces.detector import decode
 from unmask.nets.face_detector import FaceDetector, grid
 

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from train.evaluation.sheets import mark_points
 from train.loop import Phase
 from train.recipes.mseg import degrade
+from train.sheets import mark_points
 from unmask.nets.landmarks import LandmarkNet
 
 EYE_DISTANCE = 62.5 / 256  # of the crop's side, on average

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 
 from unmask.faces.face import Face, whole_photo
-from unmask.masks import binarise
 
 
 def upright_crop(face: Face, photo: np.ndarray) -> Face:
@@ -58,7 +57,7 @@ def align_mask(mask: np.ndarray, face: Face, size: int, threshold: int = 127) ->
     """
     image, matrix = shrink_first(mask, face.to_crop(size))
     crop = warp(image, matrix, (size, size), flags=cv2.INTER_LINEAR)
-    return binarise(crop, threshold)
+    return (crop > threshold) * np.uint8(255)
 
 
 def mask_to_photo(mask_crop: np.ndarray, face: Face, shape: tuple[int, int]) -> np.ndarray:
@@ -66,4 +65,4 @@ def mask_to_photo(mask_crop: np.ndarray, face: Face, shape: tuple[int, int]) -> 
     matrix = cv2.invertAffineTransform(face.to_crop(len(mask_crop)))
     image, matrix = shrink_first(mask_crop, matrix)
     photo_mask = warp(image, matrix, shape[::-1], flags=cv2.INTER_LINEAR)
-    return binarise(photo_mask)
+    return (photo_mask > 127) * np.uint8(255)

@@ -7,8 +7,6 @@ store.py       every answer on disk before it counts as saved
 database.py    SQLite or PostgreSQL
 export.py      the answers as tables and files
 backup.py      the same, as append-only rows in a private dataset repository, for machines whose disk is lost
-statistics.py  what the ratings say, with screening.py (whom to believe), agreement.py and comparison.py
-simulate.py    how many raters are needed, and a dry run
+statistics/    what the ratings say, a file a question, and how many raters are needed
 report.py      tables, plots and methods in one file
-cli.py         python -m unmask study ...
 """

@@ -22,7 +22,7 @@ CLEAN_UP_EVERY = 60  # seconds between two looks for temporary files that are to
 def build_demo(unmasker: Unmasker | None = None, studies: study_page.Studies | None = None) -> gr.Blocks:
     """The whole page. Every callback shares one Unmasker, which keeps models and never a photo."""
     unmasker = unmasker or Unmasker(device="auto")
-    torch.set_num_threads(1)  # see parts.COMPUTE; the inpainting models' own pool has as many threads as there were
+    torch.set_num_threads(1)  # see events.COMPUTE; the inpainting models' own pool has as many threads as there were
     studies = studies or study_page.Studies(unmasker)
     with gr.Blocks(
         title="Unmask",
