@@ -53,6 +53,8 @@ def _title(name: str) -> str:
 
 
 def _filename(name: str) -> str:
+    """Of the model's released weights."""
+    name = current_name(name)
     return MODELS[name].filename if name in MODELS else f"{name}.safetensors"
 
 

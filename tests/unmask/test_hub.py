@@ -320,7 +320,7 @@ def test_the_files_of_a_space_are_enough_to_start_it(tmp_path):
 
 def test_from_the_command_line(server, checkout, tmp_path):
     """HF_ENDPOINT and all, in its own process: the parser of `push` alone, without torch."""
-    code = "import argparse, sys; from unmask import hub; hub.ROOT = __import__('pathlib').Path(sys.argv.pop(1)); "
+    code = "import argparse, sys; from unmask.cli import hub; hub.ROOT = __import__('pathlib').Path(sys.argv.pop(1)); "
     code += "parser = argparse.ArgumentParser(); hub.add_commands(parser); args = parser.parse_args(); "
     code += "status = args.command(args); assert 'torch' not in sys.modules; sys.exit(status)"
     environment = os.environ | {"HF_ENDPOINT": server.url, "HF_HUB_DISABLE_XET": "1", "PYTHONPATH": str(ROOT)}

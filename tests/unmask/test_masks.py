@@ -8,6 +8,7 @@ from PIL import Image
 
 from tests.unmask.made_files import encode
 from unmask import masks
+from unmask.faces.face import Face
 from unmask.imaging.reader import PhotoError
 from unmask.web import mask_layers
 
@@ -217,3 +218,13 @@ def test_editor_layer_of_another_size_is_scaled_without_soft_edges():
 def test_editor_without_layers_is_an_empty_mask(value):
     mask = mask_layers.mask_from_editor(value, (40, 60))
     assert mask.shape == (40, 60) and mask.dtype == np.uint8 and not mask.any()
+
+
+def test_pixels_of_overlapping_crops_belong_to_the_nearer_face():
+    large, small = Face((20, 20, 80, 90), (50, 50), 90), Face((95, 40, 115, 60), (105, 50), 40)
+    mask = np.full((100, 130), 255, np.uint8)
+    parts = [masks.part_of_face(mask, [large, small], index) for index in (0, 1)]
+    assert not (parts[0] & parts[1]).any()
+    # Both crops hold this pixel: 40 of the large one's 90 px from its middle, 15 of the small one's 40.
+    assert parts[1][50, 90] == 255 and parts[0][50, 90] == 0
+    assert parts[0][50, 60] == 255 and parts[1][50, 60] == 0
