@@ -206,59 +206,6 @@ def preview(args: argparse.Namespace) -> None:
     save_pictures(args.out, tiles, columns=8)
 
 
-def read_init(path: Path) -> dict:
-    """Released weights, or a run's averaged ones, to start from: name, config, size (px), the generator's `state`, the
-    `discriminator`'s or None, and `before`, where they came from.
-
-    What was trained before networks could be downscaled says nothing of it: its config gets downscale 1.
-    """
-    full_size = lambda name: {"downscale": 1} if "downscale" in signature(RECIPES[name]).parameters else {}
-    if path.suffix == ".safetensors":
-        metadata = weights.read_metadata(path)
-        found = {key: metadata[key] for key in ("name", "config", "size")} | {"discriminator": None}
-        found["config"] = full_size(found["name"]) | found["config"]
-        before = metadata["trained"] | {"size": metadata["size"]}
-        return found | {"state": weights.load(metadata["name"], path).state_dict(), "before": before}
-    # Mapped and not read: a run that goes on wants the config alone here, of a file that may have 100 MB.
-    state = read_checkpoint(path / "checkpoint.pt", map_location="cpu", mmap=True)
-    found = {key: state.get(key) for key in ("name", "config", "size", "discriminator")}
-    found["config"] = full_size(found["name"]) | found["config"]
-    before = {key: state[key] for key in ("images", "seconds", "size", "batch", "before", "hardware")}
-    return found | {"state": state["ema"], "before": before}
-
-
-def start_from(recipe: Recipe, init: dict, path: Path) -> None:
-    """Put what `read_init` found into the recipe's networks."""
-    state = init["state"]
-    if init["name"] != recipe.name:
-        if not hasattr(recipe, "adapt"):
-            raise RunError(f"{path} is a {init['name']}, from which {recipe.name} cannot start.")
-        state = recipe.adapt(state)
-    elif init["config"].get("downscale") != recipe.config.get("downscale"):
-        if recipe.config["downscale"] == 1:
-            raise RunError(f"{path} has downscale 2, and cannot go on with 1.")
-        state = downscale_weights(state, recipe.generator)
-    recipe.generator.load_state_dict(state)
-    if init["discriminator"] and recipe.discriminator and init["name"] == recipe.name and init["size"] == recipe.size:
-        recipe.discriminator.load_state_dict(init["discriminator"])
-
-
-def take_discriminator(recipe: Recipe, path: Path) -> None:
-    """Put a run's discriminator, or a .safetensors file's, into the recipe. Raises RunError where it does not fit.
-
-    It may be another network's: what faces look like, it has learned from the same faces.
-    """
-    stored = load_file(path) if path.suffix == ".safetensors" else read_init(path)["discriminator"]
-    if not (stored and recipe.discriminator):
-        raise RunError(f"{path} or {recipe.name} has no discriminator.")
-    # A file may leave out how the last run balanced its losses: that is measured anew.
-    own = {key: value for key, value in recipe.discriminator.state_dict().items() if key.startswith("ratio.")}
-    try:
-        recipe.discriminator.load_state_dict(own | stored)
-    except RuntimeError:  # GLCIC's are made for one size
-        raise RunError(f"The discriminator of {path} does not fit {recipe.name} at this size.") from None
-
-
 @contextmanager
 def in_one_sentence(*errors: type[Exception]) -> Iterator[None]:
     """These errors end the program with their sentence, without a traceback."""
@@ -268,103 +215,20 @@ def in_one_sentence(*errors: type[Exception]) -> Iterator[None]:
         raise SystemExit(f"train: {error} {getattr(error, 'detail', '')}".rstrip()) from None
 
 
-def run(args: argparse.Namespace) -> None:
-    with in_one_sentence(*USER_ERRORS):
-        processes = Processes(args.device)
-        recipe, settings = make_recipe(args, processes)
-        batches, samples = make_batches(args, processes)
-    with in_one_sentence(RunError):
-        checkpoint = train(
-            recipe, batches, samples, args.out, kimg=args.kimg, batch=args.batch, resume=args.resume,
-            time_limit=args.time_limit, save_every=args.save_every, log_every=args.log_every, compile=args.compile,
-            settings=settings, processes=processes,
-        )  # fmt: skip
-    if processes.main:
-        print(checkpoint)
-
-
-def tune(device: torch.device) -> None:
-    """The libraries' switches that training runs with, and is timed with."""
-    if device.type == "cuda":
-        torch.backends.cudnn.benchmark = True
-        torch.set_float32_matmul_precision("high")
-    cv2.setNumThreads(1)
-    # Softmaxes of trained networks leave numbers that are nearly too small for a float; CPUs take much longer on them.
-    torch.set_flush_denormal(True)
-
-
-def make_recipe(args: argparse.Namespace, processes: Processes) -> tuple[Recipe, dict]:
-    """The recipe with its first weights, the same in every process, and what run.json says of the run."""
-    torch.manual_seed(args.seed)
-    device = processes.device
-    tune(device)
-    going_on = args.resume and (args.out / "checkpoint.pt").exists()
-    source = args.out if going_on else args.init
-    init = read_init(source) if source else None
-    config = dict(init["config"]) if init and init["name"] == args.command else {}  # their width, unless told another
-    config |= {key: value for key in ("width", "downscale", "stages") if (value := getattr(args, key, None))}
-    recipe: Recipe = RECIPES[args.command](args.size, **config)
-    if init and not going_on:
-        start_from(recipe, init, source)
-    if args.discriminator and not going_on:
-        take_discriminator(recipe, args.discriminator)
-    if processes.main and getattr(recipe, "trunk", True) is None:
-        print("train: without timm and EfficientNet-Lite0's weights the losses are those of our own networks.")
-    if args.lr:
-        recipe.learning_rates = tuple(args.lr)
-    if args.only:
-        kept = [phase for phase in recipe.phases if phase.name in args.only]
-        total = sum(phase.share for phase in kept)
-        recipe.phases = tuple(replace(phase, share=phase.share / total) for phase in kept)
-    hardware = torch.cuda.get_device_name() if device.type == "cuda" else f"{torch.get_num_threads()} CPU cores"
-    if processes.count > 1:
-        hardware = f"{processes.count} x {hardware}"
-    settings = {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items()}
-    settings |= {"network": args.command, "command": shlex.join(["python", "-m", "train", *sys.argv[1:]])}
-    settings |= {"config": recipe.config, "fingerprint": fingerprint(args.data), "processes": processes.count}
-    settings |= {"seeds": {"weights": args.seed, "batches": args.seed, "masks": args.seed, "samples": 0}}
-    settings |= {"before": init["before"] if init and not going_on else None, "hardware": hardware}
-    return recipe, settings | {"torch": torch.__version__, "python": platform.python_version()}
-
-
-def make_batches(
-    args: argparse.Namespace, processes: Processes
-) -> tuple[Batches | ParsedBatches, dict[str, torch.Tensor]]:
-    """The batches to train on, and the first held-back faces for the sample grids."""
-    device = processes.device
-    batches: Batches
-    if args.command == "parsing":
-        part = lambda held_back: ParsedBatches(
-            args.data, size=args.size, seed=args.seed, device=device, held_back=held_back, limit=args.limit
-        )
-        return part(False), part(True).first(8)
-    with processes.main_first():  # it fills the cache
-        faces = load_faces(args.data, "train", args.cache, args.limit)
-        pairs = draw_pairs(faces, args.cache, args.variants, args.seed)
-        held_back = load_faces(args.data, "val", args.cache, 8)
-        few = draw_pairs(held_back, args.cache, 1, args.seed)
-        segments = MODELS[args.command].kind == "segmentation"
-        others = load_backgrounds(args.data, args.cache) if segments else None
-    if args.command == "face-detector":
-        detector = weights.load(FACE_DETECTOR).to(device) if FACE_DETECTOR in list_models("detector") else None
-        batches = Scenes(
-            args.data, faces, pairs, size=args.size, seed=args.seed, device=device, limit=args.limit, detector=detector
-        )
-        held_back = Scenes(args.data, held_back, few, size=args.size, seed=0, device=device, limit=16, held_out=True)
-    else:
-        real = np.load(args.real)["pictures"] if getattr(args, "real", None) else None
-        batches = Batches(
-            faces, pairs, others, size=args.size, seed=args.seed, device=device, real=real,
-            window=getattr(args, "window", None),
-        )  # fmt: skip
-        held_back = Batches(held_back, few, size=args.size, seed=0, device=device)
-    return batches, held_back.first(8)
+def train_options(args: argparse.Namespace) -> TrainOptions:
+    """What the command line says of a training."""
+    named = vars(args) | {"network": args.command}
+    lists = {key: tuple(named[key]) for key in ("lr", "only") if named[key]}
+    return TrainOptions(**{field.name: named[field.name] for field in fields(TrainOptions) if field.name in named} | lists)
 
 
 def main() -> None:
     args = parse()
     if args.command in RECIPES:
-        run(args)
+        with in_one_sentence(*USER_ERRORS):
+            checkpoint, main_process = run(train_options(args))
+        if main_process:
+            print(checkpoint)
     else:
         with in_one_sentence(*USER_ERRORS):
             do(args)

@@ -1,0 +1,214 @@
+"""From a run's options to what the training loop takes: the recipe with its first weights, and its batches."""
+
+import platform
+import shlex
+import sys
+from dataclasses import dataclass, replace
+from inspect import signature
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from train.data.batches import Batches
+from train.data.faces import draw_pairs, fingerprint, load_backgrounds, load_faces
+from train.data.parsed_faces import ParsedBatches
+from train.data.scenes import Scenes
+from train.distributed import Processes
+from train.downscale import downscale_weights
+from train.loop import Recipe, RunError, train
+from train.recipes import RECIPES
+from train.record import read_checkpoint
+from unmask import weights
+from unmask.catalog import list_models
+from unmask.registry import FACE_DETECTOR, MODELS
+
+CACHE = Path.home() / ".cache" / "unmask"
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How one network is trained; the command line's options of the same names."""
+
+    network: str
+    data: Path  # folder with faces.csv, landmarks.npz, faces-*.tar
+    out: Path  # the run's folder
+    cache: Path = CACHE  # where decoded faces and drawn masks are kept
+    limit: int | None = None  # only so many faces, for a rehearsal
+    kimg: float = 400  # length in thousands of images
+    batch: int = 16
+    size: int = 256  # px of the pictures
+    width: int | None = None  # channels of the first layer
+    downscale: int | None = None  # 2: works on pixel-unshuffled pictures, half as large
+    stages: int | None = None  # of two-autoencoders
+    lr: tuple[float, float] | None = None  # learning rates of generator and discriminator
+    variants: int = 2  # synthetic masks drawn for every face
+    seed: int = 0
+    init: Path | None = None  # released weights (.safetensors) or a run to start from
+    discriminator: Path | None = None  # a run or file whose discriminator to start from, whatever `init` is
+    only: tuple[str, ...] | None = None  # these phases of the recipe and no others
+    resume: bool = False  # go on exactly where the run stopped
+    time_limit: float | None = None  # minutes, after which the run saves and stops
+    by_clock: bool = False  # phases and learning rates follow the time limit, not the images
+    save_every: float = 10  # minutes between checkpoints
+    log_every: int = 50  # steps between lines of the log
+    device: str = "auto"
+    compile: bool = False  # torch.compile, worth its start-up on a GPU
+    window: int | None = None  # px of the square around the mask that a step sees
+    real: Path | None = None  # mseg: trusted labels of real masks
+
+
+def run(options: TrainOptions) -> tuple[Path, bool]:
+    """Train as the options say; returns the checkpoint, and whether this process is the one that writes files.
+
+    Raises RunError, ValueError, OSError, ImportError and WeightsError for what the caller can mend.
+    """
+    processes = Processes(options.device)
+    recipe, settings = make_recipe(options, processes)
+    batches, samples = make_batches(options, processes)
+    return run_recipe(options, recipe, settings, batches, samples, processes), processes.main
+
+
+def run_recipe(
+    options: TrainOptions, recipe: Recipe, settings: dict, batches: Batches | ParsedBatches,
+    samples: dict[str, torch.Tensor], processes: Processes,
+) -> Path:  # fmt: skip
+    """Train a recipe on batches that are there already."""
+    return train(
+        recipe, batches, samples, options.out, kimg=options.kimg, batch=options.batch, resume=options.resume,
+        time_limit=options.time_limit, by_clock=options.by_clock, save_every=options.save_every,
+        log_every=options.log_every, compile=options.compile, settings=settings, processes=processes,
+    )  # fmt: skip
+
+
+def tune(device: torch.device) -> None:
+    """The libraries' switches that training runs with, and is timed with."""
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
+    cv2.setNumThreads(1)
+    # Softmaxes of trained networks leave numbers that are nearly too small for a float; CPUs take much longer on them.
+    torch.set_flush_denormal(True)
+
+
+def read_init(path: Path) -> dict:
+    """Released weights, or a run's averaged ones, to start from: name, config, size (px), the generator's `state`, the
+    `discriminator`'s or None, and `before`, where they came from.
+
+    What was trained before networks could be downscaled says nothing of it: its config gets downscale 1.
+    """
+    full_size = lambda name: {"downscale": 1} if "downscale" in signature(RECIPES[name]).parameters else {}
+    if path.suffix == ".safetensors":
+        metadata = weights.read_metadata(path)
+        found = {key: metadata[key] for key in ("name", "config", "size")} | {"discriminator": None}
+        found["config"] = full_size(found["name"]) | found["config"]
+        before = metadata["trained"] | {"size": metadata["size"]}
+        return found | {"state": weights.load(metadata["name"], path).state_dict(), "before": before}
+    # Mapped and not read: a run that goes on wants the config alone here, of a file that may have 100 MB.
+    state = read_checkpoint(path / "checkpoint.pt", map_location="cpu", mmap=True)
+    found = {key: state.get(key) for key in ("name", "config", "size", "discriminator")}
+    found["config"] = full_size(found["name"]) | found["config"]
+    before = {key: state[key] for key in ("images", "seconds", "size", "batch", "before", "hardware")}
+    return found | {"state": state["ema"], "before": before}
+
+
+def start_from(recipe: Recipe, init: dict, path: Path) -> None:
+    """Put what `read_init` found into the recipe's networks."""
+    state = init["state"]
+    if init["name"] != recipe.name:
+        if not hasattr(recipe, "adapt"):
+            raise RunError(f"{path} is a {init['name']}, from which {recipe.name} cannot start.")
+        state = recipe.adapt(state)
+    elif init["config"].get("downscale") != recipe.config.get("downscale"):
+        if recipe.config["downscale"] == 1:
+            raise RunError(f"{path} has downscale 2, and cannot go on with 1.")
+        state = downscale_weights(state, recipe.generator)
+    recipe.generator.load_state_dict(state)
+    if init["discriminator"] and recipe.discriminator and init["name"] == recipe.name and init["size"] == recipe.size:
+        recipe.discriminator.load_state_dict(init["discriminator"])
+
+
+def take_discriminator(recipe: Recipe, path: Path) -> None:
+    """Put a run's discriminator, or a .safetensors file's, into the recipe. Raises RunError where it does not fit.
+
+    It may be another network's: what faces look like, it has learned from the same faces.
+    """
+    stored = load_file(path) if path.suffix == ".safetensors" else read_init(path)["discriminator"]
+    if not (stored and recipe.discriminator):
+        raise RunError(f"{path} or {recipe.name} has no discriminator.")
+    # A file may leave out how the last run balanced its losses: that is measured anew.
+    own = {key: value for key, value in recipe.discriminator.state_dict().items() if key.startswith("ratio.")}
+    try:
+        recipe.discriminator.load_state_dict(own | stored)
+    except RuntimeError:  # GLCIC's are made for one size
+        raise RunError(f"The discriminator of {path} does not fit {recipe.name} at this size.") from None
+
+
+def make_recipe(options: TrainOptions, processes: Processes) -> tuple[Recipe, dict]:
+    """The recipe with its first weights, the same in every process, and what run.json says of the run."""
+    torch.manual_seed(options.seed)
+    device = processes.device
+    tune(device)
+    going_on = options.resume and (options.out / "checkpoint.pt").exists()
+    source = options.out if going_on else options.init
+    init = read_init(source) if source else None
+    config = dict(init["config"]) if init and init["name"] == options.network else {}  # their width, unless told another
+    config |= {key: value for key in ("width", "downscale", "stages") if (value := getattr(options, key))}
+    recipe: Recipe = RECIPES[options.network](options.size, **config)
+    if init and not going_on:
+        start_from(recipe, init, source)
+    if options.discriminator and not going_on:
+        take_discriminator(recipe, options.discriminator)
+    if processes.main and getattr(recipe, "trunk", True) is None:
+        print("train: without timm and EfficientNet-Lite0's weights the losses are those of our own networks.")
+    if options.lr:
+        recipe.learning_rates = tuple(options.lr)
+    if options.only:
+        kept = [phase for phase in recipe.phases if phase.name in options.only]
+        total = sum(phase.share for phase in kept)
+        recipe.phases = tuple(replace(phase, share=phase.share / total) for phase in kept)
+    hardware = torch.cuda.get_device_name() if device.type == "cuda" else f"{torch.get_num_threads()} CPU cores"
+    if processes.count > 1:
+        hardware = f"{processes.count} x {hardware}"
+    settings = {key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()}
+    settings |= {"command": shlex.join(["python", "-m", "train", *sys.argv[1:]])}
+    settings |= {"config": recipe.config, "fingerprint": fingerprint(options.data), "processes": processes.count}
+    settings |= {"seeds": {"weights": options.seed, "batches": options.seed, "masks": options.seed, "samples": 0}}
+    settings |= {"before": init["before"] if init and not going_on else None, "hardware": hardware}
+    return recipe, settings | {"torch": torch.__version__, "python": platform.python_version()}
+
+
+def make_batches(
+    options: TrainOptions, processes: Processes
+) -> tuple[Batches | ParsedBatches, dict[str, torch.Tensor]]:
+    """The batches to train on, and the first held-back faces for the sample grids."""
+    device = processes.device
+    batches: Batches
+    if options.network == "parsing":
+        part = lambda held_back: ParsedBatches(
+            options.data, size=options.size, seed=options.seed, device=device, held_back=held_back, limit=options.limit
+        )
+        return part(False), part(True).first(8)
+    with processes.main_first():  # it fills the cache
+        faces = load_faces(options.data, "train", options.cache, options.limit)
+        pairs = draw_pairs(faces, options.cache, options.variants, options.seed)
+        held_back = load_faces(options.data, "val", options.cache, 8)
+        few = draw_pairs(held_back, options.cache, 1, options.seed)
+        segments = MODELS[options.network].kind == "segmentation"
+        others = load_backgrounds(options.data, options.cache) if segments else None
+    if options.network == "face-detector":
+        detector = weights.load(FACE_DETECTOR).to(device) if FACE_DETECTOR in list_models("detector") else None
+        batches = Scenes(
+            options.data, faces, pairs, size=options.size, seed=options.seed, device=device, limit=options.limit, detector=detector
+        )
+        held_back = Scenes(options.data, held_back, few, size=options.size, seed=0, device=device, limit=16, held_out=True)
+    else:
+        real = np.load(options.real)["pictures"] if options.real else None
+        batches = Batches(
+            faces, pairs, others, size=options.size, seed=options.seed, device=device, real=real,
+            window=options.window,
+        )  # fmt: skip
+        held_back = Batches(held_back, few, size=options.size, seed=0, device=device)
+    return batches, held_back.first(8)
