@@ -5,6 +5,8 @@ once, with gradient, the photo's once, without. The discriminator learns from bo
 fill's features again, and the perceptual loss takes the same ones. Twice as fast as a trunk for each loss.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -15,6 +17,8 @@ from train.losses.adversarial import hinge
 from train.losses.projected import ProjectedDiscriminator
 from train.losses.reconstruction import hole_mean
 from unmask.metrics import band_ratios
+
+Batch = dict[str, Any]  # as `Batches.get` gives it, with lists of taps beside the tensors
 
 
 def structure_weight(phase: Phase) -> float:
@@ -35,7 +39,7 @@ class TrunkLosses:
         """The losses, or None where timm or the trunk's weights are missing."""
         return cls() if trunk.available() else None
 
-    def look(self, batch: dict[str, Tensor], fill: Tensor) -> Tensor:
+    def look(self, batch: Batch, fill: Tensor) -> Tensor:
         """Compute what the losses share, and keep it in the batch. Returns the fill.
 
         fill: N3HW in [-1, 1]. The batch needs `photo` and `scored`, the hole that counts; it gets `fused`, the fill in
@@ -50,7 +54,7 @@ class TrunkLosses:
         return fill
 
     def add(
-        self, batch: dict[str, Tensor], total: Tensor, parts: dict[str, Tensor], phase: Phase, *,
+        self, batch: Batch, total: Tensor, parts: dict[str, Tensor], phase: Phase, *,
         perceptual: float, realism: float,
     ) -> tuple[Tensor, dict[str, Tensor]]:  # fmt: skip
         """The recipe's own losses of the generator with `perceptual` times the perceptual loss and, in phases with a
@@ -62,7 +66,7 @@ class TrunkLosses:
             total, parts = total + adversarial, parts | more
         return total, parts
 
-    def perceptual(self, batch: dict[str, Tensor]) -> Tensor:
+    def perceptual(self, batch: Batch) -> Tensor:
         """Distance of the trunk's features at all five taps: each place's vector brought to length one, squared
         differences summed over channels, averaged over places that see the hole (as LPIPS, Zhang et al. 2018)."""
         total = batch["fused"].new_zeros(())
@@ -72,12 +76,13 @@ class TrunkLosses:
             total = total + hole_mean(distance.sum(dim=1, keepdim=True), near)
         return total / len(batch["fused_taps"])
 
-    def discriminator_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    def discriminator_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Hinge loss, the mean over the heads; and how often each head is right: 0.75 to 0.85 is healthy. One that
         stays above 0.95 has won, and teaches nothing."""
         if not self.discriminator.standardised:
             self.discriminator.standardise(batch["photo_taps"])
-        losses, parts = [], {}
+        losses: list[Tensor] = []
+        parts: dict[str, Tensor] = {}
         real, fake = (
             self.discriminator(self.discriminator.project([tap.detach() for tap in batch[taps]]), batch["scored"])
             for taps in ("photo_taps", "fused_taps")
@@ -90,7 +95,7 @@ class TrunkLosses:
         return loss, {"d_hinge": loss} | parts
 
     def adversarial(
-        self, batch: dict[str, Tensor], reconstruction: Tensor, weight: float
+        self, batch: Batch, reconstruction: Tensor, weight: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The generator's adversarial loss, `weight` times as strong as all else that pulls at the fill (the scalar
         `reconstruction`), and parts for the log."""
@@ -101,7 +106,7 @@ class TrunkLosses:
 
     @staticmethod
     @torch.no_grad()
-    def detail(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def detail(batch: Batch) -> dict[str, Tensor]:
         """The fill's share of the truth's detail in two bands, see `band_ratios`; geometric means over the batch."""
         ratios = band_ratios(batch["fused"], batch["photo"], batch["scored"]).log()  # (N, 2)
         known = ratios.isfinite()

@@ -4,6 +4,8 @@ abstract).
 Weights that the abstract does not give are Pix2Pix's; L1 beside SSIM is the unofficial code's choice.
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -59,7 +61,7 @@ class GUMFRecipe:
 
     def pairs(self, batch: dict[str, Tensor], fake: Tensor) -> list[tuple[PatchDiscriminator, Tensor, Tensor]]:
         """(discriminator, what is true, what it judges), for the whole face and for the region."""
-        discriminators, photo, hole = self.discriminator, batch["photo"], batch["hole"]
+        discriminators, photo, hole = cast(Discriminators, self.discriminator), batch["photo"], batch["hole"]
         known = torch.cat([batch["crop"], hole], dim=1)
         real, face, region = (torch.cat([x, known], dim=1) for x in (photo, fake, composite(fake, photo, hole)))
         return [(discriminators.whole, real, face), (discriminators.region, real, region)]

@@ -110,12 +110,13 @@ class ParsingGuidedRecipe:
             parts["parsing"] = self.parsing.to(photo.device)(fused, photo, hole)
             total = total + 0.05 * parts["parsing"]
         if phase.discriminator:
+            own = cast(Discriminators, self.discriminator)
             seen = torch.cat([fused, hole], dim=1)
-            logits, features = self.discriminator.local(seen)
+            logits, features = own.local(seen)
             with torch.no_grad():
-                _, truth = self.discriminator.local(torch.cat([photo, hole], dim=1))
+                _, truth = own.local(torch.cat([photo, hole], dim=1))
             parts["local"] = bce_gan(logits, 1.0, patch_validity_mask(hole, logits))
-            parts["whole"] = bce_gan(self.discriminator.whole(seen), 1.0)
+            parts["whole"] = bce_gan(own.whole(seen), 1.0)
             parts["match"] = feature_matching(features, truth)
             total = total + 0.006 * (parts["local"] + parts["whole"]) + parts["match"]
         return total, parts
@@ -124,12 +125,12 @@ class ParsingGuidedRecipe:
         if self.trunk:
             return self.trunk.discriminator_loss(batch)
         photo, hole = batch["photo"], batch["hole"]
-        losses = {}
+        own, losses = cast(Discriminators, self.discriminator), {}
         for name, x, target in (("real", photo, 1.0), ("fake", composite(fake, photo, hole), 0.0)):
             seen = torch.cat([x, hole], dim=1)
-            logits = self.discriminator.local(seen)[0]
+            logits = own.local(seen)[0]
             losses[f"d_local_{name}"] = bce_gan(logits, target, patch_validity_mask(hole, logits))
-            losses[f"d_whole_{name}"] = bce_gan(self.discriminator.whole(seen), target)
+            losses[f"d_whole_{name}"] = bce_gan(own.whole(seen), target)
         return 0.5 * torch.stack(list(losses.values())).sum(), losses
 
     def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
