@@ -30,9 +30,9 @@ def masked_crop(
     for pixels in (1, 3, 5):
         grown.append(dilate(mask, max(round(pixels * scale), 1)))
     hole = mask if exact else torch.stack(grown).gather(0, sizes.expand(n, *mask.shape[1:])[None])[0]
+    pick = torch.rand(n, 1, 1, 1).to(mask.device)
     if beyond and not exact:
         hole = torch.where(torch.rand(n, 1, 1, 1).to(mask.device) < beyond, reach_beyond(hole, scale), hole)
-    pick = torch.rand(n, 1, 1, 1).to(mask.device)
     painted, bare = batch["free"], batch["photo"]
     if boxed:
         painted = torch.where(pick < free, painted, boxes(n, mask.shape[-1]).to(mask.device))
