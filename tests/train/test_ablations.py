@@ -63,7 +63,7 @@ def test_the_command_trains_and_compares_every_line(tmp_path, monkeypatch, capsy
     assert EVERY_PATCH.words not in printed  # at 64 px every patch sees the hole anyway
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["faces"] == 4 and len(report["reconstruction"]["rows"]) == 3 + len(RECONSTRUCTION)
-    psnr = [row["true psnr"] for row in report["reconstruction"]["rows"].values()]
+    psnr = [row["ground-truth psnr"] for row in report["reconstruction"]["rows"].values()]
     assert len(set(psnr)) == len(psnr)  # none is another's copy
     command_line.main()  # all runs are there: the same figures again
     assert capsys.readouterr().out == printed

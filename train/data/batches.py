@@ -25,9 +25,9 @@ def sampling_weights(faces: Faces) -> np.ndarray:
     A face whose square was under 200 px in its source picture was enlarged: good for structure, bad for sharpness.
     """
     kinds = Counter((row["group"], row["gender"]) for row in faces.rows)
-    sources = Counter(row["source"] for row in faces.rows)
+    sources = Counter(row.get("source") for row in faces.rows)
     weights = np.array(
-        [kinds[row["group"], row["gender"]] ** -0.5 * sources[row["source"]] ** -0.25 for row in faces.rows]
+        [kinds[row["group"], row["gender"]] ** -0.5 * sources[row.get("source")] ** -0.25 for row in faces.rows]
     )
     weights *= np.array([1.0 if float(row["side"]) >= 200 else 0.3 for row in faces.rows])
     weights *= np.array([2.0 if abs(float(row.get("yaw") or 0)) > TURNED else 1.0 for row in faces.rows])

@@ -41,6 +41,7 @@ def measure_speed(
     device, phase, batch = processes.device, recipe.phases[-1], made_up(recipe.size, count, processes.device)
     nets, optimizers, ema = set_up(recipe, device)
     step = lambda: train_step(recipe, nets, optimizers, ema, 0.999, dict(batch), phase, processes)
+    step()  # the first one also measures how strong the losses are beside each other
     calls = record(step)  # before compiling, which would hide them
     if compile:
         for net in nets.values():

@@ -15,6 +15,8 @@ class VGGPerceptual(nn.Module):
     """
 
     LAYERS = (1, 6, 11, 20, 29)
+    mean: Tensor
+    std: Tensor
 
     def __init__(self):
         super().__init__()

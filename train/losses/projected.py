@@ -86,6 +86,9 @@ class GradientRatio(nn.Module):
     buffers, so that a resumed run goes on with it.
     """
 
+    mean: Tensor
+    calls: Tensor
+
     def __init__(self, every: int = 8, memory: float = 0.9, ramp: int = 100):
         super().__init__()
         self.every, self.memory, self.ramp = every, memory, ramp

@@ -4,6 +4,8 @@ abstract).
 Weights that the abstract does not give are Pix2Pix's; L1 beside SSIM is the unofficial code's choice.
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -13,13 +15,14 @@ from train.losses.adversarial import bce_gan, feature_matching, patch_validity_m
 from train.losses.discriminators import PatchDiscriminator
 from train.losses.perceptual import FacePerceptual
 from train.losses.reconstruction import dice_loss, hole_mean
+from train.losses.trunk_losses import TrunkLosses, structure_weight
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.gumf import GUMF
 from unmask.nets.layers import composite
 
 
-class Critics(nn.Module):
+class Discriminators(nn.Module):
     """One sees the whole painted face, the other the crop with its masked region painted."""
 
     def __init__(self, width: int = 32):
@@ -45,7 +48,8 @@ class GUMFRecipe:
     def __init__(self, size: int, width: int = 16, downscale: int = 2):
         self.size, self.config = size, {"width": width, "downscale": downscale}
         self.generator = GUMF(width, downscale)
-        self.discriminator = Critics()
+        self.trunk = TrunkLosses.if_available()
+        self.discriminator: nn.Module = self.trunk.discriminator if self.trunk else Discriminators()
         # In place of VGG19's, whose weights are not on every machine.
         self.face = FacePerceptual.if_available()
 
@@ -53,11 +57,11 @@ class GUMFRecipe:
         # A network that sees what is in the hole must not see the answer there: painted holes show another face.
         batch["crop"], batch["hole"] = masked_crop(batch, self.free, covered=True)
         batch["map"], face = self.generator(batch["crop"], batch["hole"], stages=True)
-        return face
+        return self.trunk.look(batch, face) if self.trunk else face
 
     def pairs(self, batch: dict[str, Tensor], fake: Tensor) -> list[tuple[PatchDiscriminator, Tensor, Tensor]]:
         """(discriminator, what is true, what it judges), for the whole face and for the region."""
-        discriminators, photo, hole = self.discriminator, batch["photo"], batch["hole"]
+        discriminators, photo, hole = cast(Discriminators, self.discriminator), batch["photo"], batch["hole"]
         known = torch.cat([batch["crop"], hole], dim=1)
         real, face, region = (torch.cat([x, known], dim=1) for x in (photo, fake, composite(fake, photo, hole)))
         return [(discriminators.whole, real, face), (discriminators.region, real, region)]
@@ -69,8 +73,11 @@ class GUMFRecipe:
         difference = (fake - photo).abs()
         l1 = 0.5 * difference.mean() + 0.5 * hole_mean(difference, hole)
         ssim = 1 - ssim_tensor(fake, photo)
-        total = found + 50 * l1 + 50 * ssim
         parts = {"map": found, "l1": l1, "ssim": ssim}
+        if self.trunk:
+            total = found + l1 + structure_weight(phase) * ssim
+            return self.trunk.add(batch, total, parts, phase, perceptual=1.0, realism=2.5)
+        total = found + 50 * l1 + 50 * ssim
         if self.face is not None:
             parts["perceptual"] = self.face.to(photo.device)(composite(fake, photo, hole), photo, hole)
             total = total + 5 * parts["perceptual"]
@@ -90,6 +97,8 @@ class GUMFRecipe:
         return total, parts
 
     def d_loss(self, batch, fake):
+        if self.trunk:
+            return self.trunk.discriminator_loss(batch)
         # The region's discriminator learns from the second phase on, and is heard from the third.
         losses = {}
         for name, (discriminator, real, false) in zip(("whole", "region"), self.pairs(batch, fake)):

@@ -15,6 +15,7 @@ from train.losses.adversarial import bce_gan, feature_matching, patch_validity_m
 from train.losses.discriminators import PatchDiscriminator, SNPatchDiscriminator
 from train.losses.perceptual import FacePerceptual
 from train.losses.reconstruction import hole_mean
+from train.losses.trunk_losses import TrunkLosses, structure_weight
 from train.recipes.holes import masked_crop
 from train.recipes.parsing import paint
 from unmask import weights
@@ -23,7 +24,7 @@ from unmask.nets.layers import composite
 from unmask.nets.parsing_guided import ParsingGuided
 
 
-class Critics(nn.Module):
+class Discriminators(nn.Module):
     """One judges the face as a whole, the other what is around the hole.
 
     The paper's are two stacks of convolutions with one logit each. Spectral norm, a logit a place and the fine detail
@@ -75,7 +76,8 @@ class ParsingGuidedRecipe:
     def __init__(self, size: int, width: int = 24, downscale: int = 2):
         self.size, self.config = size, {"width": width, "downscale": downscale}
         self.generator = ParsingGuided(width, downscale)
-        self.discriminator = Critics()
+        self.trunk = TrunkLosses.if_available()
+        self.discriminator: nn.Module = self.trunk.discriminator if self.trunk else Discriminators()
         self.parsing = FaceParsing().eval()
         # Not the papers': lips and nostrils in a short run, in which L1 leaves a blur.
         self.face = FacePerceptual.if_available()
@@ -83,10 +85,10 @@ class ParsingGuidedRecipe:
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free)
         batch["completed"], refined = self.generator(batch["crop"], batch["hole"], stages=True)
-        return refined
+        return self.trunk.look(batch, refined) if self.trunk else refined
 
     def g_loss(self, batch, fake, phase):
-        photo, hole = batch["photo"], batch["hole"]
+        photo, hole = batch["photo"], batch["scored"]
         # The code's L1 counts the whole picture; five in six pixels only have to be copied, so the covered ones count
         # once more among themselves.
         difference = [(x - photo).abs() for x in (batch["completed"], fake)]
@@ -94,6 +96,12 @@ class ParsingGuidedRecipe:
         fused = composite(fake, photo, hole)
         # SSIM, GANMasker's, for structure: worth 0.2 dB there, see train/README.md.
         parts = {"completed": completed, "refined": refined, "ssim": 1 - ssim_tensor(fused, photo)}
+        if self.trunk:
+            total = completed + refined + structure_weight(phase) * parts["ssim"]
+            if phase.name != "reconstruction":
+                parts["parsing"] = self.parsing.to(photo.device)(fused, photo, hole)
+                total = total + 0.05 * parts["parsing"]
+            return self.trunk.add(batch, total, parts, phase, perceptual=1.0, realism=2.5)
         total = completed + refined + parts["ssim"]
         if self.face is not None:
             parts["perceptual"] = self.face.to(photo.device)(fused, photo, hole)
@@ -102,24 +110,27 @@ class ParsingGuidedRecipe:
             parts["parsing"] = self.parsing.to(photo.device)(fused, photo, hole)
             total = total + 0.05 * parts["parsing"]
         if phase.discriminator:
+            own = cast(Discriminators, self.discriminator)
             seen = torch.cat([fused, hole], dim=1)
-            logits, features = self.discriminator.local(seen)
+            logits, features = own.local(seen)
             with torch.no_grad():
-                _, truth = self.discriminator.local(torch.cat([photo, hole], dim=1))
+                _, truth = own.local(torch.cat([photo, hole], dim=1))
             parts["local"] = bce_gan(logits, 1.0, patch_validity_mask(hole, logits))
-            parts["whole"] = bce_gan(self.discriminator.whole(seen), 1.0)
+            parts["whole"] = bce_gan(own.whole(seen), 1.0)
             parts["match"] = feature_matching(features, truth)
             total = total + 0.006 * (parts["local"] + parts["whole"]) + parts["match"]
         return total, parts
 
     def d_loss(self, batch, fake):
+        if self.trunk:
+            return self.trunk.discriminator_loss(batch)
         photo, hole = batch["photo"], batch["hole"]
-        losses = {}
+        own, losses = cast(Discriminators, self.discriminator), {}
         for name, x, target in (("real", photo, 1.0), ("fake", composite(fake, photo, hole), 0.0)):
             seen = torch.cat([x, hole], dim=1)
-            logits = self.discriminator.local(seen)[0]
+            logits = own.local(seen)[0]
             losses[f"d_local_{name}"] = bce_gan(logits, target, patch_validity_mask(hole, logits))
-            losses[f"d_whole_{name}"] = bce_gan(self.discriminator.whole(seen), target)
+            losses[f"d_whole_{name}"] = bce_gan(own.whole(seen), target)
         return 0.5 * torch.stack(list(losses.values())).sum(), losses
 
     def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
