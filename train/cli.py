@@ -2,30 +2,22 @@
 
 import argparse
 import json
-import platform
-import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields
 from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import cast
 
-import cv2
-import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from train.data.batches import Batches
-from train.data.faces import draw_pairs, fingerprint, load_backgrounds, load_faces
-from train.data.parsed_faces import ParsedBatches, evaluate_parsing
+from train.data.faces import draw_pairs, load_faces
+from train.data.parsed_faces import evaluate_parsing
 from train.data.prepare import prepare
 from train.data.pseudo_labels import label_real_masks, show_held_back
-from train.data.scenes import Scenes
 from train.distributed import Processes
-from train.downscale import downscale_weights
 from train.evaluation.ablations import DISCRIMINATOR, DOWNSCALE, RECONSTRUCTION, ablate
 from train.evaluation.card import write_card
 from train.evaluation.evaluate import PROTOCOLS, evaluate, masked_faces
@@ -35,17 +27,17 @@ from train.evaluation.evaluate_landmarks import evaluate_landmarks
 from train.evaluation.report import current_term
 from train.evaluation.speed import measure_speed
 from train.export import export
-from train.loop import Recipe, RunError, train
+from train.flagship import PLAN, flagship
+from train.loop import RunError
 from train.recipes import RECIPES
-from train.record import read_checkpoint
 from train.sheets import label, save_pictures
+from train.start import CACHE, TrainOptions, read_init, run, tune
 from unmask import weights
 from unmask.catalog import list_inpainting_models, list_models
 from unmask.faces.detector import detect_turned
 from unmask.pipeline import THRESHOLD, Unmasker
 from unmask.registry import FACE_DETECTOR, GENDER_HINT, MODELS
 
-CACHE = Path.home() / ".cache" / "unmask"
 # By who called: files, folders, arguments, and packages that only one network needs.
 USER_ERRORS = (OSError, ValueError, ImportError, weights.WeightsError)
 SIZES = (64, 128, 192, 256)
@@ -110,6 +102,9 @@ def parse() -> argparse.Namespace:
         command.add_argument("--only", choices=phases, nargs="+", help="these phases of the recipe and no others")
         command.add_argument("--resume", action="store_true", help="go on exactly where the run stopped")
         command.add_argument("--time-limit", type=float, help="minutes, after which the run saves and stops")
+        command.add_argument(
+            "--by-clock", action="store_true", help="phases and learning rates follow the time limit, not the images"
+        )
         command.add_argument("--save-every", type=float, default=10, help="minutes between checkpoints")
         command.add_argument("--log-every", type=int, default=50, help="steps between lines of the log")
         command.add_argument("--device", default="auto")
@@ -123,6 +118,17 @@ def parse() -> argparse.Namespace:
             command.add_argument("--stages", type=int, choices=(1, 2), help="autoencoders in a row: 1 is the ablation")
         if name == "mseg":
             command.add_argument("--real", type=Path, help="trusted labels of real masks, from pseudo-labels")
+
+    command = commands.add_parser("flagship", help="every released network further, in the order that gives most")
+    add_data(command)
+    command.add_argument("--out", type=Path, required=True, help="the runs' folder; its exports/ holds the weights")
+    command.add_argument("--minutes", type=float, default=12, help="for all of it, from the start of the command")
+    command.add_argument("--released", type=Path, default=weights.CHECKPOINTS, help="folder of the first weights")
+    command.add_argument("--discriminator", type=Path, help="a projected discriminator to start from")
+    command.add_argument("--networks", nargs="+", choices=[stint.release for stint in PLAN], help="only these")
+    command.add_argument("--batch", type=int, help="pictures a step; 64 on a GPU, 8 on a CPU unless given")
+    command.add_argument("--rehearse", action="store_true", help="20 steps a network on a few faces")
+    command.add_argument("--device", default="auto")
 
     command = commands.add_parser("pseudo-labels", help="M-Seg's answers on real masks, where they can be trusted")
     command.add_argument("--data", type=Path, required=True, help="folder with real-masked.tar")
@@ -219,7 +225,8 @@ def train_options(args: argparse.Namespace) -> TrainOptions:
     """What the command line says of a training."""
     named = vars(args) | {"network": args.command}
     lists = {key: tuple(named[key]) for key in ("lr", "only") if named[key]}
-    return TrainOptions(**{field.name: named[field.name] for field in fields(TrainOptions) if field.name in named} | lists)
+    known = {field.name for field in fields(TrainOptions)} & named.keys()
+    return TrainOptions(**{key: named[key] for key in known} | lists)
 
 
 def main() -> None:
@@ -240,6 +247,14 @@ def do(args: argparse.Namespace) -> None:
         print(prepare(args.images, args.out, smallest=args.smallest, val=args.val, device=args.device))
     elif args.command == "preview":
         preview(args)
+    elif args.command == "flagship":
+        print(
+            flagship(
+                args.data, args.out, minutes=args.minutes, released=args.released, cache=args.cache,
+                discriminator=args.discriminator, networks=args.networks, batch=args.batch, rehearse=args.rehearse,
+                device=args.device, limit=args.limit,
+            )
+        )  # fmt: skip
     elif args.command == "pseudo-labels":
         unmasker = Unmasker("cpu", weights=dict(args.weights))
         print(label_real_masks(unmasker.model("mseg"), args.data, args.out))

@@ -14,7 +14,7 @@ class Processes:
     """This process among those of a run. For a single one nothing here does anything, and accelerate is not needed.
 
     rank: this one's number from 0; count: how many there are; main: whether it is the one that writes files.
-    Every process must call the methods that exchange something, `average`, `agree` and `end`, at the same steps.
+    Every process must call the methods that exchange something (`average`, `agree`, `wait`, `end`) at the same steps.
     """
 
     def __init__(self, device: str = "auto"):
@@ -65,8 +65,13 @@ class Processes:
 
         return bool(broadcast(torch.tensor([answer], dtype=torch.int32, device=self.device)))
 
-    def end(self) -> None:
-        """Wait for each other, and part."""
+    def wait(self) -> None:
+        """Wait for each other."""
         if self._state:
             self._state.wait_for_everyone()
+
+    def end(self) -> None:
+        """Wait for each other, and part."""
+        self.wait()
+        if self._state:
             self._state.destroy_process_group()

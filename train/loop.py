@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from train.data.batches import Batches
 from train.distributed import Processes
 from train.record import RunLog, read_checkpoint, revision, write_settings
 from train.sheets import grid
@@ -60,13 +59,23 @@ class Recipe(Protocol):
         """Rows of N3HW pictures in [-1, 1] for the sample grid."""
 
 
+class BatchSource(Protocol):
+    """What the loop needs to know of the data, see `Batches`."""
+
+    device: torch.device
+    seed: int
+
+    def get(self, step: int, batch: int, warp: float = 0.0, rows: slice = slice(None)) -> dict[str, Tensor]:
+        """Batch number `step`, or these rows of it."""
+
+
 class RunError(ValueError):
     """A run that cannot be started so. str() is one sentence."""
 
 
 def train(
     recipe: Recipe,
-    batches: Batches,
+    batches: BatchSource,
     samples: dict[str, Tensor],  # a fixed batch of held-back faces, for the grids
     out: Path,
     *,
@@ -76,6 +85,7 @@ def train(
     ema_share: float = 0.1,  # ... this share of the run so far, so that the first, bad weights are soon forgotten
     decay: float = 0.4,  # last share of the run in which the learning rates fall to zero
     time_limit: float | None = None,  # minutes, after which the run saves and stops
+    by_clock: bool = False,  # phases and learning rates follow the time limit: for rented machines
     save_every: float = 10,  # minutes between checkpoints and sample grids
     log_every: int = 50,  # steps between lines of the log
     resume: bool = False,
@@ -112,7 +122,8 @@ def train(
     if common != done:
         raise RunError(f"{out} must be one folder that all machines share: their checkpoints differ.")
     if compile:
-        for net in nets.values():
+        trunk = getattr(recipe, "trunk", None)
+        for net in [*nets.values(), *([trunk.trunk] if trunk else [])]:
             net.compile()
 
     def save() -> None:
@@ -140,6 +151,10 @@ def train(
     for step in bar:
         processes.seed(batches.seed * 7_919 + step)  # dropout and random holes, too, depend on the step alone
         progress = step / total
+        if by_clock and time_limit:
+            passed = torch.tensor(min((time.monotonic() - start) / (60 * time_limit), 0.999), device=device)
+            processes.average([passed])
+            progress = max(progress, float(passed))
         phase = current_phase(recipe.phases, progress)
         for optimizer, lr in zip(optimizers.values(), recipe.learning_rates):
             optimizer.param_groups[0]["lr"] = lr * min(1, step / 100, (1 - progress) / decay)
@@ -169,7 +184,7 @@ def train(
         recalibrate(recipe, ema, batches, batch)
         save()
         log.close()
-    processes.end()
+    processes.wait()
     return checkpoint
 
 
@@ -257,7 +272,7 @@ def update_ema(ema: nn.Module, model: nn.Module, beta: float) -> None:
 
 
 @torch.no_grad()
-def recalibrate(recipe: Recipe, ema: nn.Module, batches: Batches, batch: int, steps: int = 40) -> None:
+def recalibrate(recipe: Recipe, ema: nn.Module, batches: BatchSource, batch: int, steps: int = 40) -> None:
     """Measure the batch norms' statistics anew for the averaged weights, which none of the live ones fit."""
     norms = [module for module in ema.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:

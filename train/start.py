@@ -4,8 +4,10 @@ import platform
 import shlex
 import sys
 from dataclasses import dataclass, replace
+from functools import partial
 from inspect import signature
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -18,7 +20,7 @@ from train.data.parsed_faces import ParsedBatches
 from train.data.scenes import Scenes
 from train.distributed import Processes
 from train.downscale import downscale_weights
-from train.loop import Recipe, RunError, train
+from train.loop import BatchSource, Recipe, RunError, train
 from train.recipes import RECIPES
 from train.record import read_checkpoint
 from unmask import weights
@@ -68,11 +70,13 @@ def run(options: TrainOptions) -> tuple[Path, bool]:
     processes = Processes(options.device)
     recipe, settings = make_recipe(options, processes)
     batches, samples = make_batches(options, processes)
-    return run_recipe(options, recipe, settings, batches, samples, processes), processes.main
+    checkpoint = run_recipe(options, recipe, settings, batches, samples, processes)
+    processes.end()
+    return checkpoint, processes.main
 
 
 def run_recipe(
-    options: TrainOptions, recipe: Recipe, settings: dict, batches: Batches | ParsedBatches,
+    options: TrainOptions, recipe: Recipe, settings: dict, batches: BatchSource,
     samples: dict[str, torch.Tensor], processes: Processes,
 ) -> Path:  # fmt: skip
     """Train a recipe on batches that are there already."""
@@ -154,17 +158,18 @@ def make_recipe(options: TrainOptions, processes: Processes) -> tuple[Recipe, di
     going_on = options.resume and (options.out / "checkpoint.pt").exists()
     source = options.out if going_on else options.init
     init = read_init(source) if source else None
-    config = dict(init["config"]) if init and init["name"] == options.network else {}  # their width, unless told another
+    # The weights' own width, unless told another.
+    config = dict(init["config"]) if init and init["name"] == options.network else {}
     config |= {key: value for key in ("width", "downscale", "stages") if (value := getattr(options, key))}
-    recipe: Recipe = RECIPES[options.network](options.size, **config)
-    if init and not going_on:
+    recipe = cast(Recipe, RECIPES[options.network](options.size, **config))
+    if init and source and not going_on:
         start_from(recipe, init, source)
     if options.discriminator and not going_on:
         take_discriminator(recipe, options.discriminator)
     if processes.main and getattr(recipe, "trunk", True) is None:
         print("train: without timm and EfficientNet-Lite0's weights the losses are those of our own networks.")
     if options.lr:
-        recipe.learning_rates = tuple(options.lr)
+        recipe.learning_rates = options.lr
     if options.only:
         kept = [phase for phase in recipe.phases if phase.name in options.only]
         total = sum(phase.share for phase in kept)
@@ -182,15 +187,12 @@ def make_recipe(options: TrainOptions, processes: Processes) -> tuple[Recipe, di
 
 def make_batches(
     options: TrainOptions, processes: Processes
-) -> tuple[Batches | ParsedBatches, dict[str, torch.Tensor]]:
+) -> tuple[BatchSource, dict[str, torch.Tensor]]:
     """The batches to train on, and the first held-back faces for the sample grids."""
     device = processes.device
-    batches: Batches
     if options.network == "parsing":
-        part = lambda held_back: ParsedBatches(
-            options.data, size=options.size, seed=options.seed, device=device, held_back=held_back, limit=options.limit
-        )
-        return part(False), part(True).first(8)
+        parsed = partial(ParsedBatches, options.data, size=options.size, seed=options.seed, device=device)
+        return parsed(held_back=False, limit=options.limit), parsed(held_back=True, limit=options.limit).first(8)
     with processes.main_first():  # it fills the cache
         faces = load_faces(options.data, "train", options.cache, options.limit)
         pairs = draw_pairs(faces, options.cache, options.variants, options.seed)
@@ -199,16 +201,12 @@ def make_batches(
         segments = MODELS[options.network].kind == "segmentation"
         others = load_backgrounds(options.data, options.cache) if segments else None
     if options.network == "face-detector":
+        scenes = partial(Scenes, options.data, size=options.size, device=device)
         detector = weights.load(FACE_DETECTOR).to(device) if FACE_DETECTOR in list_models("detector") else None
-        batches = Scenes(
-            options.data, faces, pairs, size=options.size, seed=options.seed, device=device, limit=options.limit, detector=detector
-        )
-        held_back = Scenes(options.data, held_back, few, size=options.size, seed=0, device=device, limit=16, held_out=True)
-    else:
-        real = np.load(options.real)["pictures"] if options.real else None
-        batches = Batches(
-            faces, pairs, others, size=options.size, seed=options.seed, device=device, real=real,
-            window=options.window,
-        )  # fmt: skip
-        held_back = Batches(held_back, few, size=options.size, seed=0, device=device)
-    return batches, held_back.first(8)
+        learning = scenes(faces, pairs, seed=options.seed, limit=options.limit, detector=detector)
+        return learning, scenes(held_back, few, seed=0, limit=16, held_out=True).first(8)
+    real = np.load(options.real)["pictures"] if options.real else None
+    batches = Batches(
+        faces, pairs, others, size=options.size, seed=options.seed, device=device, real=real, window=options.window
+    )
+    return batches, Batches(held_back, few, size=options.size, seed=0, device=device).first(8)

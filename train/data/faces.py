@@ -65,14 +65,27 @@ def fingerprint(data: Path) -> str:
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()[:10]
 
 
-def load_faces(data: Path, split: str, cache: Path, limit: int | None = None) -> Faces:
+def list_pictures(data: Path) -> set[str]:
+    """The stems of the pictures in the `faces-*.tar` shards that are there, or of the folder itself without shards."""
+    stems = set()
+    for shard in sorted(data.glob("faces-*.tar")):
+        with tarfile.open(shard) as tar:
+            stems |= {Path(name).stem for name in tar.getnames() if Path(name).suffix.lower() in IMAGES}
+    return stems or {path.stem for path in data.iterdir() if path.suffix.lower() in IMAGES}
+
+
+def load_faces(data: Path, split: str, cache: Path, limit: int | None = None, partial: bool = False) -> Faces:
     """Read `faces.csv`, `landmarks.npz` and the `faces-*.tar` shards (or loose images) of a data folder.
 
-    split: "train" or "val". limit: only the first so many, for a rehearsal. A row without a picture or landmarks
-    is an error: raises ValueError.
+    split: "train", "val" or "val2". limit: only the first so many, for a rehearsal. A row without a picture or
+    landmarks is an error: raises ValueError. partial: rows without a picture are left out instead.
     """
     with open(data / "faces.csv", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["split"] == split][:limit]
+        rows = [row for row in csv.DictReader(file) if row["split"] == split]
+    if partial:
+        present = list_pictures(data)
+        rows = [row for row in rows if row["name"] in present]
+    rows = rows[:limit]
     if not rows:
         raise ValueError(f"{data / 'faces.csv'} has no rows of the split {split!r}.")
     stored = np.load(data / "landmarks.npz")
