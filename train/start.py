@@ -140,7 +140,7 @@ def take_discriminator(recipe: Recipe, path: Path) -> None:
     It may be another network's: what faces look like, it has learned from the same faces.
     """
     stored = load_file(path) if path.suffix == ".safetensors" else read_init(path)["discriminator"]
-    if not (stored and recipe.discriminator):
+    if not (stored and recipe.discriminator and stored.keys() & recipe.discriminator.state_dict().keys()):
         raise RunError(f"{path} or {recipe.name} has no discriminator.")
     # A file may leave out how the last run balanced its losses: that is measured anew.
     own = {key: value for key, value in recipe.discriminator.state_dict().items() if key.startswith("ratio.")}

@@ -23,7 +23,7 @@ from train.data.prepare import prepare
 from train.data.scenes import IGNORED, Boxes, Scenes
 from train.evaluation.evaluate_hint import evaluate_hint
 from train.loop import Phase, current_phase, update_ema
-from train.losses import reconstruction
+from train.losses import reconstruction, trunk
 from train.recipes import RECIPES
 from train.recipes.face_detector import assign, overlaps
 from train.record import RunLog
@@ -33,6 +33,7 @@ from unmask.faces.landmarks import five_points
 from unmask.nets.face_detector import grid
 from unmask.nets.ganmasker import GANMasker
 from unmask.nets.glcic import GLCIC
+from unmask.nets.layers import dilate
 from unmask.registry import MODELS
 
 
@@ -160,11 +161,12 @@ def test_weights_that_say_nothing_of_folding_are_unfolded(folder, tmp_path, monk
     assert made["config"] == {"width": 8, "downscale": 2}
     assert made["ema"]["head.weight"].shape[0] == 12
     words = small("ganmasker", folder, tmp_path / "back", "--init", tmp_path / "folded", "--downscale", 1)
-    with pytest.raises(SystemExit, match="cannot be unfolded"):
+    with pytest.raises(SystemExit, match="cannot go on with 1"):
         run(monkeypatch, capsys, *words)
 
 
-def test_the_critic_can_be_another_runs(folder, tmp_path, monkeypatch, capsys):
+def test_the_discriminator_can_be_another_runs(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(trunk, "available", lambda variant="lite0": False)  # the paper's own is made for one size
     run(monkeypatch, capsys, *small("glcic", folder, tmp_path / "one", "--kimg", 0.004, "--only", "joint"))
     weights.save(tmp_path / "glcic.safetensors", "glcic", GLCIC(8), {"width": 8}, 128, {})
     both = ("--kimg", 0.0, "--init", tmp_path / "glcic.safetensors", "--discriminator", tmp_path / "one")
@@ -271,7 +273,8 @@ def test_batches_depend_on_seed_and_step_alone(folder):
     own = batches.get(5, 4, 1.0, slice(1, 3))  # a process's rows, whatever the others draw
     assert all(torch.equal(one[key][1:3], own[key]) for key in one)
     plain = Batches(faces, pairs, size=256, seed=3, device=torch.device("cpu")).get(5, 4)
-    outside = (plain["mask"] == 0).expand_as(plain["photo"])
+    # Softening carries the fabric's colour over the mask's edge, as a photograph's blur does.
+    outside = (dilate(plain["mask"], 8) == 0).expand_as(plain["photo"])
     assert torch.equal(plain["photo"][outside], plain["masked"][outside])
 
 

@@ -88,7 +88,7 @@ class Batches:
         Returns photo, masked: (B, 3, size, size) float32 in [-1, 1], channels_last; mask: (B, 1, size, size) of
         {0, 1}, the synthetic mask; free: (B, 1, size, size) of {0, 1}, free-form holes; size is the window's, where
         there is one. valid: (B, 1, size, size) of {0, 1}, where the photo is photograph and not its reflection.
-        side: (), px of the whole picture's side, also where there is a window.
+        side: (B,), px of the whole picture's side, also where there is a window.
         points: (B, 92, 2), the landmarks of the bare face, x and y in units of the crop's side.
         gender: (B,) of {-1 male, 1 female, 0 unknown}, as the face's source labels it.
         other, where there are any: (B, 3, size, size), pictures without a face.
@@ -107,9 +107,8 @@ class Batches:
             x, points = self._warp(x, points, warp, draws)
         if self.window:
             x, points = self._cut(x, points, self.window, draws)
-        x = relight(soften(x, draws), draws)
         data = self._split(self._jitter(x, draws)) | {"points": points, "gender": self.gender[face]}
-        data["side"] = torch.tensor(self.size)
+        data["side"] = torch.full_like(face, self.size)
         if self.others is not None:
             data["other"] = self.others[draws.below(len(self.others))].permute(0, 3, 1, 2).float() / 127.5 - 1
         if self.real is not None:
@@ -125,7 +124,7 @@ class Batches:
         same keys as `get`."""
         each = torch.arange(min(count, self.count), device=self.device)
         known = {"points": self.points[: len(each)], "gender": self.gender[: len(each)]}
-        known["side"] = torch.tensor(self.size)
+        known["side"] = torch.full_like(each, self.size)
         return self._split(self._collect(each, each, each)) | known
 
     def _collect(self, face: Tensor, row: Tensor, hole: Tensor) -> Tensor:
@@ -176,7 +175,8 @@ class Batches:
         return x, (points * self.size - corner[:, None]) / window
 
     def _jitter(self, x: Tensor, draws: Draws) -> Tensor:
-        """Brightness, contrast and white balance of photo and masked photo, changed alike."""
+        """Softness, light, brightness, contrast and white balance of photo and masked photo, changed alike."""
+        x = relight(soften(x, draws), draws)
         gain = torch.exp(0.15 * draws.normal(1, 1, 1))
         balance = torch.exp(0.05 * draws.normal(3, 1, 1)).repeat(1, 2, 1, 1)
         shift = 10 * draws.normal(1, 1, 1)

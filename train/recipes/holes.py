@@ -25,7 +25,7 @@ def masked_crop(
     {0, 1}: the hole where the truth is photograph and not its reflection.
     """
     mask, n = batch["mask"], len(batch["mask"])
-    scale = float(batch.get("side", mask.shape[-1])) / 256
+    scale = (int(batch["side"][0]) if "side" in batch else mask.shape[-1]) / 256
     grown, sizes = [mask], torch.randint(0, 4, (n, 1, 1, 1)).to(mask.device)
     for pixels in (1, 3, 5):
         grown.append(dilate(mask, max(round(pixels * scale), 1)))
