@@ -130,8 +130,9 @@ def parse() -> argparse.Namespace:
     command.add_argument(
         "--protocol", choices=list(PROTOCOLS), default="faces",
         help="face masks at 256 px, the same finished as the demo does, the same with crops turned and shifted as the "
-        "demo's are, or boxes at 128 px",
+        "demo's are, CelebA faces in the paper's square, or boxes at 128 px",
     )  # fmt: skip
+    command.add_argument("--split", choices=("val", "val2"), help="val, or val2 in the paper's square, unless given")
     command.add_argument("--holes", choices=("true", "found"), default="true")
     command.add_argument("--device", default="auto")
 
@@ -373,7 +374,8 @@ def do(args: argparse.Namespace) -> None:
         print(
             evaluate(
                 args.data, args.models, args.out, args.cache, weights=own, device=args.device, holes=args.holes,
-                protocol=args.protocol, limit=args.limit,
+                protocol=args.protocol, split=args.split or ("val2" if args.protocol == "square" else "val"),
+                limit=args.limit,
             )
         )  # fmt: skip
     elif args.command == "evaluate-faces":
