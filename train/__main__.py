@@ -34,6 +34,7 @@ from train.processes import Processes
 from train.pseudo_labels import label_real_masks, show_held_back
 from train.recipes import RECIPES
 from train.scenes import Scenes
+from train.sheet_pages import write_sheets
 from train.sheets import label, save_pictures
 from train.speed import measure_speed
 from unmask import weights
@@ -134,6 +135,13 @@ def parse() -> argparse.Namespace:
     )  # fmt: skip
     command.add_argument("--split", choices=("val", "val2"), help="val, or val2 in the paper's square, unless given")
     command.add_argument("--holes", choices=("true", "found"), default="true")
+    command.add_argument("--device", default="auto")
+
+    command = commands.add_parser("sheet", help="contact sheets at 100 %%: real photographs, val faces, the worst")
+    add_data(command)
+    command.add_argument("--models", nargs="+", default=["ganmasker"], choices=list_removers(), metavar="NAME")
+    command.add_argument("--out", type=Path, required=True, help="a folder")
+    add_weights(command)
     command.add_argument("--device", default="auto")
 
     command = commands.add_parser("evaluate-faces", help="the face finder on whole photos, and the landmarks")
@@ -378,6 +386,11 @@ def do(args: argparse.Namespace) -> None:
                 limit=args.limit,
             )
         )  # fmt: skip
+    elif args.command == "sheet":
+        own = dict(args.weights)
+        print(write_sheets(
+            args.data, args.out, args.cache, args.models, weights=own, device=args.device, limit=args.limit
+        ))  # fmt: skip
     elif args.command == "evaluate-faces":
         own = dict(args.weights)
         finder = Unmasker(args.device, weights=own).model(FACE_FINDER)
