@@ -84,7 +84,8 @@ def kernel_distance(fills: Tensor, truths: Tensor) -> float:
     mean discrepancy by the cubic kernel (x y / D + 1)^3, less what two halves of the truths have.
 
     Unbiased although the two sets are of the same faces: a fill is never compared with its own truth (the U-statistic
-    of Gretton et al. 2012, A Kernel Two-Sample Test, lemma 6). Equal sets have 0. Below 0 is chance.
+    of Gretton et al. 2012, A Kernel Two-Sample Test, lemma 6). Equal sets have 0. Below 0 is chance. nan for fewer than
+    four faces.
     """
     fills, truths = standardise(fills, truths), standardise(truths, truths)
     draw, half = torch.Generator().manual_seed(SEED), len(truths) // 2
