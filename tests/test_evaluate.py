@@ -60,8 +60,8 @@ def rows_of(count: int = 30) -> list[dict]:
     """Faces with a known hole PSNR: 10 more for women, and one less for each larger hole."""
     return [
         {"name": str(i), "source": "ab"[i % 2], "group": "", "gender": "fm"[i % 2], "kind": "n95", "wear": "well",
-         "head": "",
-         "band_4_8": (0.25, 4.0)[i % 2], "band_8_16": float("nan"), "share": (i + 1) / 100, "model": "telea", "psnr": 30.0, "ssim": 0.9,
+         "head": "", "share": (i + 1) / 100, "model": "telea", "psnr": 30.0, "ssim": 0.9,
+         "band_4_8": (0.25, 4.0)[i % 2], "band_8_16": float("nan"),
          "hole_psnr": 20.0 + 10 * (i % 2 == 0) - i, "hole_ssim": 0.5, "sharpness": float("nan")}
         for i in range(count)
     ]  # fmt: skip
