@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from train import trunk
 from train.discriminators import SNPatchDiscriminator
 from train.losses import bce_gan, hinge
 from train.recipes import RECIPES
@@ -25,8 +26,22 @@ def some(count: int = 4, size: int = 64) -> dict[str, torch.Tensor]:
     return {"photo": photo, "masked": masked, "mask": mask, "free": free} | known
 
 
+@pytest.fixture
+def no_trunk(monkeypatch):
+    """As on a machine without the ImageNet weights: the papers' own discriminators."""
+    monkeypatch.setattr(trunk, "available", lambda variant="lite0": False)
+
+
+@pytest.fixture(params=["trunk", "papers"])
+def with_or_without_trunk(request):
+    if request.param == "papers":
+        request.getfixturevalue("no_trunk")
+    elif not trunk.available():
+        pytest.skip("needs timm and EfficientNet-Lite0's weights")
+
+
 @pytest.mark.parametrize("name", REMOVERS)
-def test_every_phase_moves_what_it_should(name):
+def test_every_phase_moves_what_it_should(name, with_or_without_trunk):
     torch.manual_seed(0)
     recipe, batch = RECIPES[name](64, width=8), some()
     if name == "landmark-guided":  # its attention starts at nothing, and is let in as training goes on
@@ -95,7 +110,7 @@ def test_one_stage_starts_from_ganmaskers_weights():
     assert torch.allclose(recipe.generator.eval()(crop), other.eval().fill(crop, blank), atol=1e-6)
 
 
-def test_only_the_joint_phase_of_two_autoencoders_sees_the_truth():
+def test_only_the_joint_phase_of_two_autoencoders_sees_the_truth(no_trunk):
     recipe, batch = RECIPES["two-autoencoders"](64, width=8), some()
     minimax, joint = recipe.phases
     fake = recipe.generate(batch)
@@ -105,7 +120,7 @@ def test_only_the_joint_phase_of_two_autoencoders_sees_the_truth():
     assert len(RECIPES["two-autoencoders"](64, width=8, stages=1).generator.stages) == 1
 
 
-def test_the_region_critic_of_gumf_is_heard_late():
+def test_the_region_critic_of_gumf_is_heard_late(no_trunk):
     recipe, batch = RECIPES["gumf"](64, width=8), some()
     fake = recipe.generate(batch)
     heard = [{"whole", "region"} & set(recipe.g_loss(batch, fake, phase)[1]) for phase in recipe.phases]

@@ -1,8 +1,8 @@
 """A perceptual loss and a projected discriminator that share one pass of the trunk, for any recipe.
 
-A recipe calls `look` once the fill is there, and the losses after it: the fill's features are computed once, with
-gradient, the photo's once, without. The discriminator learns from both, detached; then its heads judge the fill's
-features again, and the perceptual loss takes the same ones. Twice as fast as a trunk for each loss.
+A recipe calls `look` once the fill is there, and `add` to what its own losses came to: the fill's features are computed
+once, with gradient, the photo's once, without. The discriminator learns from both, detached; then its heads judge the
+fill's features again, and the perceptual loss takes the same ones. Twice as fast as a trunk for each loss.
 """
 
 import torch
@@ -10,9 +10,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from train import trunk
+from train.loop import Phase
 from train.losses import hinge, hole_mean
 from train.projected import ProjectedDiscriminator
 from unmask.metrics import band_ratios
+
+
+def structure_weight(phase: Phase) -> float:
+    """What an SSIM loss counts beside L1: it punishes texture that is right but not in its place, and yields to the
+    discriminator."""
+    return 0.1 if phase.discriminator else 1.0
 
 
 class TrunkLosses:
@@ -27,17 +34,32 @@ class TrunkLosses:
         """The losses, or None where timm or the trunk's weights are missing."""
         return cls() if trunk.available() else None
 
-    def look(self, batch: dict[str, Tensor], fill: Tensor) -> None:
-        """Compute what the losses share, and keep it in the batch.
+    def look(self, batch: dict[str, Tensor], fill: Tensor) -> Tensor:
+        """Compute what the losses share, and keep it in the batch. Returns the fill.
 
         fill: N3HW in [-1, 1]. The batch needs `photo` and `scored`, the hole that counts; it gets `fused`, the fill in
         that hole and the photo elsewhere, and the trunk's taps of both.
         """
         network = self.trunk.to(fill.device)
+        batch["fill"] = fill
         batch["fused"] = torch.where(batch["scored"] > 0, fill, batch["photo"])
         batch["fused_taps"] = network(batch["fused"])
         with torch.no_grad():
             batch["photo_taps"] = network(batch["photo"])
+        return fill
+
+    def add(
+        self, batch: dict[str, Tensor], total: Tensor, parts: dict[str, Tensor], phase: Phase, *,
+        perceptual: float, realism: float,
+    ) -> tuple[Tensor, dict[str, Tensor]]:  # fmt: skip
+        """The recipe's own losses of the generator with `perceptual` times the perceptual loss and, in phases with a
+        discriminator, an adversarial loss `realism` times as strong as all the others."""
+        parts["perceptual"] = self.perceptual(batch)
+        total = total + perceptual * parts["perceptual"]
+        if phase.discriminator:
+            adversarial, more = self.adversarial(batch, total, realism)
+            total, parts = total + adversarial, parts | more
+        return total, parts
 
     def perceptual(self, batch: dict[str, Tensor]) -> Tensor:
         """Distance of the trunk's features at all five taps: each place's vector brought to length one, squared
@@ -69,11 +91,11 @@ class TrunkLosses:
     def adversarial(
         self, batch: dict[str, Tensor], reconstruction: Tensor, weight: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The generator's adversarial loss, `weight` times as strong as what pulls at the fill besides; and parts for
-        the log. reconstruction: the sum of the other losses, a scalar that comes from batch["fused"] or its taps."""
+        """The generator's adversarial loss, `weight` times as strong as all else that pulls at the fill (the scalar
+        `reconstruction`), and parts for the log."""
         judged = self.discriminator(self.discriminator.project(batch["fused_taps"]), batch["scored"])
         loss = -torch.stack([hole_mean(logits, counts) for logits, counts in judged]).mean()
-        balance = self.discriminator.ratio(reconstruction, loss, batch["fused"])
+        balance = self.discriminator.ratio(reconstruction, loss, batch["fill"])
         return weight * balance * loss, {"adv": loss, "ratio": balance} | self.detail(batch)
 
     @staticmethod

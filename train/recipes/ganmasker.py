@@ -60,9 +60,7 @@ class GANMaskerRecipe:
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free, exact=self.exact)
         fake = self.generator(batch["crop"], batch["hole"])
-        if self.trunk:
-            self.trunk.look(batch, fake)
-        return fake
+        return self.trunk.look(batch, fake) if self.trunk else fake
 
     def g_loss(self, batch, fake, phase):
         if self.trunk:
@@ -94,17 +92,10 @@ class GANMaskerRecipe:
     def trunk_loss(self, trunk: TrunkLosses, batch: dict[str, Tensor], phase: Phase):
         """The generator's loss where the trunk is there."""
         fused, photo = batch["fused"], batch["photo"]
-        parts = {
-            "l1": hole_mean((fused - photo).abs(), batch["scored"]),
-            "ssim": 1 - ssim_tensor(fused, photo),
-            "perceptual": trunk.perceptual(batch),
-        }
-        weights = self.realistic if phase.discriminator else self.faithful
-        total = torch.stack([weight * part for weight, part in zip(weights, parts.values())]).sum()
-        if phase.discriminator:
-            adversarial, more = trunk.adversarial(batch, total, self.realism)
-            total, parts = total + adversarial, parts | more
-        return total, parts
+        parts = {"l1": hole_mean((fused - photo).abs(), batch["scored"]), "ssim": 1 - ssim_tensor(fused, photo)}
+        l1, ssim, perceptual = self.realistic if phase.discriminator else self.faithful
+        total = l1 * parts["l1"] + ssim * parts["ssim"]
+        return trunk.add(batch, total, parts, phase, perceptual=perceptual, realism=self.realism)
 
     def d_loss(self, batch, fake):
         if self.trunk:

@@ -25,9 +25,7 @@ class GANMaskerOneStageRecipe(GANMaskerRecipe):
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free)
         fake = self.generator(batch["crop"])
-        if self.trunk:
-            self.trunk.look(batch, fake)
-        return fake
+        return self.trunk.look(batch, fake) if self.trunk else fake
 
     def g_loss(self, batch, fake, phase):
         # What lies outside the mask has to come back, for a visitor may mark more than the mask.

@@ -7,6 +7,7 @@ from train.discriminators import SNPatchDiscriminator
 from train.loop import Phase
 from train.losses import FacePerceptual, hinge, hole_mean
 from train.recipes.holes import masked_crop
+from train.trunk_losses import TrunkLosses, structure_weight
 from unmask.metrics import ssim_tensor
 from unmask.nets.gated_conv import GatedConv
 from unmask.nets.layers import murf
@@ -24,17 +25,18 @@ class GatedConvRecipe:
     def __init__(self, size: int, width: int = 16, fold: int = 2):
         self.size, self.config = size, {"width": width, "fold": fold}
         self.generator = GatedConv(width, fold)
-        self.discriminator = SNPatchDiscriminator(4, width=32)
+        self.trunk = TrunkLosses.if_available()
+        self.discriminator: nn.Module = self.trunk.discriminator if self.trunk else SNPatchDiscriminator(4, width=32)
         # Not the paper's. Without it mouths were missing after 36 thousand images at 64 px.
         self.face = FacePerceptual.if_available()
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free)
         batch["coarse"], fine = self.generator(batch["crop"], batch["hole"], stages=True)
-        return fine
+        return self.trunk.look(batch, fine) if self.trunk else fine
 
     def g_loss(self, batch, fake, phase):
-        photo, hole = batch["photo"], batch["hole"]
+        photo, hole = batch["photo"], batch["scored"]
         # The paper's L1 counts every pixel alike; five in six only have to be copied, so the covered ones count once
         # more among themselves.
         difference = [(x - photo).abs() for x in (batch["coarse"], fake)]
@@ -42,6 +44,9 @@ class GatedConvRecipe:
         fused = murf(fake, photo, hole)
         # SSIM, GANMasker's, for structure: worth 0.2 dB there, see train/README.md.
         parts = {"coarse": coarse, "fine": fine, "ssim": 1 - ssim_tensor(fused, photo)}
+        if self.trunk:
+            total = coarse + fine + structure_weight(phase) * parts["ssim"]
+            return self.trunk.add(batch, total, parts, phase, perceptual=1.0, realism=2.5)
         total = coarse + fine + parts["ssim"]
         if self.face is not None:
             parts["perceptual"] = self.face.to(photo.device)(fused, photo, hole)
@@ -53,6 +58,8 @@ class GatedConvRecipe:
         return total, parts
 
     def d_loss(self, batch, fake):
+        if self.trunk:
+            return self.trunk.discriminator_loss(batch)
         photo, hole = batch["photo"], batch["hole"]
         real, false = (
             self.discriminator(torch.cat([x, hole], dim=1)) for x in (photo, murf(fake, photo, hole))

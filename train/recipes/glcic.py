@@ -1,4 +1,7 @@
-"""GLCIC: squared error, then the discriminators alone, then both (Iizuka et al. 2017, section 3.4)."""
+"""GLCIC: squared error, then the discriminators alone, then both (Iizuka et al. 2017, section 3.4).
+
+Where EfficientNet-Lite0 is here, its perceptual loss joins, and a projected discriminator takes the pair's place.
+"""
 
 from torch import Tensor, nn
 
@@ -6,6 +9,7 @@ from train.discriminators import GlobalLocalDiscriminator
 from train.loop import Phase
 from train.losses import FacePerceptual, bce_gan, hole_mean
 from train.recipes.holes import masked_crop
+from train.trunk_losses import TrunkLosses, structure_weight
 from unmask.metrics import ssim_tensor
 from unmask.nets.glcic import GLCIC
 from unmask.nets.layers import murf
@@ -27,19 +31,26 @@ class GLCICRecipe:
     def __init__(self, size: int, width: int = 24, fold: int = 2):
         self.size, self.config = size, {"width": width, "fold": fold}
         self.generator = GLCIC(width, fold)
-        self.discriminator = GlobalLocalDiscriminator(size, width=24)
+        self.trunk = TrunkLosses.if_available()
+        self.discriminator: nn.Module = (
+            self.trunk.discriminator if self.trunk else GlobalLocalDiscriminator(size, width=24)
+        )
         # Not the paper's: the squared error alone paints a blur for a mouth.
         self.face = FacePerceptual.if_available()
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free)
-        return self.generator(batch["crop"], batch["hole"])
+        fake = self.generator(batch["crop"], batch["hole"])
+        return self.trunk.look(batch, fake) if self.trunk else fake
 
     def g_loss(self, batch, fake, phase):
-        photo, hole = batch["photo"], batch["hole"]
+        photo, hole = batch["photo"], batch["scored"]
         fused = murf(fake, photo, hole)
         # SSIM, GANMasker's, is not the paper's either: structure, of which a squared error knows nothing.
         parts = {"mse": hole_mean((fake - photo).square(), hole), "ssim": 1 - ssim_tensor(fused, photo)}
+        if self.trunk:
+            total = parts["mse"] + structure_weight(phase) * parts["ssim"]
+            return self.trunk.add(batch, total, parts, phase, perceptual=1.0, realism=2.5)
         total = parts["mse"] + parts["ssim"]
         if self.face is not None:
             parts["perceptual"] = self.face.to(photo.device)(fused, photo, hole)
@@ -50,6 +61,8 @@ class GLCICRecipe:
         return total, parts
 
     def d_loss(self, batch, fake):
+        if self.trunk:
+            return self.trunk.discriminator_loss(batch)
         photo, hole = batch["photo"], batch["hole"]
         real = bce_gan(self.discriminator(photo, hole), 1.0)
         false = bce_gan(self.discriminator(murf(fake, photo, hole), hole), 0.0)

@@ -11,6 +11,7 @@ from train.discriminators import PatchDiscriminator
 from train.loop import Phase
 from train.losses import FacePerceptual, bce_gan, dice_loss, feature_matching, hole_mean, touched
 from train.recipes.holes import masked_crop
+from train.trunk_losses import TrunkLosses, structure_weight
 from unmask.metrics import ssim_tensor
 from unmask.nets.gumf import GUMF
 from unmask.nets.layers import murf
@@ -42,7 +43,8 @@ class GUMFRecipe:
     def __init__(self, size: int, width: int = 16, fold: int = 2):
         self.size, self.config = size, {"width": width, "fold": fold}
         self.generator = GUMF(width, fold)
-        self.discriminator = Critics()
+        self.trunk = TrunkLosses.if_available()
+        self.discriminator: nn.Module = self.trunk.discriminator if self.trunk else Critics()
         # In place of VGG19's, whose weights are not on every machine.
         self.face = FacePerceptual.if_available()
 
@@ -50,7 +52,7 @@ class GUMFRecipe:
         # A network that sees what is in the hole must not see the answer there: painted holes show another face.
         batch["crop"], batch["hole"] = masked_crop(batch, self.free, covered=True)
         batch["map"], face = self.generator(batch["crop"], batch["hole"], stages=True)
-        return face
+        return self.trunk.look(batch, face) if self.trunk else face
 
     def pairs(self, batch: dict[str, Tensor], fake: Tensor) -> list[tuple[PatchDiscriminator, Tensor, Tensor]]:
         """(critic, what is true, what it judges), for the whole face and for the region."""
@@ -66,8 +68,11 @@ class GUMFRecipe:
         difference = (fake - photo).abs()
         l1 = 0.5 * difference.mean() + 0.5 * hole_mean(difference, hole)
         ssim = 1 - ssim_tensor(fake, photo)
-        total = found + 50 * l1 + 50 * ssim
         parts = {"map": found, "l1": l1, "ssim": ssim}
+        if self.trunk:
+            total = found + l1 + structure_weight(phase) * ssim
+            return self.trunk.add(batch, total, parts, phase, perceptual=1.0, realism=2.5)
+        total = found + 50 * l1 + 50 * ssim
         if self.face is not None:
             parts["perceptual"] = self.face.to(photo.device)(murf(fake, photo, hole), photo, hole)
             total = total + 5 * parts["perceptual"]
@@ -87,6 +92,8 @@ class GUMFRecipe:
         return total, parts
 
     def d_loss(self, batch, fake):
+        if self.trunk:
+            return self.trunk.discriminator_loss(batch)
         # The region's critic learns from the second phase on, and is heard from the third.
         losses = {}
         for name, (critic, real, false) in zip(("whole", "region"), self.pairs(batch, fake)):

@@ -18,8 +18,8 @@ def masked_crop(
 
     Each picture's hole is the mask grown by 0 to 5 px (at 256), so that skin is lost but no fabric is left; exact: the
     mask itself. A share `beyond` of them reaches further, see `reach_beyond`. A share `free` of the pictures is a bare
-    face with free-form holes, for visitors paint what they like; a share `boxed` is one with a box. covered: such holes
-    show another face of the batch, for a network that looks into the hole: its own would be the answer.
+    face with free-form holes, for visitors paint what they like; a share `boxed` is one with a box. covered: these show
+    another face of the batch, for a network that looks into the hole: its own would be the answer.
 
     Adds to the batch `worn`, (N, 1, 1, 1) bool: which pictures are of a masked face; and `scored`, (N, 1, H, W) of
     {0, 1}: the hole where the truth is photograph and not its reflection.

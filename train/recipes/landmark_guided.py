@@ -7,6 +7,7 @@ from train.discriminators import PatchDiscriminator
 from train.loop import Phase
 from train.losses import FacePerceptual, VGGPerceptual, feature_matching, hole_mean, lsgan, touched
 from train.recipes.holes import masked_crop
+from train.trunk_losses import TrunkLosses, structure_weight
 from unmask.metrics import ssim_tensor
 from unmask.nets.landmark_guided import LandmarkGuided, landmark_map
 from unmask.nets.layers import murf
@@ -25,7 +26,8 @@ class LandmarkGuidedRecipe:
     def __init__(self, size: int, width: int = 24, fold: int = 2):
         self.size, self.config = size, {"width": width, "fold": fold}
         self.generator = LandmarkGuided(width, fold)
-        self.discriminator = PatchDiscriminator(4, width=32)
+        self.trunk = TrunkLosses.if_available()
+        self.discriminator: nn.Module = self.trunk.discriminator if self.trunk else PatchDiscriminator(4, width=32)
         # Where VGG19's ImageNet weights are not on disk, the features of our own networks stand in for them.
         self.vgg = VGGPerceptual() if VGGPerceptual.available() else None
         self.face = FacePerceptual.if_available() if self.vgg is None else None
@@ -35,19 +37,23 @@ class LandmarkGuidedRecipe:
         points, n = batch["points"], len(batch["points"])
         # The network's errors move whole parts of a face together.
         shift = self.shaken * (torch.randn(n, 1, 2) + 0.5 * torch.randn(n, points.shape[1], 2))
-        batch["dots"] = landmark_map(points, self.size)
+        batch["dots"] = landmark_map(points, batch["photo"].shape[-1])  # a window's side, where there is one
         told = (torch.rand(n) > self.open).to(points.device)
         shaken = points + shift.to(points.device)
-        return self.generator.fill(batch["crop"], batch["hole"], shaken, batch["gender"] * told)
+        fake = self.generator.fill(batch["crop"], batch["hole"], shaken, batch["gender"] * told)
+        return self.trunk.look(batch, fake) if self.trunk else fake
 
     def g_loss(self, batch, fake, phase):
-        photo, hole = batch["photo"], batch["hole"]
+        photo, hole = batch["photo"], batch["scored"]
         fused = murf(fake, photo, hole)
         parts = {"hole_l1": hole_mean((fake - photo).abs(), hole), "l1": (fake - photo).abs().mean()}
         # The smoothness of the fill (LaFIn's total variation).
         parts["tv"] = (fused.diff(dim=2).abs().mean() + fused.diff(dim=3).abs().mean()) / 2
         # SSIM, GANMasker's, for structure: worth 0.2 dB there, see train/README.md.
         parts["ssim"] = 1 - ssim_tensor(fused, photo)
+        if self.trunk:
+            total = parts["hole_l1"] + 0.02 * parts["tv"] + structure_weight(phase) * parts["ssim"]
+            return self.trunk.add(batch, total, parts, phase, perceptual=1.0, realism=2.5)
         total = 1.0 * parts["hole_l1"] + 0.2 * parts["l1"] + 0.02 * parts["tv"] + parts["ssim"]
         if phase.discriminator:
             logits, features = self.discriminator(torch.cat([fused, batch["dots"]], dim=1))
@@ -66,6 +72,8 @@ class LandmarkGuidedRecipe:
         return total, parts
 
     def d_loss(self, batch, fake):
+        if self.trunk:
+            return self.trunk.discriminator_loss(batch)
         photo, hole, dots = batch["photo"], batch["hole"], batch["dots"]
         real = self.discriminator(torch.cat([photo, dots], dim=1))[0]
         false = self.discriminator(torch.cat([murf(fake, photo, hole), dots], dim=1))[0]

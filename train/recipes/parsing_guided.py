@@ -15,6 +15,7 @@ from train.loop import Phase
 from train.losses import FacePerceptual, bce_gan, feature_matching, hole_mean, touched
 from train.recipes.holes import masked_crop
 from train.recipes.parsing import paint
+from train.trunk_losses import TrunkLosses, structure_weight
 from unmask import weights
 from unmask.metrics import ssim_tensor
 from unmask.nets.layers import murf
@@ -73,7 +74,8 @@ class ParsingGuidedRecipe:
     def __init__(self, size: int, width: int = 24, fold: int = 2):
         self.size, self.config = size, {"width": width, "fold": fold}
         self.generator = ParsingGuided(width, fold)
-        self.discriminator = Critics()
+        self.trunk = TrunkLosses.if_available()
+        self.discriminator: nn.Module = self.trunk.discriminator if self.trunk else Critics()
         self.parsing = FaceParsing().eval()
         # Not the papers': lips and nostrils in a short run, in which L1 leaves a blur.
         self.face = FacePerceptual.if_available()
@@ -81,10 +83,10 @@ class ParsingGuidedRecipe:
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free)
         batch["completed"], refined = self.generator(batch["crop"], batch["hole"], stages=True)
-        return refined
+        return self.trunk.look(batch, refined) if self.trunk else refined
 
     def g_loss(self, batch, fake, phase):
-        photo, hole = batch["photo"], batch["hole"]
+        photo, hole = batch["photo"], batch["scored"]
         # The code's L1 counts the whole picture; five in six pixels only have to be copied, so the covered ones count
         # once more among themselves.
         difference = [(x - photo).abs() for x in (batch["completed"], fake)]
@@ -92,6 +94,12 @@ class ParsingGuidedRecipe:
         fused = murf(fake, photo, hole)
         # SSIM, GANMasker's, for structure: worth 0.2 dB there, see train/README.md.
         parts = {"completed": completed, "refined": refined, "ssim": 1 - ssim_tensor(fused, photo)}
+        if self.trunk:
+            total = completed + refined + structure_weight(phase) * parts["ssim"]
+            if phase.name != "reconstruction":
+                parts["parsing"] = self.parsing.to(photo.device)(fused, photo, hole)
+                total = total + 0.05 * parts["parsing"]
+            return self.trunk.add(batch, total, parts, phase, perceptual=1.0, realism=2.5)
         total = completed + refined + parts["ssim"]
         if self.face is not None:
             parts["perceptual"] = self.face.to(photo.device)(fused, photo, hole)
@@ -111,6 +119,8 @@ class ParsingGuidedRecipe:
         return total, parts
 
     def d_loss(self, batch, fake):
+        if self.trunk:
+            return self.trunk.discriminator_loss(batch)
         photo, hole = batch["photo"], batch["hole"]
         losses = {}
         for name, x, target in (("real", photo, 1.0), ("fake", murf(fake, photo, hole), 0.0)):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from train.discriminators import PatchDiscriminator
 from train.loop import Phase
 from train.losses import FacePerceptual, bce_gan, feature_matching, hole_mean, touched
+from train.trunk_losses import TrunkLosses, structure_weight
 from unmask.metrics import ssim_tensor
 from unmask.nets.layers import murf
 from unmask.nets.pix2pix import Pix2Pix
@@ -25,12 +26,15 @@ class Pix2PixRecipe:
         levels = levels or int(math.log2(size // fold))
         self.size, self.config = size, {"width": width, "levels": levels, "fold": fold}
         self.generator = Pix2Pix(**self.config)
-        self.discriminator = PatchDiscriminator(6, width=32)
+        self.trunk = TrunkLosses.if_available()
+        self.discriminator: nn.Module = self.trunk.discriminator if self.trunk else PatchDiscriminator(6, width=32)
         # Not the papers': lips in a short run, in which L1 leaves a blur.
         self.face = FacePerceptual.if_available()
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
-        return self.generator(batch["masked"])
+        fake = self.generator(batch["masked"])
+        batch["scored"] = batch["mask"] * batch["valid"] if "valid" in batch else batch["mask"]
+        return self.trunk.look(batch, fake) if self.trunk else fake
 
     def g_loss(self, batch, fake, phase):
         # The papers' L1 counts every pixel alike; five in six only have to be copied, so the covered ones count
@@ -40,6 +44,10 @@ class Pix2PixRecipe:
         fused = murf(fake, batch["masked"], batch["mask"])
         # Not the papers' either, but GANMasker's: SSIM for structure, of which L1 alone knows nothing.
         structure = 1 - ssim_tensor(fused, batch["photo"])
+        if self.trunk:
+            parts = {"l1": l1, "hole_l1": hole, "ssim": structure}
+            total = 0.5 * l1 + 0.5 * hole + structure_weight(phase) * structure
+            return self.trunk.add(batch, total, parts, phase, perceptual=1.0, realism=2.5)
         total, parts = 50 * l1 + 50 * hole + 100 * structure, {"l1": l1, "hole_l1": hole, "ssim": structure}
         if self.face is not None:
             parts["perceptual"] = self.face.to(fake.device)(fused, batch["photo"], batch["mask"])
@@ -55,6 +63,8 @@ class Pix2PixRecipe:
         return total, parts
 
     def d_loss(self, batch, fake):
+        if self.trunk:
+            return self.trunk.discriminator_loss(batch)
         real = self.discriminator(torch.cat([batch["photo"], batch["masked"]], dim=1))[0]
         false = self.discriminator(torch.cat([fake, batch["masked"]], dim=1))[0]
         # Patches that see no mask are copies. (At 256 px this critic told nothing apart in its first 4 thousand.)

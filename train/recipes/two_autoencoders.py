@@ -7,6 +7,7 @@ from train.loop import Phase
 from train.losses import FacePerceptual, bce_gan, hole_mean
 from train.recipes.glcic import GLCICRecipe
 from train.recipes.holes import masked_crop
+from train.trunk_losses import TrunkLosses, structure_weight
 from unmask.metrics import ssim_tensor
 from unmask.nets.layers import murf
 from unmask.nets.two_autoencoders import TwoAutoencoders
@@ -24,17 +25,25 @@ class TwoAutoencodersRecipe(GLCICRecipe):
         self.generator = TwoAutoencoders(width, stages, fold)  # type: ignore[assignment]
         # The text of section 3.2 has five global and four local convolutions; tables 2 and 3 have it the other way
         # round, which would give the smaller picture the deeper network.
-        self.discriminator = GlobalLocalDiscriminator(size, width=24, levels=4)
+        self.trunk = TrunkLosses.if_available()
+        own = GlobalLocalDiscriminator(size, width=24, levels=4)
+        self.discriminator = self.trunk.discriminator if self.trunk else own
         # Neither this nor SSIM is the paper's: without them, 32 thousand images made no mouth under a face mask.
         self.face = FacePerceptual.if_available()
 
     def generate(self, batch: dict[str, Tensor]) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free, self.boxed)
-        return self.generator(batch["crop"], batch["hole"])
+        fake = self.generator(batch["crop"], batch["hole"])
+        return self.trunk.look(batch, fake) if self.trunk else fake
 
     def g_loss(self, batch, fake, phase):
-        photo, hole = batch["photo"], batch["hole"]
+        photo, hole = batch["photo"], batch["scored"]
         fused = murf(fake, photo, hole)
+        if self.trunk:
+            # The minimax loss alone, the paper's first phase, is for a discriminator that sees the whole picture.
+            parts = {"mse": hole_mean((fake - photo).square(), hole), "ssim": 1 - ssim_tensor(fused, photo)}
+            total = parts["mse"] + structure_weight(phase) * parts["ssim"]
+            return self.trunk.add(batch, total, parts, phase, perceptual=1.0, realism=2.5)
         # Equation 1 has log(1 - D); -log D has the same fixed point, and a gradient when D is sure.
         adv = bce_gan(self.discriminator(fused, hole), 1.0)
         if phase.name == "minimax":
