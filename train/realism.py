@@ -137,7 +137,7 @@ def fit_logistic(x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         value.backward()
         return value
 
-    optimizer.step(loss)  # type: ignore[arg-type]
+    optimizer.step(loss)
     return weight.detach(), bias.detach()
 
 

@@ -106,7 +106,7 @@ def save_pages(out: Path, stem: str, units: list[list[np.ndarray]]) -> list[Path
         rows = [np.concatenate(padded[i : i + across], axis=1) for i in range(0, len(padded), across)]
         blocks.append(np.concatenate(rows, axis=0))
     columns, lines = WIDEST // (side * across), max(HIGHEST // (side * high), 1)
-    paths = []
+    paths: list[Path] = []
     for start in range(0, len(blocks), columns * lines):
         page = blocks[start : start + columns * lines]
         page += [np.zeros_like(page[0])] * (-len(page) % columns)

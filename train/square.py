@@ -39,8 +39,10 @@ def cut_squares(faces: Faces) -> Faces:
     if not kept:
         raise ValueError("The paper's square is cut from CelebA faces (source ca), and this split has none: try val2.")
     matrix = to_square()
-    options = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REFLECT}
-    photos = [cv2.warpAffine(np.asarray(faces.photos[i]), matrix, (SIDE, SIDE), **options) for i in kept]
+    photos = [
+        cv2.warpAffine(photo, matrix, (SIDE, SIDE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+        for photo in (np.asarray(faces.photos[i]) for i in kept)
+    ]
     return replace(
         faces, names=[faces.names[i] for i in kept], rows=[faces.rows[i] for i in kept], photos=np.stack(photos),
         landmarks=np.stack([cv2.transform(faces.landmarks[i][None], matrix)[0] for i in kept]),

