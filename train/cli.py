@@ -25,6 +25,7 @@ from train.evaluation.evaluate_faces import evaluate_detector
 from train.evaluation.evaluate_hint import evaluate_hint
 from train.evaluation.evaluate_landmarks import evaluate_landmarks
 from train.evaluation.report import current_term
+from train.evaluation.sheet_pages import write_sheets
 from train.evaluation.speed import measure_speed
 from train.export import export
 from train.flagship import PLAN, flagship
@@ -145,12 +146,20 @@ def parse() -> argparse.Namespace:
     command.add_argument(
         "--protocol", type=current_term, choices=list(PROTOCOLS), default="faces",
         help="face masks at 256 px, the same finished as the demo does, the same with crops turned and shifted as the "
-        "demo's are, or boxes at 128 px",
+        "demo's are, CelebA faces in the paper's square, or boxes at 128 px",
     )  # fmt: skip
+    command.add_argument("--split", choices=("val", "val2"), help="val, or val2 in the paper's square, unless given")
     command.add_argument(
         "--holes", type=current_term, choices=("ground-truth", "predicted"), default="ground-truth",
         help="the masks that were put on, or those that M-Seg finds",
     )  # fmt: skip
+    command.add_argument("--device", default="auto")
+
+    command = commands.add_parser("sheet", help="contact sheets at 100 %%: real photographs, val faces, the worst")
+    add_data(command)
+    command.add_argument("--models", nargs="+", default=["ganmasker"], choices=list_inpainting_models(), metavar="NAME")
+    command.add_argument("--out", type=Path, required=True, help="a folder")
+    add_weights(command)
     command.add_argument("--device", default="auto")
 
     command = commands.add_parser("evaluate-faces", help="the face detector on whole photos, and the landmarks")
@@ -264,9 +273,17 @@ def do(args: argparse.Namespace) -> None:
         print(
             evaluate(
                 args.data, args.models, args.out, args.cache, weights=own, device=args.device, holes=args.holes,
-                protocol=args.protocol, limit=args.limit,
+                protocol=args.protocol, split=args.split or ("val2" if args.protocol == "square" else "val"),
+                limit=args.limit,
             )
         )  # fmt: skip
+    elif args.command == "sheet":
+        own = dict(args.weights)
+        print(
+            write_sheets(
+                args.data, args.out, args.cache, args.models, weights=own, device=args.device, limit=args.limit
+            )
+        )
     elif args.command == "evaluate-faces":
         own = dict(args.weights)
         detector = Unmasker(args.device, weights=own).model(FACE_DETECTOR)

@@ -18,6 +18,7 @@ WINDOW, SIGMA = 11, 1.5
 RIM = WINDOW // 2  # what the valid region loses on each side, px
 K1, K2 = 0.01, 0.03
 BAND_SIGMAS = (0.75, 1.5, 3.0)  # px, of the Gaussians between which the two bands lie
+FLAT = 1e-10  # mean square in a band, of pictures in [-1, 1], that may be rounding
 
 
 def psnr(a: np.ndarray, b: np.ndarray, mask: np.ndarray | None = None) -> float:
@@ -108,7 +109,8 @@ def band_ratios(fill: torch.Tensor, truth: torch.Tensor, hole: torch.Tensor) -> 
     energies = []
     for fine, coarse in zip(blurred, blurred[1:]):
         mine, true = ((fine - coarse).square() * torch.cat([inside, inside])).sum(dim=(1, 2, 3)).chunk(2)
-        energies.append(mine / true)
+        detail = true > FLAT * inside.sum(dim=(1, 2, 3))
+        energies.append(torch.where(detail, mine / true, torch.nan))
     return torch.stack(energies, dim=1)
 
 

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import sys
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,8 +14,9 @@ import torch
 from tests.train.drawn_faces import draw_folder
 from train import cli as command_line
 from train.data.faces import load_faces
-from train.evaluation import card, evaluate, perceptual, report
+from train.evaluation import card, evaluate, perceptual, report, square
 from unmask import weights
+from unmask.faces.landmarks import five_points
 from unmask.nets.glcic import GLCIC
 
 
@@ -58,7 +60,8 @@ def rows_of(count: int = 30) -> list[dict]:
     """Faces with a known hole PSNR: 10 more for women, and one less for each larger hole."""
     return [
         {"name": str(i), "source": "ab"[i % 2], "group": "", "gender": "fm"[i % 2], "kind": "n95", "wear": "well",
-         "share": (i + 1) / 100, "model": "telea", "psnr": 30.0, "ssim": 0.9,
+         "head": "", "share": (i + 1) / 100, "model": "telea", "psnr": 30.0, "ssim": 0.9,
+         "band_4_8": (0.25, 4.0)[i % 2], "band_8_16": float("nan"),
          "hole_psnr": 20.0 + 10 * (i % 2 == 0) - i, "hole_ssim": 0.5, "sharpness": float("nan")}
         for i in range(count)
     ]  # fmt: skip
@@ -76,6 +79,44 @@ def test_groups_part_the_faces():
     text = "\n".join(report.overall(summary) + report.by_group(summary))
     assert "| Telea (classical) | 30 | 30.00 [30.00, 30.00] |" in text and "| - |" in text  # no sharpness
     assert "hidden 15.5%" in text
+
+
+def test_bands_are_averaged_by_geometric_mean():
+    means = report.summarise(rows_of(), {"protocol": "faces", "holes": "true", "size": 256})["models"]["telea"]
+    band = means["band_4_8"]
+    assert band["mean"] == pytest.approx(1), "a quarter and four times as much"
+    assert band["low"] < 1 < band["high"] and band["low"] == pytest.approx(1 / band["high"], rel=0.2)
+    assert means["band_8_16"]["mean"] is None and band["count"] == 30
+    assert 0 < report.ratio_interval([0.0, 1.0])["mean"] < 0.01, "no detail at all is not left out"
+
+
+def test_turned_heads_stand_apart():
+    turned, not_ = "turned by more than 25 degrees", "turned by 25 degrees or less"
+    yaws = {"": "", "-31": turned, "26": turned, "25": not_, "-3": not_}
+    assert {yaw: evaluate.head({"yaw": yaw}) for yaw in yaws} == yaws and evaluate.head({}) == ""
+    rows = [row | {"head": (turned, not_)[i % 3 > 0]} for i, row in enumerate(rows_of())]
+    heads = report.summarise(rows, {"protocol": "faces", "holes": "true", "size": 256})["groups"]["head"]
+    assert {value: lot["faces"] for value, lot in heads.items()} == {turned: 10, not_: 20}
+
+
+def test_the_papers_square_is_a_wider_cut_of_celeba_faces(folder):
+    faces = load_faces(folder, "val", folder / "cache")
+    with pytest.raises(ValueError, match="CelebA faces"):
+        evaluate.square_cases(faces)
+    rows = [row | {"source": ("ca", "drawn")[i % 2]} for i, row in enumerate(faces.rows)]
+    faces = replace(faces, rows=rows)
+    cut = square.cut_squares(faces)
+    assert cut.names == faces.names[::2] and cut.photos.shape == (2, 256, 256, 3)
+    # Eyes and mouth come to lie where CelebA has them in the middle 178 x 178 px, at 256 px.
+    points = five_points(cut.landmarks).mean(axis=0) * 178 / 256 + (0, 20)
+    assert np.abs(points[[0, 1, 3, 4]] - square.CELEBA[[0, 1, 3, 4]]).max() < 3
+    for photo, face, points, plain in zip(cut.photos, faces.photos[::2], cut.landmarks, faces.landmarks[::2]):
+        for index in (45, 70):  # the same colour at the same place of the face
+            at, before = points[index].round().astype(int), plain[index].round().astype(int)
+            assert np.abs(photo[at[1], at[0]].astype(int) - face[before[1], before[0]]).max() <= 2
+    in_square = {case.about["name"]: case.about["share"] for case in evaluate.square_cases(faces)}
+    in_crop = {case.about["name"]: case.about["share"] for case in evaluate.masked_cases(faces)}
+    assert all(share < in_crop[name] for name, share in list(in_square.items())[:1]), "the same mask is smaller"
 
 
 def test_boxes_are_seeded_squares_of_24_to_48_px(folder):
@@ -127,6 +168,9 @@ def test_random_holes_are_reported(folder, tmp_path, monkeypatch, capsys):
     # What was not measured, and what to put where, is said in a line each.
     assert "LPIPS was not measured, for want of: " in text and perceptual.ALEXNET in text
     assert "FID and KID were not measured, for want of: " in text and perceptual.INCEPTION in text
+    assert "told apart (Lite2) were not measured" in text
+    ratios = [float(row["band_4_8"]) for row in rows]
+    assert np.isnan(ratios).all() or written["models"]["telea"]["band_4_8"]["mean"] > 0
     with pytest.raises(SystemExit, match="M-Seg finds face masks, not boxes"):
         run(monkeypatch, capsys, *common, "--protocol", "boxes", "--models", "telea", "--holes", "predicted")
 

@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import binary_erosion, gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from unmask import metrics
-from unmask.imaging.tensors import to_tensor
+from unmask.imaging.tensors import mask_to_tensor, to_tensor
 
 
 def pair(height: int = 48, width: int = 56, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -157,6 +158,52 @@ def test_ssim_tensor_leads_uphill():
     ahead, behind = (metrics.ssim_tensor(small.detach() + s * step * direction, target) for s in (1, -1))
     slope = (small.grad * direction).sum().item()
     assert (ahead - behind).item() / (2 * step) == pytest.approx(slope, rel=0.05, abs=1e-3)
+
+
+# Detail in two bands
+
+
+def bands(fill: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> list[float]:
+    return metrics.band_ratios(to_tensor(fill), to_tensor(truth), mask_to_tensor(mask))[0].tolist()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bands_are_those_of_scipys_gaussians(seed):
+    a, b = pair(seed=seed)
+    mask = hole()
+    inside = binary_erosion(mask > 0, np.ones((7, 7)))
+    grey = [image @ np.array([0.299, 0.587, 0.114]) for image in (b, a)]
+    fine, middle, coarse = ([gaussian_filter(x, sigma, mode="mirror") for x in grey] for sigma in (0.75, 1.5, 3))
+    for found, upper, lower in zip(bands(b, a, mask), (fine, middle), (middle, coarse)):
+        mine, true = (((high - low)[inside] ** 2).mean() for high, low in zip(upper, lower))
+        assert found == pytest.approx(mine / true, rel=0.02)  # the kernels are cut at another place
+
+
+def test_band_identities():
+    a, b = pair()
+    mask, soft = hole(), cv2.GaussianBlur(a, (0, 0), 1.5)
+    assert bands(a, a, mask) == [1, 1]
+    assert bands(255 - a, a, mask) == pytest.approx([1, 1], rel=1e-4)
+    assert bands(soft, a, mask)[0] < bands(soft, a, mask)[1] < 1, "a blur takes the finer band first"
+    noisy = np.clip(a + np.random.default_rng(0).normal(0, 20, a.shape), 0, 255).astype(np.uint8)
+    assert bands(noisy, a, mask)[0] > max(bands(noisy, a, mask)[1], 1), "noise adds to the finer band first"
+    half = ((a.astype(int) + 128) // 2).astype(np.uint8)
+    assert bands(half, a, mask) == pytest.approx([0.25, 0.25], rel=0.05), "half the contrast is a quarter of the energy"
+    far = a.copy()
+    far[:10, 40:] = 0
+    assert bands(far, a, mask) == pytest.approx([1, 1], rel=1e-4), "what is far from the hole does not count"
+    both = metrics.band_ratios(*(torch.cat([to_tensor(x), to_tensor(y)]) for x, y in ((b, a), (a, a))),
+                               mask_to_tensor(mask).expand(2, -1, -1, -1))  # fmt: skip
+    assert both.tolist() == [pytest.approx(bands(b, a, mask)), [1, 1]]
+
+
+def test_bands_of_nothing_are_nan():
+    a, b = pair()
+    thin = np.zeros((48, 56), np.uint8)
+    thin[20:26] = 255  # eroded by 3 px, none is left
+    assert all(math.isnan(value) for value in bands(b, a, thin))
+    flat = np.full_like(a, 100)
+    assert all(math.isnan(value) for value in bands(flat, flat, hole()))
 
 
 # Masks

@@ -34,6 +34,11 @@ SECTIONS = {  # protocol: the section's title, and what was done
         "(corners 1.86 % of the side off in the mean); holes are the {holes} masks. Turning and scaling softens the "
         "truth, too: these figures compare with each other, and not with those above",
     ),
+    "square": (
+        "Face masks on CelebA faces in the paper's square, {holes}",
+        "A synthetic mask on each of the CelebA faces of the second held-back split, in what would be the middle "
+        "178 x 178 px of CelebA's pictures, at 256 px; holes are the {holes} masks",
+    ),
     "boxes": ("Random holes", "Random squares of 24 to 48 px on the held-back faces"),
 }
 

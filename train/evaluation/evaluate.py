@@ -10,14 +10,16 @@ import numpy as np
 from tqdm import tqdm
 
 from train.data.batches import shrink
-from train.data.faces import SIDE, Faces, fingerprint, load_faces
-from train.evaluation import perceptual
+from train.data.faces import SIDE, TURNED, Faces, fingerprint, load_faces
+from train.evaluation import perceptual, realism
 from train.evaluation.report import write_report
+from train.evaluation.square import cut_squares
 from train.record import revision
 from train.sheets import save_comparison, save_ranked, tint
 from unmask import metrics, synth
 from unmask import weights as weight_files
 from unmask.blending.composite import composite
+from unmask.imaging.tensors import mask_to_tensor, to_tensor
 from unmask.masks import binarise, grow, share
 from unmask.pipeline import CROP, MARGIN, Unmasker
 from unmask.registry import MODELS
@@ -79,6 +81,11 @@ def misaligned_cases(faces: Faces, seed: int = SEED) -> list[Case]:
     return cases
 
 
+def square_cases(faces: Faces) -> list[Case]:
+    """As `masked_cases`, in the square of GANMasker's paper: see train.square. CelebA faces alone."""
+    return masked_cases(cut_squares(faces))
+
+
 def box_cases(faces: Faces, seed: int = SEED) -> list[Case]:
     """A white square of 24 to 48 px somewhere in every face, at 128 px."""
     cases = []
@@ -94,21 +101,34 @@ def box_cases(faces: Faces, seed: int = SEED) -> list[Case]:
 
 def _case(row: dict, photo: np.ndarray, image: np.ndarray, mask: np.ndarray, kind: str, wear: str) -> Case:
     about = {key: row[key] for key in ("name", "source", "group", "gender")}
+    about |= {"person": realism.person(row), "head": head(row)}
     return Case(about | {"kind": kind, "wear": wear, "share": round(share(mask), 4)}, photo, image, mask)
 
 
-PROTOCOLS = {"faces": masked_cases, "post-processed": masked_cases, "misaligned": misaligned_cases, "boxes": box_cases}
+def head(row: dict) -> str:
+    """Whether a face of faces.csv is turned away from the camera; empty where that does not say."""
+    if not row.get("yaw"):
+        return ""
+    turned = abs(float(row["yaw"])) > TURNED
+    return f"turned by more than {TURNED} degrees" if turned else f"turned by {TURNED} degrees or less"
+
+
+PROTOCOLS = {
+    "faces": masked_cases, "post-processed": masked_cases, "misaligned": misaligned_cases, "square": square_cases,
+    "boxes": box_cases,
+}  # fmt: skip
 
 
 def evaluate(
     data: Path, models: list[str], out: Path, cache: Path, *, weights: dict[str, str], device: str,
-    holes: str = "ground-truth", protocol: str = "faces", limit: int | None = None,
+    holes: str = "ground-truth", protocol: str = "faces", split: str = "val", limit: int | None = None,
 ) -> str:  # fmt: skip
-    """Evaluate on the val split; returns the report (Markdown), written with its figures and pictures to `out`.
+    """Evaluate on a held-back split; returns the report (Markdown), written with its figures and pictures to `out`.
 
     protocol: "faces" puts a synthetic mask on every face, at 256 px; "post-processed" does so, too, and finishes the
     fill as the demo does (`unmask/blending/composite.py`); "misaligned" turns, scales and shifts the crops as the
-    demo's are; "boxes" puts a random square of 24 to 48 px on them, at 128 px.
+    demo's are; "square" takes the CelebA faces in the paper's square; "boxes" puts a random square of 24 to 48 px on
+    them, at 128 px. split: "val", or "val2", faces that came later, 300 of CelebA among them.
     holes: "ground-truth" gives the inpainting models that mask itself, "predicted" the mask that M-Seg found, grown as
     in the demo. Scores compare the composite with the bare face; `hole` scores count the true mask's pixels alone.
     Raises ValueError for holes to be found in the "boxes" protocol: M-Seg finds face masks.
@@ -118,7 +138,7 @@ def evaluate(
     segmentation_models = [name for name in models if protocol != "boxes" and MODELS[name].kind == "segmentation"]
     inpainting_models = [name for name in models if MODELS[name].kind != "segmentation"]
     unmasker = Unmasker(device, weights=weights)
-    faces = load_faces(data, "val", cache, limit)
+    faces = load_faces(data, split, cache, limit)
     cases = PROTOCOLS[protocol](faces)
     rows: list[dict] = []
     pictures: dict[str, list[np.ndarray]] = defaultdict(list)
@@ -149,14 +169,17 @@ def evaluate(
     composites = {name: pictures[name] for name in inpainting_models}
     notes = perceptual.add_lpips(rows, composites, truths, unmasker.device)
     distances, more = perceptual.distances(composites, truths, unmasker.device)
+    people = [case.about["person"] for case in cases]
+    apart, most = realism.distances(composites, truths, [case.mask for case in cases], people, unmasker.device)
+    distances = {name: distances.get(name, {}) | own for name, own in apart.items()} or distances
     about = {
         "protocol": protocol, "holes": holes, "size": BOX_SIZE if protocol == "boxes" else SIDE, "seed": SEED,
-        "revision": revision(), "data": {"fingerprint": fingerprint(data), "split": "val", "faces": len(cases)},
+        "revision": revision(), "data": {"fingerprint": fingerprint(data), "split": split, "faces": len(cases)},
         "weights": {
             name: describe(unmasker, name, weights)
             for name in segmentation_models + inpainting_models if MODELS[name].kind != "classical"
         },
-        "distances": distances, "notes": notes + more,
+        "distances": distances, "notes": notes + more + most,
     }  # fmt: skip
     text = write_report(out, rows, about)
     for name, images in pictures.items():
@@ -172,12 +195,15 @@ def evaluate(
 
 def score(result: np.ndarray, case: Case) -> dict[str, float]:
     """An inpainting model's figures for one picture."""
+    bands = metrics.band_ratios(to_tensor(result), to_tensor(case.photo), mask_to_tensor(case.mask))[0].tolist()
     return {
         "psnr": metrics.psnr(result, case.photo),
         "ssim": metrics.ssim(result, case.photo),
         "hole_psnr": metrics.psnr(result, case.photo, case.mask),
         "hole_ssim": metrics.ssim(result, case.photo, case.mask),
         "sharpness": metrics.sharpness_ratio(result, case.photo, case.mask),
+        "band_4_8": bands[0],
+        "band_8_16": bands[1],
     }
 
 

@@ -22,8 +22,11 @@ INPAINTING = {
     "hole_psnr": ("hole PSNR", "{:.2f}"),
     "hole_ssim": ("hole SSIM", "{:.4f}"),
     "sharpness": ("hole sharpness", "{:.2f}"),
+    "band_4_8": ("band 4-8 px", "{:.2f}"),
+    "band_8_16": ("band 8-16 px", "{:.2f}"),
     "lpips": ("LPIPS", "{:.4f}"),
 }
+RATIOS = ("band_4_8", "band_8_16")  # averaged by geometric mean
 BARE = {"none_found": ("no mask found on the bare face", "{:.1%}")}
 FORMATS = SEGMENTATION | INPAINTING | BARE
 # Words of earlier calls and reports, understood for one version.
@@ -36,7 +39,8 @@ def current_term(term: str) -> str:
 
 GROUPS = {
     "source": "source", "group": "group, as the source labels it", "gender": "gender, likewise",
-    "kind": "kind of mask", "wear": "how it is worn", "hole": "hole, share of the picture",
+    "kind": "kind of mask", "wear": "how it is worn", "head": "head",
+    "hole": "hole, share of the picture",
 }  # fmt: skip
 
 
@@ -53,6 +57,12 @@ def interval(values: Iterable[float]) -> dict[str, float | int | None]:
         picks = np.random.default_rng(SEED).integers(len(x), size=(RESAMPLES, len(x)))
         low, high = (float(value) for value in np.percentile(x[picks].mean(axis=1), (2.5, 97.5)))
     return {"mean": float(x.mean()), "low": low, "high": high, "count": len(x)}
+
+
+def ratio_interval(values: Iterable[float]) -> dict[str, float | int | None]:
+    """As `interval`, of the geometric mean of ratios. No detail at all counts as a millionth, not as nothing."""
+    found = interval(math.log(max(value, 1e-6)) for value in values if math.isfinite(value))
+    return {key: value if key == "count" or value is None else math.exp(value) for key, value in found.items()}
 
 
 def hole_terciles(rows: list[dict]) -> tuple[float, float]:
@@ -93,9 +103,12 @@ def _models(rows: list[dict]) -> dict[str, dict]:
     for row in rows:
         by_model.setdefault(row["model"], []).append(row)
     return {
-        name: {key: interval(row[key] for row in own) for key in FORMATS if key in own[0]}
+        name: {
+            key: (ratio_interval if key in RATIOS else interval)(row[key] for row in own)
+            for key in FORMATS if key in own[0]
+        }
         for name, own in by_model.items()
-    }
+    }  # fmt: skip
 
 
 def cell(key: str, value: dict) -> str:

