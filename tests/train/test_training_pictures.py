@@ -68,7 +68,8 @@ def crops_of(count: int, side: int = 32) -> dict[str, torch.Tensor]:
     valid = torch.ones_like(mask)
     valid[..., :12] = 0
     masked = torch.where(mask > 0, 9.0, photo)
-    return {"photo": photo, "masked": masked, "mask": mask, "free": painted, "valid": valid, "side": torch.tensor([256])}
+    known = {"valid": valid, "side": torch.tensor([256])}
+    return {"photo": photo, "masked": masked, "mask": mask, "free": painted} | known
 
 
 def test_only_photograph_is_scored():
