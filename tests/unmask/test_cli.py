@@ -37,9 +37,9 @@ class FakeUnmasker:
         box = (np.float32(1.5), 2, 30, 39)
         return [Face(box, (16.0, 20.0), 40.0, points=points, score=np.float32(0.5), masked=np.float32(0.25))]
 
-    def segment(self, photo, aligned=False, faces=None, segmenter="mseg"):
+    def segment(self, photo, aligned=False, faces=None, model="mseg"):
         assert faces or self.find(photo, aligned)
-        self.calls.append(("segment", segmenter))
+        self.calls.append(("segment", model))
         return MASK if photo.max() else np.zeros_like(MASK)
 
     def remove(self, photo, mask=None, models=(), aligned=False, faces=None, guide=None):
