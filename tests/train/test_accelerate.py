@@ -64,7 +64,9 @@ class Noise:
         return {"photo": torch.rand(batch, 3, 8, 8, generator=torch.Generator().manual_seed(step))[rows] * 2 - 1}
 
 processes = Processes("cpu")
-train.loop.train(Recipe(), Noise(), Noise().get(0, 2), Path(sys.argv[1]), kimg=0.24, batch=4, log_every=5, processes=processes)
+train.loop.train(
+    Recipe(), Noise(), Noise().get(0, 2), Path(sys.argv[1]), kimg=0.24, batch=4, log_every=5, processes=processes
+)
 """
 
 

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 
 from tests.unmask.stand_in_hub import TOKEN, Hub
 from unmask import weights
-from unmask.cli.main import hub
+from unmask.cli import hub
 from unmask.nets.glcic import GLCIC
 
 ROOT = Path(__file__).resolve().parents[2]
