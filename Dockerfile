@@ -5,8 +5,9 @@ RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 # torch for the CPU first, from its own index: what PyPI has brings CUDA's libraries, ten times as large.
 COPY requirements.txt /tmp/requirements.txt
-RUN pip install --no-cache-dir --disable-pip-version-check --index-url https://download.pytorch.org/whl/cpu \
-        "$(grep '^torch' /tmp/requirements.txt)" \
+RUN grep '^torch' /tmp/requirements.txt > /tmp/torch.txt \
+    && pip install --no-cache-dir --disable-pip-version-check --index-url https://download.pytorch.org/whl/cpu \
+        -r /tmp/torch.txt \
     && pip install --no-cache-dir --disable-pip-version-check -r /tmp/requirements.txt
 
 FROM python:3.12-slim

@@ -1,19 +1,24 @@
 # make demo    installs what the demo needs into .venv and starts it on http://127.0.0.1:7860
 # make test    installs everything the tests need (Chromium and PostgreSQL too, where apt-get can) and runs them
+# make check   lint, types, and the tests that are quick and need no browser: for the way of working between commits
 # make bench   times the networks on this machine
 # make docs    writes the API's pages from the docstrings
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
 
-.PHONY: demo test bench lint docs clean
+.PHONY: demo test check bench lint docs clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python app.py
 
 test: $(VENV)/dev.stamp services lint
 	$(BIN)/python -m pytest -q tests
+
+check: $(VENV)/dev.stamp lint
+	$(BIN)/python -m pytest -q -m "not slow and not browser" tests
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m unmask bench
@@ -30,11 +35,11 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/demo.stamp: requirements.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
+	$(PIP) -r requirements.txt
 	touch $@
 
-$(VENV)/dev.stamp: requirements.txt requirements-dev.txt requirements-study.txt requirements-sam.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
+$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -c constraints.txt -e ".[dev]"
 	touch $@
 
 # Chromium for the browser tests and PostgreSQL for the study's; what is missing, and cannot be had from apt-get, skips

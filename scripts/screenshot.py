@@ -2,7 +2,7 @@
 
     python scripts/screenshot.py [--out FILE] [--example NAME] [--dark] [--phone]
 
-Needs the released weights, the packages of requirements-dev.txt, and Chromium on the PATH.
+Needs the released weights, the extra `dev` of pyproject.toml, and Chromium on the PATH.
 """
 
 import argparse

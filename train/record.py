@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from unmask.registry import current_config, current_name
 def write_settings(out: Path, settings: dict, resumed: bool) -> None:
     """out/run.json: the settings, when and with which code they were used. A resumed run keeps its earlier starts'."""
     path = out / "run.json"
-    settings = {"started": datetime.now(timezone.utc).isoformat(timespec="seconds"), "revision": revision()} | settings
+    settings = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "revision": revision()} | settings
     if resumed and path.exists():
         last = json.loads(path.read_text())
         settings["earlier"] = [*last.pop("earlier", []), last]

@@ -29,7 +29,7 @@ def list_models(kind: str | None = None, own: Container[str] = ()) -> list[str]:
 
 @cache
 def has_package(info: ModelInfo) -> bool:
-    """Whether what the network needs beside requirements.txt is there and works."""
+    """Whether the package that the network is built from is there and works."""
     try:
         return info.package is None or importlib.import_module(info.package) is not None
     except (ImportError, RuntimeError):  # RuntimeError: a torchvision of another torch

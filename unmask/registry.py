@@ -25,7 +25,7 @@ class ModelInfo:
     takes_landmarks: bool = False  # it is given the 92 landmarks and a hint beside crop and mask
     size: int = 256  # side of the square crop the paper works on, px; a checkpoint says its own
     licence: str = "research, non-commercial"  # of the weights: the training photographs' terms
-    package: str | None = None  # beside requirements.txt, without which it cannot be built
+    package: str | None = None  # that must work for it to be built: a torchvision of another torch does not
     old_name: str | None = None  # its file and the metadata in it have this one
 
     @property

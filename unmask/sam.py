@@ -1,6 +1,6 @@
 """Segment Anything (Kirillov et al., 2023): a click on a thing in a picture, and its outline.
 
-Optional, and needs requirements-sam.txt: the network is the one in `transformers`, and its checkpoint Meta's ViT-B
+Optional, and needs the extra `sam`: the network is the one in `transformers`, and its checkpoint Meta's ViT-B
 under Apache-2.0. It is no row of the registry, whose networks are ours, see one crop at a time, and need no clicks.
 
     UNMASK_SAM         a .safetensors file as transformers writes it, or its folder; config.json beside it says what it
@@ -144,7 +144,7 @@ def _load() -> nn.Module:
     if not _is_installed():
         raise WeightsError(
             "Outlines by click need a library: whoever runs this page installs it with "
-            "'pip install -r requirements-sam.txt'."
+            "'pip install .[sam]'."
         )
     path = _find()
     wanted = os.environ.get("UNMASK_SAM_SHA256", "").strip().lower() or SHA256

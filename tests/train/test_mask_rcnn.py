@@ -50,7 +50,7 @@ def squares(count: int = 2, size: int = 64) -> tuple[torch.Tensor, torch.Tensor]
 
 
 def test_without_torchvision_it_is_offered_nowhere_and_says_what_it_needs(lacking, tmp_path, monkeypatch, capsys):
-    with pytest.raises(ImportError, match="^Mask R-CNN needs torchvision.*requirements-torchvision.txt"):
+    with pytest.raises(ImportError, match="^Mask R-CNN needs torchvision.*requirements.txt"):
         MaskRCNN()
     assert "mask-rcnn" not in list_models()
     assert "mask-rcnn" not in list_models("segmentation", own={"mask-rcnn": "a file"})

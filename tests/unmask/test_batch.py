@@ -183,7 +183,7 @@ def test_ctrl_c_stops_at_once_and_leaves_whole_files(collection):
     assert Image.open(out / "1.mask.png").size == (50, 40)
 
 
-# Ray: only where requirements-ray.txt is installed
+# Ray: only where the extra `ray` is installed
 
 
 @pytest.fixture

@@ -252,7 +252,7 @@ def test_other_wrong_calls(photos, tmp_path, capsys):
 def test_without_ray_the_call_says_what_to_install(photos, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)  # what an import of it then raises is ImportError
     error = refused(capsys, "remove", photos, "--out", tmp_path / "out", "--ray")
-    assert "pip install -r requirements-ray.txt" in error and not (tmp_path / "out").exists()
+    assert "pip install '.[ray]'" in error and not (tmp_path / "out").exists()
 
 
 # mask, faces, models, serve

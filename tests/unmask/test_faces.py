@@ -6,11 +6,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
+from torchvision.ops import nms
 
 from unmask import Unmasker, read_photo
 from unmask.blending.composite import paste_back
 from unmask.faces.alignment import align
-from unmask.faces.detector import detect_turned
+from unmask.faces.detector import SAME_FACE, _one_box_a_face, detect_turned
 from unmask.faces.face import Face
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -118,3 +120,13 @@ def test_a_photo_that_is_the_right_way_up_is_looked_at_once(monkeypatch):
     photo = read_photo(EXAMPLES / "astronaut-photo.png")
     assert detect_turned(detector, photo, 0.6)[0].angle == pytest.approx(0, abs=0.3)
     assert len(looks) <= 2  # closely, and at a small copy
+
+
+def test_suppression_keeps_the_boxes_that_torchvision_keeps():
+    """Of boxes of one size, of which none can be a part of another face."""
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(0, 60, (200, 2))
+    boxes, scores = np.hstack([corners, corners + 20]), rng.permutation(200) / 200
+    kept = _one_box_a_face(list(boxes), list(scores))
+    assert 5 < len(kept) < 60
+    assert kept == nms(torch.from_numpy(boxes), torch.from_numpy(scores), SAME_FACE).tolist()

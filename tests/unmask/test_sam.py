@@ -22,7 +22,7 @@ from unmask.web.mask_layers import to_layer
 from unmask.web.session import EDITOR_SIZE, EMBEDDINGS, LOOKED_AT, PAD, UNDO_STEPS, Click, Clicks, Visit
 
 needs_library = pytest.mark.skipif(
-    find_spec("transformers") is None, reason="transformers is not installed: pip install -r requirements-sam.txt"
+    find_spec("transformers") is None, reason="transformers is not installed: pip install '.[sam]'"
 )
 LEFT, RIGHT = (60, 70, 150, 190), (300, 110, 380, 214)
 
@@ -162,7 +162,7 @@ def test_without_the_library(monkeypatch, caplog):
     monkeypatch.setattr(sam, "find_spec", lambda name: None)
     monkeypatch.delenv("UNMASK_SAM", raising=False)
     assert not sam.is_wanted(), "a tool that cannot work is on the page"
-    assert "'pip install -r requirements-sam.txt'" in refusal(monkeypatch, caplog, UNMASK_SAM="here.safetensors")
+    assert "'pip install .[sam]'" in refusal(monkeypatch, caplog, UNMASK_SAM="here.safetensors")
     assert sam.is_wanted(), "who names a checkpoint is not told what else is needed"
 
 

@@ -28,7 +28,7 @@ from unmask.web import app, launch
 from unmask.web.mask_layers import MASK_COLOR
 from unmask.web.session import LOOKED_AT, Visit
 
-pytest.importorskip("transformers", reason="transformers is not installed: pip install -r requirements-sam.txt")
+pytest.importorskip("transformers", reason="transformers is not installed: pip install '.[sam]'")
 RADIUS = 60 / LOOKED_AT  # of the disks that are found, in shares of the frame
 
 

@@ -58,7 +58,7 @@ def check_device(args: argparse.Namespace) -> None:
         try:
             import ray.data  # noqa: F401
         except ImportError as error:
-            raise CallError("--ray needs Ray: python -m pip install -r requirements-ray.txt") from error
+            raise CallError("--ray needs Ray: python -m pip install '.[ray]' in a checkout of Unmask") from error
         return  # the devices are those of the cluster
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available.get(args.device, True):

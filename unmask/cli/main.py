@@ -1,4 +1,4 @@
-"""The command line: python -m unmask remove | mask | faces | models | bench | study | serve | push.
+"""The command line, `unmask` or `python -m unmask`: remove | mask | faces | models | bench | study | serve | push.
 
 Exit status: 0 when every file was written, 1 when some could not be (each named with its reason on standard
 error, the others written all the same), 2 for a wrong call, 130 after Ctrl-C.
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import unmask
 from unmask.cli.hub import add_commands as add_push_commands
 from unmask.cli.inputs import DEVICES, CallError, positive, reference, within
 from unmask.cli.models import bench, models, serve
@@ -34,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """One subcommand per function of the command modules."""
-    parser = argparse.ArgumentParser("python -m unmask", description="Takes the face mask off a photograph.")
+    parser = argparse.ArgumentParser("unmask", description="Takes the face mask off a photograph.")
+    parser.add_argument("--version", action="version", version=f"unmask {unmask.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(command: Callable[[argparse.Namespace], int], purpose: str) -> argparse.ArgumentParser:
@@ -46,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         added.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="picture, or folder of them")
         added.add_argument("--device", default="auto", choices=DEVICES)
         added.add_argument("--jobs", type=positive, metavar="N", help="photos at a time; default: one for each core")
-        added.add_argument("--ray", action="store_true", help="as a Ray Data pipeline: see requirements-ray.txt")
+        added.add_argument("--ray", action="store_true", help="as a Ray Data pipeline; needs the extra 'ray'")
         added.add_argument(
             "--ray-address", metavar="ADDRESS", help="of a running cluster; default: RAY_ADDRESS, else this machine"
         )

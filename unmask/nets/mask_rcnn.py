@@ -1,7 +1,7 @@
 """Mask R-CNN (He et al. 2017) for one class, the face mask: the segmentation model of "A Deep Learning Framework to
 Reconstruct Face under Mask" (2022), in torchvision's implementation.
 
-torchvision is optional (requirements-torchvision.txt), and imported when the network is built.
+torchvision is imported when the network is built: it takes seconds, which no other network needs.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from unmask.nets.landmarks import mobilenet_v2
 
-LACKING = "Mask R-CNN needs torchvision, in the release that fits torch: see requirements-torchvision.txt."
+LACKING = "Mask R-CNN needs torchvision, in the release that fits torch: see requirements.txt."
 
 
 class Backbone(nn.Module):

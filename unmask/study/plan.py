@@ -12,7 +12,7 @@ import json
 import os
 import re
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -68,7 +68,7 @@ class Plan:
 
     @property
     def ended(self) -> bool:
-        return self.ends is not None and datetime.now(timezone.utc) >= _as_time(self.ends)
+        return self.ends is not None and datetime.now(UTC) >= _as_time(self.ends)
 
     def check(self) -> None:
         """Raises StudyError for a plan that could not be run, or that would give its models away."""
@@ -182,7 +182,7 @@ def _names(model: str) -> set[str]:
 
 
 def now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _as_time(text: str) -> datetime:
@@ -191,4 +191,4 @@ def _as_time(text: str) -> datetime:
         time = datetime.fromisoformat(text)
     except ValueError as error:
         raise StudyError(f"{text!r} is no date: write it like 2027-01-31.") from error
-    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
