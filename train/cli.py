@@ -212,6 +212,7 @@ def parse() -> argparse.Namespace:
         "--add", type=Path, nargs=2, metavar=("LATER", "EARLIER"),
         help="two runs of the same network: what the later one learnt after the earlier is added to the weights",
     )  # fmt: skip
+    command.add_argument("--bits", type=int, choices=(16, 8), default=16, help="of a stored kernel's numbers")
     return parser.parse_args()
 
 
@@ -325,4 +326,4 @@ def do(args: argparse.Namespace) -> None:
             )
         )  # fmt: skip
     elif args.command == "export":
-        print(json.dumps(export(args.run, args.out, args.add), indent=1))
+        print(json.dumps(export(args.run, args.out, args.add, args.bits), indent=1))

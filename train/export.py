@@ -9,13 +9,13 @@ from train.record import read_checkpoint
 from unmask import weights
 
 
-def export(run: Path, out: Path, add: tuple[Path, Path] | None = None) -> dict:
-    """Write the run's averaged weights to `out` (.safetensors, fp16); returns what the metadata says.
+def export(run: Path, out: Path, add: tuple[Path, Path] | None = None, bits: int = 16) -> dict:
+    """Write the run's averaged weights to `out` (.safetensors); returns what the metadata says.
 
     add: a later and an earlier run of the same network, whose difference is added to the weights: what training with a
     discriminator taught one stage need not be learnt again by the next (Ilharco et al. 2023, Editing Models with Task
     Arithmetic). Raises RunError where the networks differ. A file in checkpoints/ also gets its hash entered in
-    sha256.json beside it.
+    sha256.json beside it. bits: as in `weights.save`.
     """
     state = _read(run)
     added = {}
@@ -42,7 +42,7 @@ def export(run: Path, out: Path, add: tuple[Path, Path] | None = None) -> dict:
         "processes": state.get("processes", 1),
         "data": state.get("fingerprint"),
     } | added
-    weights.save(out, state["name"], recipe.generator, state["config"], state["size"], trained)
+    weights.save(out, state["name"], recipe.generator, state["config"], state["size"], trained, bits)
     if out.parent.resolve() == weights.CHECKPOINTS:
         listing = weights.CHECKPOINTS / "sha256.json"
         hashes = json.loads(listing.read_text()) if listing.exists() else {}

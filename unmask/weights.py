@@ -1,7 +1,7 @@
 """From a model's name to its weights: argument, UNMASK_WEIGHTS folder, checkpoints/, then the Hub.
 
-A released file is one `.safetensors` (fp16) whose metadata holds, under the key "unmask", a JSON object with
-`name`, `config` (the builder's arguments), `size` (the crop's side in training, px) and `trained` (how it was
+A released file is one `.safetensors` (kernels of 16 or 8 bits) whose metadata holds, under the key "unmask", a JSON
+object with `name`, `config` (the builder's arguments), `size` (the crop's side in training, px) and `trained` (how it was
 made). `checkpoints/sha256.json` holds the hash of every released file: what comes from checkpoints/ or the Hub
 must match it.
 """
@@ -25,6 +25,8 @@ from torch.nn.utils import fuse_conv_bn_eval
 from unmask.registry import MODELS, current_config, current_name
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
+
+SCALE = ".int8-scale"  # after a kernel's key: what its int8 numbers are multiplied with
 
 log = logging.getLogger(__name__)
 
@@ -165,16 +167,25 @@ def count_parameters(path: Path) -> int:
     return sum(
         math.prod(entry["shape"])
         for key, entry in header.items()
-        if key != "__metadata__" and not key.endswith(statistics)
+        if key != "__metadata__" and not key.endswith((*statistics, SCALE))
     )
 
 
-def save(path: Path, name: str, model: nn.Module, config: dict, size: int, trained: dict) -> None:
-    """Write a release: kernels in fp16, vectors (biases, norms) as they are, config and provenance in the metadata."""
-    tensors = {
-        key: (value.half() if value.ndim > 1 else value).detach().cpu().contiguous()
-        for key, value in model.state_dict().items()
-    }
+def save(path: Path, name: str, model: nn.Module, config: dict, size: int, trained: dict, bits: int = 16) -> None:
+    """Write a release: kernels in fp16, vectors (biases, norms) as they are, config and provenance in the metadata.
+
+    bits: 8 stores kernels in half the bytes, as int8 and one scale for each slice along their first axis. They are
+    floats again once loaded: it saves room, not time.
+    """
+    tensors = {}
+    for key, value in model.state_dict().items():
+        value = value.detach().cpu()
+        if value.ndim > 1 and bits == 8:
+            scale = value.float().abs().amax(dim=tuple(range(1, value.ndim)), keepdim=True).clamp_min(1e-12) / 127
+            tensors[key + SCALE] = scale.contiguous()
+            tensors[key] = (value.float() / scale).round().to(torch.int8).contiguous()
+        else:
+            tensors[key] = (value.half() if value.ndim > 1 else value).contiguous()
     about = json.dumps({"name": name, "config": config, "size": size, "trained": trained})
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path, {"unmask": about})
@@ -223,6 +234,8 @@ def _load(name: str, path: str | Path | None, device: str | torch.device) -> nn.
         model = info.build(**metadata["config"])
         with safe_open(path, framework="pt") as file:
             state = {key: file.get_tensor(key) for key in file.keys()}
+        scales = {key.removesuffix(SCALE): state.pop(key) for key in list(state) if key.endswith(SCALE)}
+        state |= {key: state[key].float() * scale for key, scale in scales.items()}
         state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
         model.load_state_dict(state, strict=True)
         model.size = int(metadata["size"])

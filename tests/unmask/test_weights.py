@@ -39,6 +39,23 @@ def test_save_and_load_give_the_same_pictures(released):
     assert loaded.size == 64
 
 
+def test_eight_bits_take_half_the_room_and_change_next_to_nothing(tmp_path):
+    torch.manual_seed(0)
+    model = Pix2Pix(16, levels=6).eval()
+    files = {bits: tmp_path / f"{bits}.safetensors" for bits in (16, 8)}
+    for bits, path in files.items():
+        weights.save(path, "pix2pix", model, {"width": 16, "levels": 6}, 64, {}, bits)
+    assert files[8].stat().st_size < 0.55 * files[16].stat().st_size
+    assert weights.count_parameters(files[8]) == weights.count_parameters(files[16])
+    stored = weights.load("pix2pix", files[8]).state_dict()
+    for key, value in model.state_dict().items():
+        if value.ndim > 1:  # half a step of 127 to the largest number of the slice
+            step = value.abs().amax(dim=tuple(range(1, value.ndim)), keepdim=True) / 127
+            assert ((stored[key] - value).abs() <= 0.5001 * step).all()
+        else:
+            assert torch.equal(stored[key], value)
+
+
 @pytest.mark.parametrize(
     "model",
     [GANMasker(8), Pix2Pix(8, levels=6), GLCIC(8), MSeg(8), MSeg(8, downscale=2), FaceDetector(8)],
