@@ -1,9 +1,9 @@
 """From a model's name to its weights: argument, UNMASK_WEIGHTS folder, checkpoints/, then the Hub.
 
 A released file is one `.safetensors` (kernels of 16 or 8 bits) whose metadata holds, under the key "unmask", a JSON
-object with `name`, `config` (the builder's arguments), `size` (the crop's side in training, px) and `trained` (how it was
-made). `checkpoints/sha256.json` holds the hash of every released file: what comes from checkpoints/ or the Hub
-must match it.
+object with `name`, `config` (the builder's arguments), `size` (the crop's side in training, px) and `trained` (how it
+was made). `checkpoints/sha256.json` holds the hash of every released file: what comes from checkpoints/ or the Hub must
+match it.
 """
 
 import hashlib
