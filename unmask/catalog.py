@@ -46,17 +46,28 @@ list_removers = list_inpainting_models  # its old name, for one version
 
 
 def describe(name: str) -> dict:
-    """The registry's row as plain types, with `parameters`, `weights` (path or None) and `sha256` of the file."""
+    """The registry's row as plain types, with `parameters`, `weights` (path or None) and `sha256` of the file.
+
+    outputs: of each output that the model can be asked for, the default first, `weights` and `sha256`; empty where it
+    has but one.
+    """
     info = MODELS[name]
     row = {
         key: getattr(info, key)
         for key in ("name", "title", "kind", "paper", "year", "needs_mask", "takes_landmarks", "size", "licence")
     }
     row |= {"parameters": 0, "weights": None, "sha256": None}
-    if info.kind != "classical":
-        try:
-            path = weights.find(name)
-        except weights.WeightsError:
-            return row
-        row |= {"weights": str(path), "sha256": weights.sha256(path), "parameters": weights.count_parameters(path)}
-    return row
+    row |= {"outputs": {output: _describe_file(name, output) for output in info.outputs}}
+    if info.kind == "classical":
+        return row
+    file = _describe_file(name)
+    return row | file | ({"parameters": weights.count_parameters(Path(file["weights"]))} if file["weights"] else {})
+
+
+def _describe_file(name: str, output: str | None = None) -> dict:
+    """Path and hash of a model's weights; both are None where the file is missing or broken."""
+    try:
+        path = weights.find(name, output=output)
+    except weights.WeightsError:
+        return {"weights": None, "sha256": None}
+    return {"weights": str(path), "sha256": weights.sha256(path)}

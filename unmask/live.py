@@ -15,10 +15,10 @@ from unmask.blending.composite import composite
 from unmask.blending.edge import meet_edge
 from unmask.faces.alignment import align, mask_to_photo
 from unmask.faces.detector import detect
-from unmask.faces.face import Face, face_from_points
+from unmask.faces.face import Face, face_from_points, whole_photo
 from unmask.faces.landmarks import five_points
-from unmask.masks import grow, share
-from unmask.pipeline import CROP, FEATHER, MARGIN, SMALLEST, SMALLEST_FACE, THRESHOLD, Unmasker, mask_of
+from unmask.masks import share
+from unmask.pipeline import CROP, FEATHER, SMALLEST, SMALLEST_FACE, THRESHOLD, Unmasker, mask_of
 from unmask.registry import FACE_DETECTOR
 
 MODEL = "ganmasker"
@@ -164,7 +164,7 @@ class LiveUnmasker:
         if not self._masked:
             self._fill = None
             return None
-        return grow(mask, round(MARGIN * CROP))
+        return self.unmasker.with_margin(mask, crop, whole_photo(crop))
 
     def _smooth_fill(self, crop: np.ndarray, fill: np.ndarray, mask: np.ndarray, seconds: float) -> np.ndarray:
         """What was painted (CROP, CROP, 3) uint8, in the colours of the skin around it, mixed with what was before.

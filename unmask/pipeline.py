@@ -1,9 +1,11 @@
 """Unmasker: photo in; faces, masks and one result per model out."""
 
+import logging
 import math
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import cv2
@@ -19,25 +21,45 @@ from unmask.faces.alignment import align, align_mask, mask_to_photo, upright_cro
 from unmask.faces.detector import detect_turned
 from unmask.faces.editing import AS_FOUND, Guide, move
 from unmask.faces.face import Face, face_from_points, whole_photo
+from unmask.faces.framing import LARGEST, cut_sides, fit, from_frame_to_frame, reframe, widen
 from unmask.faces.landmarks import five_points
+from unmask.faces.layout import OVAL
 from unmask.imaging.reader import PhotoError
 from unmask.imaging.tensors import mask_to_tensor, resize, to_image, to_tensor
-from unmask.masks import binarise, check_mask, clean, grow, is_empty, part_of_face, share
+from unmask.masks import (
+    binarise,
+    check_mask,
+    clean,
+    connected_to,
+    grow,
+    grow_towards_face,
+    is_empty,
+    part_of_face,
+    share,
+)
 from unmask.registry import (
     DEFAULT_MODELS,
     DEFAULT_SEGMENTATION_MODEL,
     FACE_DETECTOR,
+    FAITHFUL,
     GENDER_HINT,
     LANDMARKS,
     MODELS,
+    REALISTIC,
     current_name,
 )
+
+log = logging.getLogger(__name__)
 
 CROP = 256  # px, the side of a face's crop
 THRESHOLD = 0.6  # of a face's score
 SMALLEST_FACE = 24  # px of the box: nothing can be painted into a smaller face, and half of them are none
 # M-Seg's edge is right to about a pixel; a rim of fabric left beside the hole would be carried into the face.
-MARGIN = 3 / 256  # of the crop's side, by which a found mask is grown
+# On the face itself more of it is taken, for what is beyond the mask's edge there is skin.
+MARGIN = 3 / 256  # of the crop's side, by which a found mask is grown beyond the face's oval
+MARGIN_ON_FACE = 9 / 256  # likewise, inside it
+AROUND = 2 * LARGEST - 1  # sides of the crop that hold any larger one, whichever way it grows
+WIDER = (1.25, LARGEST)  # sides of the crop in which a mask is looked for that runs out of the crop
 SMALLEST = 0.03  # share of a face's crop; what is smaller than any mask is none
 FEATHER = 2.5 / 256  # of the crop's side: the soft edge inside the mask
 
@@ -54,7 +76,8 @@ def pick_device(device: str = "auto") -> torch.device:
 class Unmasker:
     """Finds masks and takes them off. Safe to share between threads: it keeps models, never a photo.
 
-    device: "auto", "cpu", "cuda" or "mps". weights: model name -> file, for weights that are not the released ones.
+    device: "auto", "cpu", "cuda" or "mps". weights: model name -> file, for weights that are not the released ones; an
+    output beside the default one has its own name there, "ganmasker-faithful".
     """
 
     def __init__(self, device: str = "auto", weights: dict[str, str] | None = None):
@@ -66,15 +89,17 @@ class Unmasker:
         # cores on each (docs/speed.md).
         self._pool = ThreadPoolExecutor(torch.get_num_threads(), "remove", torch.set_num_threads, (1,))
 
-    def model(self, name: str) -> nn.Module:
-        """The network `name`, loaded the first time it is asked for. Raises WeightsError, PhotoError (unknown name)."""
+    def model(self, name: str, output: str | None = None) -> nn.Module:
+        """The network `name`, loaded the first time it is asked for. output: one of ModelInfo.outputs, None is the
+        default. Raises WeightsError, PhotoError (unknown name)."""
         name = current_name(name)
         if name not in MODELS:
             raise PhotoError(f"There is no model named {name!r}; there are {', '.join(MODELS)}.")
+        key = name + MODELS[name].suffix(output)
         with self._loading:
-            if name not in self._models:
-                self._models[name] = weights.fuse(weights.load(name, self._paths.get(name), self.device))
-        return self._models[name]
+            if key not in self._models:
+                self._models[key] = weights.fuse(weights.load(name, self._paths.get(key), self.device, output))
+        return self._models[key]
 
     def find(self, photo: np.ndarray, aligned: bool = False) -> list[Face]:
         """All faces in a photo (H, W, 3) uint8, masked or bare, largest first; the whole photo where none is found.
@@ -118,6 +143,43 @@ class Unmasker:
         """A segmentation model on a face crop (S, S, 3) uint8: the mask as it sees it, (S, S) uint8 of 0 and 255."""
         return mask_of(self.mask_probability(crop, model), crop.shape[:2])
 
+    def find_whole_mask(
+        self, photo: np.ndarray, face: Face, model: str = DEFAULT_SEGMENTATION_MODEL
+    ) -> tuple[np.ndarray, Face]:
+        """A face's mask with its margin, (S, S) uint8 of 0 and 255, all 0 for none, and the frame that it is in.
+
+        The frame is the face's crop; where the mask runs out of that, one up to LARGEST times as large, in which it was
+        looked for again. There only counts what is connected to the mask in the crop: the rest is other people's.
+        """
+        crop, frame = align(photo, face, CROP), face
+        mask = self.find_mask(crop, model)
+        if share(mask) <= SMALLEST:
+            return np.zeros_like(mask), frame
+        sides = np.zeros((2, 2), bool)
+        for scale in WIDER:
+            cut = cut_sides(mask, frame, photo.shape)
+            if not cut.any():
+                break
+            sides |= cut
+            wider = widen(face, sides, scale)
+            known = reframe(mask, frame, wider)
+            mask = connected_to(known | self.find_mask(align(photo, wider, CROP), model), known)
+            frame = wider
+        return self.with_margin(mask, crop, face, frame), frame
+
+    def with_margin(self, mask: np.ndarray, crop: np.ndarray, face: Face, frame: Face | None = None) -> np.ndarray:
+        """A mask (S, S) uint8 as it was found, grown for inpainting: see `grow_towards_face`.
+
+        crop: the face's, (S, S, 3) uint8. frame: what the mask is of, where that is not the face's crop.
+        """
+        frame = frame or face
+        size = len(mask) * face.side / frame.side  # px of the face's crop in the frame
+        if LANDMARKS not in self._models and LANDMARKS not in list_models(own=self._paths):
+            return grow(mask, round(MARGIN * size))
+        oval = self.landmarks(crop, whole_photo(crop))[None, OVAL]
+        points = cv2.transform(oval, from_frame_to_frame(face, frame, len(crop)))[0]
+        return grow_towards_face(mask, points, MARGIN_ON_FACE * size, MARGIN * size)
+
     @torch.inference_mode()
     def hint(self, crop: np.ndarray) -> float:
         """How a masked face crop (S, S, 3) uint8 is likely to be read: -1 male to 1 female, 0 where nothing can say."""
@@ -127,13 +189,31 @@ class Unmasker:
         return float(model(to_tensor(resize(crop, (model.size, model.size))).to(self.device))[0])
 
     @torch.inference_mode()
-    def fill(self, name: str, crop: np.ndarray, mask: np.ndarray, guide: Guide = AS_FOUND) -> np.ndarray:
+    def fill(
+        self, name: str, crop: np.ndarray, mask: np.ndarray, guide: Guide = AS_FOUND, realism: float = 1.0
+    ) -> np.ndarray:
         """The inpainting model `name` on a face crop (S, S, 3) uint8 and its mask (S, S) uint8: (S, S, 3) uint8.
 
         Only the masked pixels of the result are meant to be used: a model of another size has resampled the rest.
-        guide: what the visitor tells a network that is guided by landmarks; the others do not listen.
+        guide: what the visitor tells a network that is guided by landmarks; the others do not listen. realism: 1 is
+        the realistic output, 0 the faithful one, between them a mix of the two; a model with one output gives that.
+
+        The mix is linear, pixel by pixel. Between the mean of all plausible pictures and a perfect sample of them, no
+        other estimate comes nearer to the truth for the realism it has (Freirich, Michaeli and Meir 2021, A Theory of
+        the Distortion-Perception Tradeoff in Wasserstein Space, theorem 3).
         """
-        model = self.model(name)
+        if not MODELS[current_name(name)].outputs:
+            return self._fill(self.model(name), name, crop, mask, guide)
+        shares = {REALISTIC: realism, FAITHFUL: 1 - realism}
+        fills = [
+            share_of * self._fill(self.model(name, output), name, crop, mask, guide).astype(np.float32)
+            for output, share_of in shares.items()
+            if share_of > 0
+        ]
+        return np.rint(sum(fills)).astype(np.uint8)
+
+    def _fill(self, model: nn.Module, name: str, crop: np.ndarray, mask: np.ndarray, guide: Guide) -> np.ndarray:
+        """`fill` by one network."""
         side = len(crop)
         # Every pixel of the model's crop that the mask touches is hole, or fabric would show at its edge.
         hole = binarise(resize(mask, (model.size, model.size)), 0)
@@ -161,10 +241,9 @@ class Unmasker:
         """
         found = np.zeros(photo.shape[:2], np.uint8)
         for face in self.find(photo, aligned) if faces is None else faces:
-            crop_mask = self.find_mask(align(photo, face, CROP), segmenter or model)
-            if share(crop_mask) > SMALLEST:
-                crop_mask = grow(crop_mask, round(MARGIN * CROP))
-                found |= mask_to_photo(crop_mask, face, photo.shape[:2])
+            crop_mask, frame = self.find_whole_mask(photo, face, segmenter or model)
+            if not is_empty(crop_mask):
+                found |= mask_to_photo(crop_mask, frame, photo.shape[:2])
         return found
 
     def remove(
@@ -175,18 +254,24 @@ class Unmasker:
         aligned: bool = False,
         faces: list[Face] | None = None,
         guide: Guide = AS_FOUND,
+        realism: float = 1.0,
     ) -> dict[str, np.ndarray]:
         """Take the mask off: model name -> (H, W, 3) uint8, the photo's size.
 
         photo: (H, W, 3) uint8; mask: (H, W) uint8, above 127 = covered, or None to find it. Outside the mask no
-        pixel changes. faces: what `find` gave for this photo, where it is known already. guide: see `fill`.
+        pixel changes. faces: what `find` gave for this photo, where it is known already. guide: see `fill`. realism:
+        from 0, the faithful output, to 1, the realistic one, see `fill`; a model with one output gives that one.
 
-        Raises PhotoError when there is no mask or it does not fit, WeightsError for broken weights.
+        Raises PhotoError when there is no mask, or it or a value does not fit, WeightsError for broken weights.
         """
+        if not 0 <= realism <= 1:
+            raise PhotoError("Realism is a number from 0 (faithful) to 1 (realistic).")
         models, usable = list(dict.fromkeys(models)), list_inpainting_models(self._paths)
         for name in models:
             if name not in usable:
                 raise PhotoError(f"There is no inpainting model named {name!r}; there are {', '.join(usable)}.")
+            if realism < 1 and not MODELS[name].outputs:
+                log.info("%s has one output: it is the same for any realism.", MODELS[name].title)
         faces = self.find(photo, aligned) if faces is None else faces
         if mask is None:
             mask = self.segment(photo, faces=faces)
@@ -198,29 +283,44 @@ class Unmasker:
         results = {name: photo for name in models}
         left = mask
         # What was painted outside of every face is filled last, from the photo as a whole.
-        for index, face in enumerate([*faces, whole_photo(photo)]):
-            own = left & part_of_face(mask, faces, index) if index < len(faces) else left
+        for index in range(len(faces) + 1):
+            frame, own = whole_photo(photo), left
+            if index < len(faces):
+                frame = frame_of(mask, faces, index)
+                own = left & part_of_face(mask, faces, index, frame)
             if is_empty(own):
                 continue
             left = left - own
             fill = partial(
                 self._fill_face,
-                face=face,
+                face=frame,
                 hole=own,
-                crop=align(photo, face, CROP),
-                crop_mask=align_mask(mask, face, CROP, threshold=0),
+                crop=align(photo, frame, CROP),
+                crop_mask=align_mask(mask, frame, CROP, threshold=0),
                 guide=guide,
+                realism=realism,
             )
             results = dict(zip(models, self._pool.map(fill, models, results.values()), strict=True))
         return results
 
     def _fill_face(
         self, name: str, photo: np.ndarray, face: Face, hole: np.ndarray, crop: np.ndarray, crop_mask: np.ndarray,
-        guide: Guide,
+        guide: Guide, realism: float,
     ) -> np.ndarray:  # fmt: skip
         """The photo (H, W, 3) with one face's hole (H, W) filled by the inpainting model `name`, which sees crop and
         mask."""
-        return paste_back(photo, face, self.fill(name, crop, crop_mask, guide), hole, FEATHER * face.side)
+        return paste_back(photo, face, self.fill(name, crop, crop_mask, guide, realism), hole, FEATHER * face.side)
+
+
+def frame_of(mask: np.ndarray, faces: list[Face], index: int) -> Face:
+    """One of the faces, with a larger crop where its part of the photo's mask (H, W) runs out of the crop."""
+    face = faces[index]
+    if not cut_sides(align_mask(mask, face, CROP, threshold=0), face, mask.shape).any():
+        return face
+    around = replace(face, side=AROUND * face.side)
+    part = align_mask(part_of_face(mask, faces, index, around), around, round(AROUND * CROP))
+    seed = align_mask(part_of_face(mask, faces, index), around, round(AROUND * CROP))
+    return fit(face, connected_to(part, seed), around)
 
 
 def mask_of(probability: torch.Tensor, shape: tuple[int, int]) -> np.ndarray:

@@ -27,17 +27,34 @@ class ModelInfo:
     licence: str = "research, non-commercial"  # of the weights: the training photographs' terms
     package: str | None = None  # that must work for it to be built: a torchvision of another torch does not
     old_name: str | None = None  # its file and the metadata in it have this one
+    # What it can be asked for, the default first; each has a weight file of its own. Empty: it has but one output.
+    outputs: tuple[str, ...] = ()
 
     @property
     def filename(self) -> str:
-        """Of its released weights."""
-        return f"{self.old_name or self.name}.safetensors"
+        """Of its released weights, those of the default output."""
+        return self.weights_file()
+
+    def weights_file(self, output: str | None = None) -> str:
+        """The name of the file with the weights of one of `outputs`; None is the default one."""
+        return f"{self.old_name or self.name}{self.suffix(output)}.safetensors"
+
+    def suffix(self, output: str | None = None) -> str:
+        """What tells an output's weights from the default one's: "-faithful", or nothing. Raises ValueError."""
+        if output is None:
+            return ""
+        if output not in self.outputs:
+            raise ValueError(f"{self.name} has no output {output!r}; it has {', '.join(self.outputs) or 'one'}.")
+        return "" if output == self.outputs[0] else f"-{output}"
 
     def build(self, *args, **config) -> "nn.Module":
         """The network without its weights; config: as stored beside them. Raises ImportError without `package`."""
         module, _, name = self.builder.partition(":")
         return getattr(import_module(module), name)(*args, **config)
 
+
+# The two outputs: one plausible face, best to look at, and the mean of plausible faces, which has the best PSNR.
+REALISTIC, FAITHFUL = "realistic", "faithful"
 
 _ALL = (
     ModelInfo(
@@ -68,6 +85,7 @@ _ALL = (
         year=2023,
         builder="unmask.nets.ganmasker:GANMasker",
         needs_mask=True,
+        outputs=(REALISTIC, FAITHFUL),
     ),
     ModelInfo(
         name="landmark-guided",

@@ -42,35 +42,38 @@ class WeightsError(RuntimeError):
         self.detail = detail
 
 
-def _missing(name: str, detail: str) -> WeightsError:
-    return WeightsError(f"The weights of {_title(name)} are missing on this machine.", detail)
+def _missing(name: str, detail: str, output: str | None = None) -> WeightsError:
+    return WeightsError(f"The weights of {_title(name, output)} are missing on this machine.", detail)
 
 
-def _broken(name: str, detail: str) -> WeightsError:
-    return WeightsError(f"The weights of {_title(name)} on this machine cannot be used.", detail)
+def _broken(name: str, detail: str, output: str | None = None) -> WeightsError:
+    return WeightsError(f"The weights of {_title(name, output)} on this machine cannot be used.", detail)
 
 
-def _title(name: str) -> str:
-    return MODELS[name].title if name in MODELS else name
+def _title(name: str, output: str | None) -> str:
+    if name not in MODELS:
+        return name
+    return MODELS[name].title + (f" ({output})" if MODELS[name].suffix(output) else "")
 
 
-def _filename(name: str) -> str:
+def _filename(name: str, output: str | None) -> str:
     """Of the model's released weights."""
     name = current_name(name)
-    return MODELS[name].filename if name in MODELS else f"{name}.safetensors"
+    return MODELS[name].weights_file(output) if name in MODELS else f"{name}.safetensors"
 
 
-def find(name: str, path: str | Path | None = None) -> Path:
+def find(name: str, path: str | Path | None = None, output: str | None = None) -> Path:
     """The file with this model's weights: `path` if given, else the first place that has it.
 
-    The Hub is asked only when UNMASK_HUB_REPO names a repository, at the commit in UNMASK_HUB_REVISION, and what it
-    gives must have the hash in checkpoints/sha256.json. Raises WeightsError when no place has the file.
+    output: one of ModelInfo.outputs; None is the default one. The Hub is asked only when UNMASK_HUB_REPO names a
+    repository, at the commit in UNMASK_HUB_REVISION, and what it gives must have the hash in checkpoints/sha256.json.
+    Raises WeightsError when no place has the file.
     """
-    filename = _filename(name)
+    filename = _filename(name, output)
     if path is not None:
         path = Path(path)
         if not path.is_file():
-            raise _missing(name, f"There are no weights for {name} at {path}.")
+            raise _missing(name, f"There are no weights for {name} at {path}.", output)
         return path
     if folder := os.environ.get("UNMASK_WEIGHTS"):
         if (own := Path(folder) / filename).is_file():
@@ -78,32 +81,36 @@ def find(name: str, path: str | Path | None = None) -> Path:
     released = CHECKPOINTS / filename
     if released.is_file():
         if not _is_released(released):
-            raise _broken(name, f"{released} is damaged: its sha256 is not the released one; fetch it again.")
+            detail = f"{released} is damaged: its sha256 is not the released one; fetch it again."
+            raise _broken(name, detail, output)
         return released
     if repo := os.environ.get("UNMASK_HUB_REPO"):
-        return _download(name, repo, os.environ.get("UNMASK_HUB_REVISION", ""))
+        return _download(name, repo, os.environ.get("UNMASK_HUB_REVISION", ""), output)
     raise _missing(
         name,
         f"There is no {filename} in {CHECKPOINTS}. Put it there or into the folder that UNMASK_WEIGHTS names, name "
         "the repository that has it in UNMASK_HUB_REPO, or train it with 'python -m train'.",
+        output,
     )
 
 
-def _download(name: str, repo: str, revision: str) -> Path:
+def _download(name: str, repo: str, revision: str, output: str | None) -> Path:
     """The file in the Hub's cache, fetched if it is not there yet. A damaged one is deleted, to be fetched anew."""
     from huggingface_hub import hf_hub_download
 
-    filename = _filename(name)
+    filename = _filename(name, output)
     if not revision:
-        raise _missing(name, "UNMASK_HUB_REPO needs UNMASK_HUB_REVISION beside it: the commit to take weights from.")
+        detail = "UNMASK_HUB_REPO needs UNMASK_HUB_REVISION beside it: the commit to take weights from."
+        raise _missing(name, detail, output)
     if filename not in released_hashes():
-        raise _missing(name, f"{filename} has no hash in checkpoints/sha256.json: it is not a released file.")
+        detail = f"{filename} has no hash in checkpoints/sha256.json: it is not a released file."
+        raise _missing(name, detail, output)
     try:
         path = Path(hf_hub_download(repo, filename, revision=revision))
     except Exception as error:  # the library's errors share no base class
         reason = " ".join(str(error).split())[:300]
         detail = f"{filename} could not be had from {repo} at {revision}: {type(error).__name__}: {reason}"
-        raise _missing(name, detail) from error
+        raise _missing(name, detail, output) from error
     if not _is_released(path):
         with suppress(OSError):  # the cache may be mounted read-only
             path.resolve().unlink()  # the cache keeps a link, and the content elsewhere
@@ -112,6 +119,7 @@ def _download(name: str, repo: str, revision: str) -> Path:
             name,
             f"{filename} from {repo} at {revision} does not have the released sha256 and is not kept. If it "
             "happens again, UNMASK_HUB_REVISION is not the commit that checkpoints/sha256.json belongs to.",
+            output,
         )
     return path
 
@@ -191,14 +199,16 @@ def save(path: Path, name: str, model: nn.Module, config: dict, size: int, train
     save_file(tensors, path, {"unmask": about})
 
 
-def load(name: str, path: str | Path | None = None, device: str | torch.device = "cpu") -> nn.Module:
+def load(
+    name: str, path: str | Path | None = None, device: str | torch.device = "cpu", output: str | None = None
+) -> nn.Module:
     """The model `name` with its weights, float32, channels_last, in eval mode; its attribute `size` is the side of
-    the crops it works on, in px.
+    the crops it works on, in px. path, output: as in `find`.
 
     Raises WeightsError when the file is missing, damaged, another model's, or does not fit: never a partial load.
     """
     try:
-        return _load(name, path, device)
+        return _load(name, path, device, output)
     except WeightsError as error:
         log.error("%s %s", error, error.detail)
         raise
@@ -219,14 +229,14 @@ def fuse(model: nn.Module) -> nn.Module:
     return model
 
 
-def _load(name: str, path: str | Path | None, device: str | torch.device) -> nn.Module:
+def _load(name: str, path: str | Path | None, device: str | torch.device, output: str | None) -> nn.Module:
     name = current_name(name)
     info = MODELS[name]
     if info.kind == "classical":
         model = info.build()
         model.size = info.size
         return model.eval()
-    path = find(name, path)
+    path = find(name, path, output)
     metadata = read_metadata(path, name)
     if metadata.get("name") != name:
         raise _broken(name, f"{path} holds {metadata.get('name')}, not {name}.")

@@ -24,7 +24,7 @@ MASK[20:, 10:40] = 255
 class FakeUnmasker:
     """Finds MASK in every photo but a black one, and fills it with a grey of its own per model."""
 
-    calls = []
+    calls, realisms = [], []
 
     def __init__(self, device="auto", weights=None):
         self.calls.append(("device", device))
@@ -42,9 +42,10 @@ class FakeUnmasker:
         self.calls.append(("segment", model))
         return MASK if photo.max() else np.zeros_like(MASK)
 
-    def remove(self, photo, mask=None, models=(), aligned=False, faces=None, guide=None):
+    def remove(self, photo, mask=None, models=(), aligned=False, faces=None, guide=None, realism=1.0):
         assert faces or self.find(photo, aligned)
         self.calls += [("remove", list(models)), ("guide", guide)]
+        self.realisms.append(realism)
         if "glcic" in models:
             raise WeightsError("The weights of glcic are missing: train it.")
         if not mask.any():
@@ -57,6 +58,7 @@ class FakeUnmasker:
 def fake(monkeypatch):
     monkeypatch.setattr(unmask, "Unmasker", FakeUnmasker)
     monkeypatch.setattr(FakeUnmasker, "calls", [])
+    monkeypatch.setattr(FakeUnmasker, "realisms", [])
 
 
 @pytest.fixture
@@ -106,6 +108,18 @@ def test_remove_tells_landmark_guided_what_to_paint(photos, tmp_path, capsys):
     for wrong in (("--smile", 2), ("--mouth", -0.5), ("--jaw", "nan"), ("--hint", "x")):
         assert status(*words, *wrong) == 2
     assert "'2' is not a number from -1 to 1" in capsys.readouterr().err
+
+
+def test_remove_hands_on_realism_and_names_the_models_that_have_one_output(photos, tmp_path, capsys):
+    words = ("remove", photos / "c.webp", "--out", tmp_path, "--model", "ganmasker", "telea")
+    assert status(*words) == 0 and not capsys.readouterr().err
+    assert status(*words, "--realism", 0.25) == 0
+    assert capsys.readouterr().err == "--realism changes nothing for telea: one output each\n"
+    assert FakeUnmasker.realisms == [1.0, 0.25]
+    assert status(*words[:-1], "--realism", 0) == 0 and not capsys.readouterr().err
+    for wrong in ("1.5", "nan", "x"):
+        assert status(*words, "--realism", wrong) == 2
+        assert f"'{wrong}' is not a number from 0 to 1" in capsys.readouterr().err
 
 
 def test_masks_are_found_by_the_segmenter_that_is_asked_for(photos, tmp_path, monkeypatch, capsys):
@@ -300,6 +314,8 @@ def test_models_lists_the_registry(capsys):
     rows = json.loads(capsys.readouterr().out)
     assert [row["name"] for row in rows] == list(unmask.MODELS)
     assert {"name", "paper", "parameters", "weights", "sha256", "licence"} <= set(rows[0])
+    outputs = {row["name"]: row["outputs"] for row in rows}
+    assert list(outputs.pop("ganmasker")) == ["realistic", "faithful"] and not any(outputs.values())
     assert status("models") == 0
     table = capsys.readouterr().out.splitlines()
     assert table[0].split() == ["name", "paper", "parameters", "weights", "sha256"]

@@ -12,7 +12,9 @@ from unmask import PhotoError, Unmasker
 from unmask.blending.composite import paste_back
 from unmask.faces.alignment import align, align_mask, mask_to_photo, upright_crop
 from unmask.faces.face import Face, face_from_box, face_from_points, whole_photo
+from unmask.faces.framing import LARGEST
 from unmask.faces.landmarks import five_points
+from unmask.pipeline import MARGIN_ON_FACE, frame_of
 from unmask.registry import DEFAULT_MODELS
 from unmask.synth import MEAN_LANDMARKS
 
@@ -144,7 +146,9 @@ def test_the_found_mask_covers_what_the_segmenter_saw_and_a_margin(unmasker):
     photo[200:320, 80:220] = (0, 255, 0)
     mask = unmasker.segment(photo)
     assert (mask[200:320, 80:220] == 255).all()
-    assert mask[:185].max() == 0 and mask[200:320, :65].max() == 0
+    (face,) = unmasker.find(photo)
+    above = 200 - round(MARGIN_ON_FACE * face.side) - 2
+    assert mask[:above].max() == 0 and mask[200:320, :65].max() == 0
     assert set(np.unique(mask)) == {0, 255}
     result = unmasker.remove(photo)
     assert list(result) == list(DEFAULT_MODELS)
@@ -287,3 +291,96 @@ def test_bad_masks_and_names_are_refused(unmasker):
         unmasker.remove(photo, models=["nonesuch"])
     with pytest.raises(PhotoError, match="no inpainting model"):
         unmasker.remove(photo, models=["mseg"])
+
+
+def test_a_mask_that_runs_out_of_the_crop_is_filled_as_one(unmasker):
+    """The crop grows until the mask is inside it; what is painted elsewhere by hand makes no crop larger."""
+    photo = np.full((900, 700, 3), 90, np.uint8)
+    photo[::2] = (110, 90, 70)
+    photo[300:400, 250:370] = (0, 255, 0)
+    (face,) = unmasker.find(photo)
+    mask = np.zeros((900, 700), np.uint8)
+    mask[330:400, 270:350] = 255
+    assert frame_of(mask, [face], 0) == face
+    mask[850:890, 600:690] = 255
+    assert frame_of(mask, [face], 0) == face
+    bottom = round(face.center[1] + face.side / 2)
+    mask[330 : bottom + 60, 270:350] = 255
+    frame = frame_of(mask, [face], 0)
+    assert face.side < frame.side <= LARGEST * face.side
+    lowest = frame.center[1] + frame.side / 2
+    assert bottom + 60 < lowest < bottom + 60 + 0.05 * face.side
+    assert frame.center[1] - frame.side / 2 == pytest.approx(face.center[1] - face.side / 2)
+    result = unmasker.remove(photo, mask, ["ganmasker"], faces=[face])["ganmasker"]
+    assert (result[mask == 0] == photo[mask == 0]).all()
+    across = result[bottom - 20 : bottom + 20, 310].astype(int)
+    assert np.abs(np.diff(across, axis=0)).max() <= 3, "a straight cut at the crop's border"
+    mask[330:, 270:350] = 255
+    assert frame_of(mask, [face], 0).side == pytest.approx(LARGEST * face.side)
+
+
+def test_a_mask_is_looked_for_where_it_runs_out_of_the_crop(unmasker):
+    photo = np.full((900, 700, 3), 90, np.uint8)
+    photo[300:400, 250:370] = (0, 255, 0)
+    (face,) = unmasker.find(photo)
+    mask, frame = unmasker.find_whole_mask(photo, face)
+    assert frame == face and mask.any()
+    bottom = round(face.center[1] + face.side / 2)
+    photo[400 : bottom + 30, 290:330] = (0, 255, 0)
+    photo[bottom + 40 : bottom + 60, 250:280] = (0, 255, 0)  # somebody else's
+    mask, frame = unmasker.find_whole_mask(photo, face)
+    assert frame.side == pytest.approx(1.25 * face.side)
+    found = unmasker.segment(photo, faces=[face])
+    assert (found[300:400, 250:370] == 255).all() and (found[400 : bottom + 30, 290:330] == 255).all()
+    assert found[bottom + 30 + round(0.03 * face.side) :].max() == 0
+    # A photo that ends where the crop does has nothing more to show.
+    crop = align(photo, face, 256)
+    assert unmasker.find_whole_mask(crop, whole_photo(crop))[1] == whole_photo(crop)
+
+
+def test_the_margin_grows_towards_the_face(unmasker):
+    """The mean face's oval: more above a mask's upper edge than beyond the jaw or the cheeks."""
+    crop = np.full((256, 256, 3), 90, np.uint8)
+    crop[150:256, 20:236] = (0, 255, 0)
+    mask = unmasker.segment(crop, aligned=True)
+    assert mask[:, 128].argmax() == 150 - 9 and mask[:, 22].argmax() == 150 - 3
+    assert mask[200].argmax() == 20 - 3
+
+
+class Grey(nn.Module):
+    """An inpainting model that paints everything in one grey."""
+
+    size = 256
+
+    def __init__(self, level: float):
+        super().__init__()
+        self.level = level
+
+    def forward(self, crop, mask):
+        return torch.where(mask > 0, torch.full_like(crop, self.level), crop)
+
+
+def test_realism_mixes_the_two_outputs_and_runs_what_is_needed(unmasker, monkeypatch):
+    crop, mask = np.full((256, 256, 3), 120, np.uint8), np.zeros((256, 256), np.uint8)
+    mask[100:150, 100:150] = 255
+    unmasker._models |= {"ganmasker": Grey(0.0), "ganmasker-faithful": Grey(0.4)}
+    levels = [unmasker.fill("ganmasker", crop, mask, realism=each)[125, 125, 0] for each in (1, 0.5, 0)]
+    assert levels[0] == 128 and levels[2] == 178 and abs(levels[1] - 153) <= 1
+    loaded = []
+    model = Unmasker.model
+    monkeypatch.setattr(Unmasker, "model", lambda self, *name: loaded.append(name) or model(self, *name))
+    unmasker.fill("ganmasker", crop, mask)
+    unmasker.fill("ganmasker", crop, mask, realism=0.0)
+    assert loaded == [("ganmasker", "realistic"), ("ganmasker", "faithful")]
+
+
+def test_realism_is_checked_and_a_model_with_one_output_says_that_it_does_not_listen(unmasker, caplog):
+    photo = two_masks()
+    for wrong in (-0.1, 1.1, float("nan")):
+        with pytest.raises(PhotoError, match="Realism is a number from 0"):
+            unmasker.remove(photo, models=["glcic"], realism=wrong)
+    with caplog.at_level("INFO", "unmask"):
+        default = unmasker.remove(photo, models=["glcic"])["glcic"]
+        assert not caplog.text
+        asked = unmasker.remove(photo, models=["glcic"], realism=0.3)["glcic"]
+    assert "GLCIC has one output" in caplog.text and (default == asked).all()

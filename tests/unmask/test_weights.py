@@ -115,6 +115,30 @@ def test_missing_weights_say_what_to_do(released, caplog):
     assert not caplog.text  # to be listed without weights is no fault
 
 
+def test_each_output_has_a_file_of_its_own(released, tmp_path, caplog):
+    for level, output in ((1.0, "realistic"), (2.0, "faithful")):
+        net = GANMasker(8)
+        torch.nn.init.constant_(next(net.parameters()), level)
+        weights.save(tmp_path / MODELS["ganmasker"].weights_file(output), "ganmasker", net, {"width": 8}, 64, {})
+    hashes = {path.name: weights.sha256(path) for path in tmp_path.glob("*.safetensors")}
+    assert {"ganmasker.safetensors", "ganmasker-faithful.safetensors"} < set(hashes)
+    (tmp_path / "sha256.json").write_text(json.dumps(hashes))
+    assert weights.find("ganmasker") == weights.find("ganmasker", output="realistic")
+    level = lambda output: float(next(weights.load("ganmasker", output=output).parameters()).detach().mean())
+    assert [level(each) for each in (None, "realistic", "faithful")] == [1, 1, 2]
+    assert [each["sha256"] for each in describe("ganmasker")["outputs"].values()] == [
+        hashes["ganmasker.safetensors"], hashes["ganmasker-faithful.safetensors"],
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="glcic has no output 'faithful'"):
+        weights.find("glcic", output="faithful")
+    (tmp_path / "ganmasker-faithful.safetensors").unlink()
+    assert weights.find("ganmasker") and describe("ganmasker")["outputs"]["faithful"]["weights"] is None
+    sentence = "The weights of GANMasker (faithful) are missing on this machine."
+    assert "no ganmasker-faithful.safetensors" in refused(
+        caplog, "ganmasker", None, "cpu", "faithful", sentence=sentence
+    )
+
+
 def test_changed_release_is_refused(released, caplog):
     _, path = released
     data = bytearray(path.read_bytes())

@@ -43,16 +43,17 @@ class Outcome(NamedTuple):
 
 def remove_from_photo(
     unmasker: Unmasker, path: Path, out: Path, models: Sequence[str], mask: Path | None, aligned: bool,
-    segmentation_model: str = DEFAULT_SEGMENTATION_MODEL, guide: Guide = AS_FOUND,
+    segmentation_model: str = DEFAULT_SEGMENTATION_MODEL, guide: Guide = AS_FOUND, realism: float = 1.0,
 ) -> None:  # fmt: skip
-    """Write <stem>.<model>.png for each model, and <stem>.mask.png. mask: a file, or a folder of them."""
+    """Write <stem>.<model>.png for each model, and <stem>.mask.png. mask: a file, or a folder of them. guide, realism:
+    see `Unmasker.remove`."""
     photo = read_photo(path)
     given = None if mask is None else read_mask(mask_path(mask, path), photo.shape[:2])
     faces = unmasker.find(photo, aligned=aligned)
     found = unmasker.segment(photo, faces=faces, model=segmentation_model) if given is None else given
     if given is None and is_empty(found):
         raise PhotoError("No face mask was found in the picture: give one with --mask.")
-    results = unmasker.remove(photo, mask=found, models=models, faces=faces, guide=guide)
+    results = unmasker.remove(photo, mask=found, models=models, faces=faces, guide=guide, realism=realism)
     write(out / f"{path.stem}.mask.png", found)
     for name, result in results.items():
         write(out / f"{path.stem}.{name}.png", result, NOTICE)

@@ -71,6 +71,14 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE_OR_DIR",
         help="use these masks: brighter than 127 = covered, of the photo's size; in a folder STEM.mask.png or STEM.png",
     )
+    added.add_argument(
+        "--realism",
+        type=within(0),
+        default=1.0,
+        metavar="X",
+        help="0, faithful (the average of likely faces, soft), to 1, realistic (one likely face, sharp); where a model "
+        "has both, see 'models --json'; default: 1",
+    )
     told = added.add_argument_group("what landmark-guided is told; 0 is the face as it was found")
     told.add_argument("--smile", type=within(-1), default=0.0, metavar="X", help="-1, corners down, to 1")
     told.add_argument("--mouth", type=within(0), default=0.0, metavar="X", help="0 to 1, open")

@@ -27,7 +27,7 @@ HINTS = {"open": 0.0, "male": -1.0, "female": 1.0, "guess": None}  # as in unmas
 def remove(args: argparse.Namespace) -> int:
     from unmask import Guide, list_inpainting_models
     from unmask.batch import local as batch
-    from unmask.registry import DEFAULT_MODELS
+    from unmask.registry import DEFAULT_MODELS, MODELS
 
     segmentation_model = find_segmentation_model(args)
     names = list(dict.fromkeys(args.model or DEFAULT_MODELS))
@@ -43,7 +43,10 @@ def remove(args: argparse.Namespace) -> int:
     work = partial(
         batch.remove_from_photo, out=args.out, models=names, mask=args.mask, aligned=args.aligned,
         segmentation_model=segmentation_model, guide=Guide(args.smile, args.mouth, args.jaw, HINTS[args.hint]),
+        realism=args.realism,
     )  # fmt: skip
+    if args.realism < 1 and (alike := [name for name in names if not MODELS[name].outputs]):
+        print(f"--realism changes nothing for {', '.join(alike)}: one output each", file=sys.stderr)
     return for_each(photos, work, args)
 
 

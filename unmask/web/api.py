@@ -26,6 +26,9 @@ def build(unmasker: Unmasker) -> None:
         )
         models_in = gr.CheckboxGroup(model_choices(), value=list(DEFAULT_MODELS), label="Names of models")
         mask_out = gr.File(label="PNG of the photo's size: 255 = covered, all 0 when no mask was found")
+        realism_in = gr.Slider(
+            0, 1, value=1.0, label="0: faithful, to 1: realistic, where a model has both outputs"
+        )
         results_out = gr.File(
             label="One PNG per model, <name>.png, in the order asked for", file_count="multiple"
         )
@@ -44,14 +47,17 @@ def build(unmasker: Unmasker) -> None:
             check(image)
             return cached_png(mask_out, unmasker.segment(read_photo(image)), "mask.png")
 
-    def remove(image: str, mask: str | None = None, models: Sequence[str] = DEFAULT_MODELS) -> list[str]:
+    def remove(
+        image: str, mask: str | None = None, models: Sequence[str] = DEFAULT_MODELS, realism: float = 1.0
+    ) -> list[str]:
         """Take the mask off a photo, once per model. Outside the mask not one pixel changes."""
         with plain_errors():
             check(image, models)
             photo = read_photo(image)
             given = None if mask is None else read_mask(mask, photo.shape[:2])
-            filled = unmasker.remove(photo, given, models)
+            filled = unmasker.remove(photo, given, models, realism=realism)
             return [cached_png(results_out, filled[name], f"{name}.png", NOTICE) for name in models]
 
     segment_call.click(segment, image_in, mask_out, api_name="segment", **COMPUTE)
-    remove_call.click(remove, [image_in, mask_in, models_in], results_out, api_name="remove", **COMPUTE)
+    inputs = [image_in, mask_in, models_in, realism_in]
+    remove_call.click(remove, inputs, results_out, api_name="remove", **COMPUTE)

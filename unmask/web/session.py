@@ -141,6 +141,7 @@ class Visit:
     earlier: tuple[np.ndarray, ...] = ()  # what it showed before, and may show until it has loaded `shown`
     put_at: float = 0.0  # time.monotonic() when `shown` was sent
     ran: tuple[np.ndarray, list[Face]] | None = None  # the mask and the faces that the results were made with
+    realism: float = 1.0  # likewise
     steps: tuple[Step, ...] = ()  # the outlines that can be undone, oldest first
     clicks: Clicks = field(default_factory=Clicks, repr=False, compare=False)
 

@@ -22,6 +22,10 @@ from unmask.web.session import EDITOR_SIZE
 BRUSH_COLOR = ("#{:02x}{:02x}{:02x}".format(*MASK_COLOR), 0.6)
 
 MASK_HINT = "The mask is found by itself, and shown here for you to correct."
+REALISM_HINT = (
+    "Left: the average of all likely faces, soft but seldom far off. Right: one likely face, sharp but more invented. "
+    "GANMasker alone has both; the slider counts from the next run."
+)
 RUN_HINT = "The chosen models run as soon as there is a photo."
 
 
@@ -46,6 +50,7 @@ class RemovePage:
     download_mask: gr.Button
     mask_file: gr.DownloadButton
     chosen: gr.CheckboxGroup
+    realism: gr.Slider  # 0, faithful, to 1, realistic
     run: gr.Button
     run_status: gr.HTML
     cards: dict[str, Card]  # by model
@@ -144,6 +149,10 @@ def build_page(sam: Sam | None) -> RemovePage:
             chosen = gr.CheckboxGroup(
                 model_choices(), value=list(DEFAULT_MODELS), label=static("Models"), elem_classes="models"
             )
+            realism = gr.Slider(
+                0, 1, value=1, step=0.25, label=static("Faithful – realistic"), info=static(REALISM_HINT),
+                buttons=[], elem_id="realism",
+            )  # fmt: skip
             run = gr.Button(static("Remove the mask"), variant="primary", elem_id="run")
             run_status = gr.HTML(on_page(draw_status, RUN_HINT), elem_id="run-status")
             build_queue_line(run_status)
@@ -163,5 +172,6 @@ def build_page(sam: Sam | None) -> RemovePage:
     controls, guess = panels or (None, None)
     return RemovePage(
         visit, guide, photo, example, mask_status, empty_bench, panel, editor, outline, grow, shrink, clear, reset,
-        import_mask, download_mask, mask_file, chosen, run, run_status, cards, controls, guess, maps[0], result_file,
+        import_mask, download_mask, mask_file, chosen, realism, run, run_status, cards, controls, guess, maps[0],
+        result_file,
     )  # fmt: skip

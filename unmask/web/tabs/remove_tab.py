@@ -75,7 +75,7 @@ def wire_photo_and_models(tab: "RemoveTab", private: dict, heavy: dict) -> None:
     ]  # fmt: skip
     new_photo = heavy | {
         "fn": tab.take_photo,
-        "inputs": [page.photo, page.visit, page.chosen, page.guide],
+        "inputs": [page.photo, page.visit, page.chosen, page.guide, page.realism],
         "outputs": [page.photo, *about_photo],
         "trigger_mode": "always_last",
     }
@@ -84,7 +84,7 @@ def wire_photo_and_models(tab: "RemoveTab", private: dict, heavy: dict) -> None:
     page.photo.clear(tab.start_over, None, about_photo, **private)
     page.run.click(
         tab.run_again,
-        [page.visit, page.editor, page.chosen, page.guide],
+        [page.visit, page.editor, page.chosen, page.guide, page.realism],
         [page.visit, page.run_status, *page.card_parts()],
         **heavy,
     )
@@ -219,7 +219,9 @@ class RemoveTab:
 
     # ------------------------------------------------------------ photo and models
 
-    def take_photo(self, path: str | None, old: Visit | None, names: list[str], told: Guide) -> Iterator[dict]:
+    def take_photo(
+        self, path: str | None, old: Visit | None, names: list[str], told: Guide, realism: float
+    ) -> Iterator[dict]:
         """A new photo: find its faces and their masks, show them, and run the chosen models at once."""
         page = self.page
         if path is None:
@@ -240,9 +242,9 @@ class RemoveTab:
             yield self.show(new, nothing_found_text(new)) | waits
             return
         yield self.show(new)
-        yield from self.fill(new, names, told)
+        yield from self.fill(new, names, told, realism)
 
-    def fill(self, now: Visit, names: list[str], told: Guide) -> Iterator[dict]:
+    def fill(self, now: Visit, names: list[str], told: Guide, realism: float) -> Iterator[dict]:
         """Run the chosen models one after the other; each result is shown as soon as it is there."""
         page, cards = self.page, self.page.cards
         names = [name for name in list_inpainting_models() if name in names]
@@ -258,14 +260,14 @@ class RemoveTab:
         shown = to_show(now.photo)
         before = cached_png(next(iter(cards.values())).pictures, shown, "photo.png")
         fresh = self.nothing() | waiting(cards, names, before, shown.shape)
-        yield {page.visit: replace(now, ran=(now.mask, now.faces))} | fresh
+        yield {page.visit: replace(now, ran=(now.mask, now.faces), realism=realism)} | fresh
         learned = []  # results that are all a network's own idea of this face
         for count, name in enumerate(names, 1):
             tone = "busy first" if count == 1 else "busy"
             yield {page.run_status: status(painting_text(MODELS[name].title, count, len(names)), tone)}
             try:
                 results, milliseconds = timed(
-                    self.unmasker.remove, now.photo, now.mask, [name], faces=now.faces, guide=told
+                    self.unmasker.remove, now.photo, now.mask, [name], faces=now.faces, guide=told, realism=realism
                 )
             except USER_ERRORS as error:
                 yield failed(cards[name], error)
@@ -310,12 +312,14 @@ class RemoveTab:
         yield finished(card, before, results[GUIDED], milliseconds)
         yield {page.run_status: status(tr(DONE_HINT), "done")}
 
-    def run_again(self, old: Visit | None, value: dict | None, names: list[str], told: Guide) -> Iterator[dict]:
+    def run_again(
+        self, old: Visit | None, value: dict | None, names: list[str], told: Guide, realism: float
+    ) -> Iterator[dict]:
         """The button: the chosen models on the mask as it is in the editor now."""
         if old is None:
             yield {self.page.run_status: warn(tr(NO_PHOTO))}
             return
-        yield from self.fill(old.edited(value), names, told)
+        yield from self.fill(old.edited(value), names, told, realism)
 
     def save_result(self, name: str, old: Visit | None, told: Guide) -> str | None:
         """One model's result in the photo's size, made anew: keeping all would cost more than a run."""
@@ -324,7 +328,9 @@ class RemoveTab:
             return None
         with plain_errors():
             mask, faces = old.ran
-            result = self.unmasker.remove(old.photo, mask, [name], faces=faces, guide=told)[name]
+            result = self.unmasker.remove(
+                old.photo, mask, [name], faces=faces, guide=told, realism=old.realism
+            )[name]
         return cached_png(self.page.result_file, result, f"unmask-{name}.png", NOTICE)
 
     def start_over(self) -> dict:
