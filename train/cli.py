@@ -37,7 +37,7 @@ from unmask import weights
 from unmask.catalog import list_inpainting_models, list_models
 from unmask.faces.detector import detect_turned
 from unmask.pipeline import THRESHOLD, Unmasker
-from unmask.registry import FACE_DETECTOR, GENDER_HINT, MODELS
+from unmask.registry import FACE_DETECTOR, GENDER_HINT, MODELS, RELEASES
 
 # By who called: files, folders, arguments, and packages that only one network needs.
 USER_ERRORS = (OSError, ValueError, ImportError, weights.WeightsError)
@@ -138,7 +138,7 @@ def parse() -> argparse.Namespace:
 
     command = commands.add_parser("evaluate", help="table, per-image CSV and contact sheets on the val split")
     add_data(command)
-    known = [name for name, info in MODELS.items() if info.kind in ("segmentation", "inpainting", "classical")]
+    known = [name for name, info in RELEASES.items() if info.kind in ("segmentation", "inpainting", "classical")]
     usable = list_models("segmentation") + list_inpainting_models()
     command.add_argument("--models", nargs="+", default=usable, choices=known, metavar="NAME")
     command.add_argument("--out", type=Path, required=True)

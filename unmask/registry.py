@@ -1,6 +1,6 @@
 """The registry: every model by name, with its paper and what it can do. Specifications only: nothing is loaded here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -224,6 +224,12 @@ _ALL = (
 )
 
 MODELS: dict[str, ModelInfo] = {info.name: info for info in _ALL}
+# Every file of weights by its stem: an output beside the default one has a file of its own.
+RELEASES = MODELS | {
+    info.name + info.suffix(output): replace(info, title=f"{info.title} ({output})")
+    for info in MODELS.values()
+    for output in info.outputs[1:]
+}
 FACE_DETECTOR, LANDMARKS, GENDER_HINT, DEFAULT_SEGMENTATION_MODEL = "face-detector", "landmarks", "gender-hint", "mseg"
 DEFAULT_MODELS = ("ganmasker", "landmark-guided", "pix2pix", "glcic")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from train.evaluation.evaluate import fill
 from train.evaluation.papers import beside_papers
 from train.evaluation.report import by_group, current_term, overall, table
 from train.sheets import label, tint
@@ -14,7 +15,7 @@ from unmask.blending.composite import composite
 from unmask.catalog import has_package
 from unmask.imaging.reader import read_photo
 from unmask.pipeline import Unmasker
-from unmask.registry import MODELS
+from unmask.registry import RELEASES
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[1] / "examples"  # portraits in the public domain, with drawn masks and without
@@ -65,10 +66,10 @@ def write_card(out: Path, reports: list[Path], files: list[Path]) -> str:
     }.items():
         text = text.replace("{{" + gap + "}}", filling)
     out.write_text(text, encoding="utf-8")
-    lacking = [name for name in about if MODELS[name].kind in ("segmentation", "inpainting") and name not in measured]
+    lacking = [name for name in about if RELEASES[name].kind in ("segmentation", "inpainting") and name not in measured]
     lines = [f"{name}: none of the reports measured it" for name in lacking]
-    lines += [f"{name}: no picture of a failure without {MODELS[name].package}" for name in about
-              if not has_package(MODELS[name])]  # fmt: skip
+    lines += [f"{name}: no picture of a failure without {RELEASES[name].package}" for name in about
+              if not has_package(RELEASES[name])]  # fmt: skip
     return "\n".join([str(out), *lines])
 
 
@@ -112,11 +113,11 @@ def file_table(about: dict[str, dict]) -> str:
         config = ", ".join(f"{key} {value}" for key, value in metadata["config"].items())
         minutes, hardware = sum(step["minutes"] for step in steps), {step["hardware"] for step in steps}
         rows.append([
-            f"`{name}.safetensors`", MODELS[name].title, f"{MODELS[name].paper} ({MODELS[name].year})", config,
+            f"`{name}.safetensors`", RELEASES[name].title, f"{RELEASES[name].paper} ({RELEASES[name].year})", config,
             f"{weights.count_parameters(metadata['path']) / 1e6:.1f} M",
             f"{sum(step['kimg'] for step in steps):.0f} thousand: {seen}",
             f"{minutes:.0f} min on {', '.join(sorted(map(str, hardware))) or 'nothing'}",
-            MODELS[name].licence,
+            RELEASES[name].licence,
         ])  # fmt: skip
     head = ["file", "network", "paper", "config", "parameters", "images seen (thousands)", "time", "licence"]
     return "\n".join(table(head, rows)).rstrip()
@@ -146,7 +147,7 @@ def figure_sections(reports: list[dict], hashes: dict[str, str]) -> tuple[str, s
         ]  # fmt: skip
         latest = {name: report for report in lot for name in report["models"]}
         by_test: dict[str, dict[str, dict]] = {}
-        for name in sorted(latest, key=list(MODELS).index):
+        for name in sorted(latest, key=list(RELEASES).index):
             test = json.dumps([latest[name].get(key) for key in ("size", "seed", "data")])
             by_test.setdefault(test, {})[name] = latest[name]
         for own in by_test.values():
@@ -213,22 +214,22 @@ def failures(about: dict[str, dict], side: int = 144) -> np.ndarray:
             cases.append((image, truth, mask))
     rows = []
     for name in about:
-        if not has_package(MODELS[name]):
+        if not has_package(RELEASES[name]):
             continue
         tries = []
         for image, truth, mask in cases:
-            if MODELS[name].kind == "segmentation":
+            if RELEASES[name].kind == "segmentation":
                 found = unmasker.find_mask(image, name)
                 tries.append((metrics.dice(found, mask), image, tint(image, found), tint(truth, mask)))
-            elif MODELS[name].kind == "inpainting":
-                result = composite(image, unmasker.fill(name, image, mask), mask)
+            elif RELEASES[name].kind == "inpainting":
+                result = composite(image, fill(unmasker, name, image, mask), mask)
                 tries.append((metrics.psnr(result, truth, mask), image, result, truth))
         if tries:
             score, image, result, truth = min(tries, key=lambda row: row[0])
-            words = f"{score:.1%}" if MODELS[name].kind == "segmentation" else f"{score:.1f} dB"
+            words = f"{score:.1%}" if RELEASES[name].kind == "segmentation" else f"{score:.1f} dB"
             image, result, truth = (
                 cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in (image, result, truth)
             )
-            titled = [label(image, MODELS[name].title), label(result, words), label(truth, "truth")]
+            titled = [label(image, RELEASES[name].title), label(result, words), label(truth, "truth")]
             rows.append(np.concatenate(titled, axis=1))
     return cv2.cvtColor(np.concatenate(rows, axis=0), cv2.COLOR_RGB2BGR)

@@ -22,7 +22,7 @@ from unmask.blending.composite import composite
 from unmask.imaging.tensors import mask_to_tensor, to_tensor
 from unmask.masks import binarise, grow, share
 from unmask.pipeline import CROP, MARGIN, Unmasker
-from unmask.registry import MODELS
+from unmask.registry import FAITHFUL, RELEASES
 
 SEED = 2026  # of the evaluation's masks: every run of every model sees the same ones
 BOX_SIZE, BOX_SIDES = 128, (24, 48)  # px: picture and holes of the two-autoencoders paper
@@ -135,8 +135,8 @@ def evaluate(
     """
     if protocol == "boxes" and holes == "predicted":
         raise ValueError("M-Seg finds face masks, not boxes: --holes predicted does not go with --protocol boxes.")
-    segmentation_models = [name for name in models if protocol != "boxes" and MODELS[name].kind == "segmentation"]
-    inpainting_models = [name for name in models if MODELS[name].kind != "segmentation"]
+    segmentation_models = [name for name in models if protocol != "boxes" and RELEASES[name].kind == "segmentation"]
+    inpainting_models = [name for name in models if RELEASES[name].kind != "segmentation"]
     unmasker = Unmasker(device, weights=weights)
     faces = load_faces(data, split, cache, limit)
     cases = PROTOCOLS[protocol](faces)
@@ -159,9 +159,10 @@ def evaluate(
             hole = unmasker.segment(case.image, aligned=True)
         for name in inpainting_models:
             if protocol == "post-processed":
-                result = unmasker.remove(case.image, hole, [name], aligned=True)[name]
+                model, wanted = RELEASES[name].name, realism_of(name)
+                result = unmasker.remove(case.image, hole, [model], aligned=True, realism=wanted)[model]
             else:
-                result = composite(case.image, unmasker.fill(name, case.image, hole), hole)
+                result = composite(case.image, fill(unmasker, name, case.image, hole), hole)
             rows.append(case.about | {"model": name} | score(result, case))
             pictures[name].append(result)
 
@@ -177,7 +178,7 @@ def evaluate(
         "revision": revision(), "data": {"fingerprint": fingerprint(data), "split": split, "faces": len(cases)},
         "weights": {
             name: describe(unmasker, name, weights)
-            for name in segmentation_models + inpainting_models if MODELS[name].kind != "classical"
+            for name in segmentation_models + inpainting_models if RELEASES[name].kind != "classical"
         },
         "distances": distances, "notes": notes + more + most,
     }  # fmt: skip
@@ -209,5 +210,21 @@ def score(result: np.ndarray, case: Case) -> dict[str, float]:
 
 def describe(unmasker: Unmasker, name: str, weights: dict[str, str]) -> dict:
     """Which file was measured."""
-    path = weight_files.find(name, weights.get(name))
-    return {"sha256": weight_files.sha256(path), "size": unmasker.model(name).size}
+    model, output = RELEASES[name].name, output_of(name)
+    path = weight_files.find(model, weights.get(name), output)
+    return {"sha256": weight_files.sha256(path), "size": unmasker.model(model, output).size}
+
+
+def output_of(release: str) -> str | None:
+    """Which of its model's outputs a file of weights is for, by its stem; None is the default one."""
+    return release.removeprefix(RELEASES[release].name).removeprefix("-") or None
+
+
+def realism_of(release: str) -> float:
+    """What to ask the model for, to get the output that a file of weights is for."""
+    return 0.0 if output_of(release) == FAITHFUL else 1.0
+
+
+def fill(unmasker: Unmasker, release: str, crop: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """`Unmasker.fill` by one file of weights."""
+    return unmasker.fill(RELEASES[release].name, crop, mask, realism=realism_of(release))

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from train.evaluation.report import table
-from unmask.registry import MODELS
+from unmask.registry import RELEASES
 
 
 class Printed(NamedTuple):
@@ -55,6 +55,6 @@ def beside_papers(reports: list[dict]) -> str:
             own = ours.get((protocol, name))
             here = [f"{own['psnr']['mean']:.2f}", f"{own['ssim']['mean']:.4f}"] if own else ["-", "-"]
             there = [f"{printed.psnr:.2f}", f"{printed.ssim:.2f}", printed.where]
-            rows.append([MODELS[name].title, HOLES[protocol], *there, *here])
+            rows.append([RELEASES[name].title, HOLES[protocol], *there, *here])
     head = ["inpainting model", "holes", "printed PSNR", "printed SSIM", "where", "PSNR here", "SSIM here"]
     return "\n".join([*table(head, rows), DIFFERENCES])

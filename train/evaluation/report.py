@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unmask.registry import MODELS
+from unmask.registry import RELEASES
 
 RESAMPLES, SEED = 2000, 2026  # of the bootstrap
 FEWEST = 10  # faces for which an interval is given: the bootstrap of fewer is too narrow to mean anything
@@ -137,7 +137,7 @@ def overall(report: dict) -> list[str]:
     if segmentation_models:
         keys = SEGMENTATION | BARE
         lines += table(["segmentation model", "faces", *(title for title, _ in keys.values())], [
-            [MODELS[name].title, str(own["dice"]["count"]), *(cell(key, own[key]) for key in keys)]
+            [RELEASES[name].title, str(own["dice"]["count"]), *(cell(key, own[key]) for key in keys)]
             for name, own in segmentation_models.items()
         ])  # fmt: skip
     if inpainting_models:
@@ -149,14 +149,15 @@ def overall(report: dict) -> list[str]:
         ]
         given = [key for key in INPAINTING if any(key in own for own in inpainting_models.values())]
         lines += table(["inpainting model", "faces", *(INPAINTING[key][0] for key in given)], [
-            [MODELS[name].title, str(own["psnr"]["count"])]
+            [RELEASES[name].title, str(own["psnr"]["count"])]
             + [cell(key, own[key]) if key in own else "-" for key in given]
             for name, own in inpainting_models.items()
         ])  # fmt: skip
     if report.get("distances"):
         distances = list(next(iter(report["distances"].values())))
         lines += table(["inpainting model", *distances], [
-            [MODELS[name].title, *(f"{own[key]:.4g}" for key in distances)] for name, own in report["distances"].items()
+            [RELEASES[name].title, *(f"{own[key]:.4g}" for key in distances)]
+            for name, own in report["distances"].items()
         ])  # fmt: skip
     return lines
 
@@ -166,7 +167,7 @@ def by_group(report: dict) -> list[str]:
     lines: list[str] = []
     for key in ("dice", "hole_psnr"):
         names = [name for name, own in report["models"].items() if key in own]
-        head = [f"{MODELS[name].title}, {FORMATS[key][0]}" for name in names]
+        head = [f"{RELEASES[name].title}, {FORMATS[key][0]}" for name in names]
         for group, lots in report["groups"].items():
             rows = [
                 [value, str(lot["faces"])]
