@@ -5,6 +5,7 @@ face's last crop, and the landmarks there say where it has moved to. Crop, mask 
 last two in the crop's own frame, in which a moving face stands still; nothing else is kept from picture to picture.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import cv2
@@ -144,7 +145,9 @@ class LiveUnmasker:
         if self._place.value is None:
             self._unit = face.side
         unit = self._unit
-        place = np.array([*face.center, 0, 0]) / unit + [0, 0, np.log(face.side / unit), face.angle]
+        last = 0.0 if self._place.value is None else float(self._place.value[3])
+        angle = last + math.remainder(face.angle - last, 2 * math.pi)  # the short way round
+        place = np.array([*face.center, 0, 0]) / unit + [0, 0, np.log(face.side / unit), angle]
         x, y, size, angle = self._place(place, now)
         return replace(face, center=(x * unit, y * unit), side=float(np.exp(size) * unit), angle=float(angle))
 
@@ -188,4 +191,5 @@ def _to_picture(crop: np.ndarray, face: Face, shape: tuple[int, int]) -> np.ndar
 def _moved(old: Face, new: Face) -> float:
     """How far a crop has moved: the largest of its way in sides, the logarithm of its growth, and its turn in rad."""
     way = np.hypot(new.center[0] - old.center[0], new.center[1] - old.center[1]) / old.side
-    return float(max(way, abs(np.log(new.side / old.side)), abs(new.angle - old.angle)))
+    turn = math.remainder(new.angle - old.angle, 2 * math.pi)  # upside down, it may jump from -pi to pi
+    return float(max(way, abs(np.log(new.side / old.side)), abs(turn)))

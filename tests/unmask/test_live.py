@@ -12,8 +12,9 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from unmask import Unmasker, live, read_photo
+from unmask.faces.face import Face
 from unmask.imaging.metadata import NOTICE
-from unmask.live import LiveResult, LiveUnmasker, OneEuroFilter
+from unmask.live import LOST, LiveResult, LiveUnmasker, OneEuroFilter, _moved
 from unmask.web.pictures import EXAMPLES
 from unmask.web.tabs import live_tab
 from unmask.web.tabs.live_tab import GONE_AFTER, LONGEST_SIDE, MOST_EACH, MOST_WAITING, Line, routes
@@ -280,3 +281,12 @@ def test_speed(unmasker):
     middle = float(np.median(times[2:]))
     print(f"\n{1 / middle:.1f} pictures a second, {1000 * middle:.0f} ms each, {torch.get_num_threads()} threads")
     assert middle < 2.0
+
+
+def test_an_upside_down_face_does_not_spin_from_pi_to_minus_pi():
+    """Half a turn may be read as pi or as -pi: to the follower that is no movement, and no way to be smoothed over."""
+    faces = [Face(box=(0, 0, 9, 9), center=(50, 50), side=40, angle=angle) for angle in (3.13, -3.13, 3.14)]
+    assert _moved(faces[0], faces[1]) < 0.03 < LOST
+    live = LiveUnmasker(Unmasker("cpu"))
+    placed = [live._smooth_place(face, now).angle for now, face in enumerate(faces)]
+    assert all(abs(abs(angle) - np.pi) < 0.03 for angle in placed)

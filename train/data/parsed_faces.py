@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from train.data.batches import similarity
 from train.data.draws import Draws
-from train.data.faces import SIDE, decode, fingerprint, read_images
+from train.data.faces import SIDE, decode, read_images
 from unmask.imaging.tensors import to_tensor
 from unmask.nets.parsing import CLASSES, ParsingNet
 
@@ -54,7 +54,6 @@ class ParsedBatches:
         self.size, self.seed, self.device = size, seed, device
         photos, labels = load_parsed(data, held_back, limit)
         self.faces = torch.from_numpy(np.concatenate([photos, labels[..., None]], axis=3)).to(device)
-        self.fingerprint = fingerprint(data)
 
     def get(self, step: int, batch: int, warp: float = 0.0, rows: slice = slice(None)) -> dict[str, Tensor]:
         """Batch number `step`, or these rows of it: mirrored, turned up to 30 degrees, scaled and shifted by `warp`,
