@@ -2,15 +2,14 @@
 
 A released file is one `.safetensors` (fp16) whose metadata holds, under the key "unmask", a JSON object with
 `name`, `config` (the builder's arguments), `size` (the crop's side in training, px) and `trained` (how it was
-made). `checkpoints/sha256.json` holds the hash of every released file: what comes from checkpoints/ or the Hub
-must match it.
+made). `checkpoints/sha256.json`, of which a wheel carries a copy, holds the hash of every released file: what comes
+from checkpoints/ or the Hub must match it.
 """
 
 import hashlib
 import json
 import logging
 import math
-import os
 import struct
 from contextlib import suppress
 from functools import lru_cache
@@ -22,9 +21,10 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 
+from unmask import settings
 from unmask.registry import MODELS, current_config, current_name
 
-CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
+PACKAGED_LIST = Path(__file__).with_name("released.json")  # checkpoints/sha256.json, as a wheel carries it
 
 log = logging.getLogger(__name__)
 
@@ -70,20 +70,21 @@ def find(name: str, path: str | Path | None = None) -> Path:
         if not path.is_file():
             raise _missing(name, f"There are no weights for {name} at {path}.")
         return path
-    if folder := os.environ.get("UNMASK_WEIGHTS"):
-        if (own := Path(folder) / filename).is_file():
+    if folder := settings.WEIGHTS.read():
+        if (own := folder / filename).is_file():
             return own
-    released = CHECKPOINTS / filename
+    released = checkpoints() / filename
     if released.is_file():
         if not _is_released(released):
             raise _broken(name, f"{released} is damaged: its sha256 is not the released one; fetch it again.")
         return released
-    if repo := os.environ.get("UNMASK_HUB_REPO"):
-        return _download(name, repo, os.environ.get("UNMASK_HUB_REVISION", ""))
+    if repo := settings.HUB_REPO.read():
+        return _download(name, repo, settings.HUB_REVISION.read())
     raise _missing(
         name,
-        f"There is no {filename} in {CHECKPOINTS}. Put it there or into the folder that UNMASK_WEIGHTS names, name "
-        "the repository that has it in UNMASK_HUB_REPO, or train it with 'python -m train'.",
+        f"There is no {filename} in {checkpoints()}. Name in UNMASK_HOME the folder with checkpoints/ in it, in "
+        "UNMASK_WEIGHTS one that has the file, or in UNMASK_HUB_REPO the repository that has it; or train it with "
+        "'python -m train'.",
     )
 
 
@@ -114,11 +115,20 @@ def _download(name: str, repo: str, revision: str) -> Path:
     return path
 
 
+def checkpoints() -> Path:
+    """The folder of the released weights; it may not be there."""
+    return settings.home() / "checkpoints"
+
+
 def released_hashes() -> dict[str, str]:
-    """File name -> sha256 of everything that was released."""
-    listing = CHECKPOINTS / "sha256.json"
+    """File name -> sha256 of everything that was released, by the list beside the weights, or else the package's."""
+    listing = checkpoints() / "sha256.json"
+    if not listing.is_file():
+        listing = PACKAGED_LIST
     try:
         return json.loads(listing.read_text())
+    except FileNotFoundError:  # neither: a checkout that is used from elsewhere
+        return {}
     except (OSError, ValueError) as error:
         raise WeightsError("The list of weights on this machine cannot be read.", f"{listing}: {error}") from error
 

@@ -11,10 +11,10 @@ import torch
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from tests.paths import EXAMPLES
 from unmask import Unmasker, live, read_photo
 from unmask.imaging.metadata import NOTICE
 from unmask.live import LiveResult, LiveUnmasker, OneEuroFilter
-from unmask.web.pictures import EXAMPLES
 from unmask.web.tabs import live_tab
 from unmask.web.tabs.live_tab import GONE_AFTER, LONGEST_SIDE, MOST_EACH, MOST_WAITING, Line, routes
 

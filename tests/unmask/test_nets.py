@@ -254,7 +254,7 @@ def test_defaults_are_in_the_registry():
 
 def test_only_what_has_weights_is_offered(tmp_path, monkeypatch):
     """A network in training is in the registry, and nowhere in front of a visitor."""
-    monkeypatch.setattr(weights, "CHECKPOINTS", tmp_path)
+    monkeypatch.setattr(weights, "checkpoints", lambda: tmp_path)
     monkeypatch.delenv("UNMASK_WEIGHTS", raising=False)
     (tmp_path / "sha256.json").write_text(json.dumps({"glcic.safetensors": "0", "mseg.safetensors": "0"}))
     classical = ["telea", "navier-stokes"]

@@ -100,7 +100,7 @@ def _one_box_a_face(boxes: list[np.ndarray], scores: list[float]) -> list[int]:
     """
     if not boxes:
         return []
-    # OpenCV's, not torchvision.ops.nms, which keeps the same boxes: importing torchvision takes two seconds of CPU time.
+    # OpenCV's, not torchvision.ops.nms, which keeps the same boxes: importing torchvision takes two seconds of CPU.
     sized = [(box[0], box[1], box[2] - box[0], box[3] - box[1]) for box in boxes]
     kept = [int(i) for i in cv2.dnn.NMSBoxes(sized, [float(s) for s in scores], 0.0, SAME_FACE)]
 
