@@ -303,6 +303,7 @@ def test_image_has_what_the_space_has():
     assert copied == kept == set(hub.SPACE) - {"pre-requirements.txt", "docs/"}
 
 
+@pytest.mark.slow
 def test_the_files_of_a_space_are_enough_to_start_it(tmp_path):
     """The demo's page is built from those files alone, as committed or as they are being changed."""
     inside = tuple(part for part in hub.SPACE if part.endswith("/"))

@@ -18,6 +18,8 @@ from unmask.live import LiveResult, LiveUnmasker, OneEuroFilter
 from unmask.web.tabs import live_tab
 from unmask.web.tabs.live_tab import GONE_AFTER, LONGEST_SIDE, MOST_EACH, MOST_WAITING, Line, routes
 
+pytestmark = pytest.mark.slow
+
 RATE = 8  # pictures a second
 MASKED = read_photo(EXAMPLES / "astronaut-photo.png")
 FACE_AT = (226, 107)  # x, y of the middle of its face's crop

@@ -134,6 +134,7 @@ def call(installed, folder, *words, **variables) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.slow
 def test_it_works_in_another_folder(installed, tmp_path):
     told = call(installed, tmp_path, "unmask", "--version")
     assert told.stdout == f"unmask {unmask.__version__}\n" and told.returncode == 0, told.stderr
@@ -150,6 +151,7 @@ def test_it_works_in_another_folder(installed, tmp_path):
     assert call(installed, tmp_path, "unmask-train", "--help").returncode == 0
 
 
+@pytest.mark.slow
 def test_without_weights_it_says_where_to_get_them(installed, tmp_path):
     done = call(installed, tmp_path, "unmask", "mask", str(EXAMPLES / "hopper-kn95.png"), "--out", "out")
     assert done.returncode == 1 and "Traceback" not in done.stderr
