@@ -19,7 +19,6 @@ COPY LICENSE README.md app.py ./
 COPY unmask/ unmask/
 COPY checkpoints/ checkpoints/
 COPY examples/ examples/
-COPY docs/reports/ docs/reports/
 # Photos pass through /tmp and are deleted there; nothing else is written. Gradio asks its makers nothing.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

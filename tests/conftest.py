@@ -8,6 +8,13 @@ import pytest
 from tests.web.web_page import open_browser, visit
 
 
+def pytest_collection_modifyitems(items):
+    """Whatever uses the browser is marked, so that `make check` can leave it out."""
+    for item in items:
+        if {"browser", "page"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.browser)
+
+
 @pytest.fixture(scope="module")
 def browser():
     with open_browser() as browser:

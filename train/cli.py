@@ -124,7 +124,7 @@ def parse() -> argparse.Namespace:
     add_data(command)
     command.add_argument("--out", type=Path, required=True, help="the runs' folder; its exports/ holds the weights")
     command.add_argument("--minutes", type=float, default=12, help="for all of it, from the start of the command")
-    command.add_argument("--released", type=Path, default=weights.CHECKPOINTS, help="folder of the first weights")
+    command.add_argument("--released", type=Path, default=weights.checkpoints(), help="folder of the first weights")
     command.add_argument("--discriminator", type=Path, help="a projected discriminator to start from")
     command.add_argument("--networks", nargs="+", choices=[stint.release for stint in PLAN], help="only these")
     command.add_argument("--batch", type=int, help="pictures a step; 64 on a GPU, 8 on a CPU unless given")
@@ -170,7 +170,7 @@ def parse() -> argparse.Namespace:
 
     command = commands.add_parser("card", help="the model card, from evaluations and the weights' own metadata")
     command.add_argument("--report", type=Path, nargs="+", required=True, metavar="DIR", help="what evaluate wrote")
-    command.add_argument("--out", type=Path, default=weights.CHECKPOINTS / "README.md")
+    command.add_argument("--out", type=Path, default=weights.checkpoints() / "README.md")
     command.add_argument("--files", type=Path, nargs="*", help="the weights; all in checkpoints/ unless given")
 
     command = commands.add_parser("evaluate-parsing", help="F-scores of the face parsing network")
@@ -292,7 +292,7 @@ def do(args: argparse.Namespace) -> None:
         print(evaluate_detector(find, args.data, args.out, threshold=THRESHOLD))
         print(evaluate_landmarks(args.data, args.out, args.cache, weights=own, device=args.device, limit=args.limit))
     elif args.command == "card":
-        print(write_card(args.out, args.report, args.files or sorted(weights.CHECKPOINTS.glob("*.safetensors"))))
+        print(write_card(args.out, args.report, args.files or sorted(weights.checkpoints().glob("*.safetensors"))))
     elif args.command == "evaluate-parsing":
         model = Unmasker("cpu", weights=dict(args.weights)).model("parsing")
         print(evaluate_parsing(model, args.data, args.out, cast(int, model.size), args.limit))

@@ -43,8 +43,8 @@ def export(run: Path, out: Path, add: tuple[Path, Path] | None = None, bits: int
         "data": state.get("fingerprint"),
     } | added
     weights.save(out, state["name"], recipe.generator, state["config"], state["size"], trained, bits)
-    if out.parent.resolve() == weights.CHECKPOINTS:
-        listing = weights.CHECKPOINTS / "sha256.json"
+    if out.parent.resolve() == weights.checkpoints().resolve():
+        listing = out.with_name("sha256.json")
         hashes = json.loads(listing.read_text()) if listing.exists() else {}
         hashes[out.name] = weights.sha256(out)
         listing.write_text(json.dumps(dict(sorted(hashes.items())), indent=1) + "\n")

@@ -10,7 +10,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,9 @@ from unmask.imaging.reader import read_photo
 from unmask.imaging.tensors import resize
 from unmask.pipeline import CROP, Unmasker
 from unmask.registry import DEFAULT_MODELS, MODELS
+from unmask.settings import examples
 
-PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "hopper-photo.png"
+PORTRAIT = "hopper-photo.png"  # of the examples
 LARGE = (3750, 3200)  # px, height and width: 12 megapixels
 GEMM = 2048  # rows and columns of the matrices whose product is taken as the machine's peak
 
@@ -36,13 +36,14 @@ from unmask.bench import LARGE, PORTRAIT, load_all
 from unmask.imaging.reader import read_photo
 from unmask.imaging.tensors import resize
 from unmask.registry import DEFAULT_MODELS
+from unmask.settings import examples
 from unmask.web import launch
 unmasker = Unmasker(sys.argv[1])
 launch("127.0.0.1", int(sys.argv[2]), wait=False, unmasker=unmasker)
 print("page_cpu_s", time.process_time(), flush=True)
 load_all(unmasker)
 print("loaded", flush=True)
-photo = resize(read_photo(PORTRAIT), LARGE)
+photo = resize(read_photo(examples() / PORTRAIT), LARGE)
 faces = unmasker.find(photo)
 unmasker.remove(photo, unmasker.segment(photo, faces=faces), DEFAULT_MODELS, faces=faces)
 unit = 1 if sys.platform == "darwin" else 1024
@@ -104,9 +105,7 @@ def bench_demo(device: str) -> dict[str, float]:
         port = free.getsockname()[1]
     start = time.perf_counter()
     command = [sys.executable, "-c", DEMO, device, str(port)]
-    with subprocess.Popen(
-        command, cwd=PORTRAIT.parent.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as demo:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdin and demo.stdout
         try:
             while True:
@@ -164,8 +163,8 @@ def measure(
     for name, took in (reference or {}).items():
         for row in [row for row in report["networks"] if row["name"] == name][-1:]:
             row["times_as_fast"] = took / row["ms"]
-    if {"mseg", "face-detector", "landmarks", *DEFAULT_MODELS} <= set(names) and PORTRAIT.exists():
-        portrait = read_photo(PORTRAIT)
+    if {"mseg", "face-detector", "landmarks", *DEFAULT_MODELS} <= set(names) and (examples() / PORTRAIT).exists():
+        portrait = read_photo(examples() / PORTRAIT)
         crop = resize(portrait[:512], (CROP, CROP))
         mask = np.zeros((CROP, CROP), np.uint8)
         mask[130:230, 60:196] = 255

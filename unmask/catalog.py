@@ -1,12 +1,11 @@
 """Which of the registry's models can be used on this machine, and what is known of their weights."""
 
 import importlib
-import os
 from collections.abc import Container
 from functools import cache
 from pathlib import Path
 
-from unmask import weights
+from unmask import settings, weights
 from unmask.registry import MODELS, OLD_KINDS, ModelInfo
 
 
@@ -17,11 +16,11 @@ def list_models(kind: str | None = None, own: Container[str] = ()) -> list[str]:
     training is in MODELS, but never here: nobody is to see an untrained one. Nor is one whose package is missing.
     """
     kind = OLD_KINDS.get(kind, kind) if kind else None
-    released, folder = weights.released_hashes(), os.environ.get("UNMASK_WEIGHTS")
+    released, folder = weights.released_hashes(), settings.WEIGHTS.read()
 
     def usable(name: str, info: ModelInfo) -> bool:
         filename = info.filename
-        given = name in own or (folder is not None and (Path(folder) / filename).is_file())
+        given = name in own or (folder is not None and (folder / filename).is_file())
         return info.kind == "classical" or ((filename in released or given) and has_package(info))
 
     return [name for name, info in MODELS.items() if kind in (None, info.kind) and usable(name, info)]

@@ -27,6 +27,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
+from unmask import settings
 from unmask.imaging.tensors import resize
 from unmask.masks import binarise
 from unmask.weights import WeightsError, sha256
@@ -125,7 +126,7 @@ class Sam:
 
 def is_wanted() -> bool:
     """Whether this machine's host has set it up, or has begun to: the library is here, or a checkpoint is named."""
-    return bool(os.environ.get("UNMASK_SAM")) or _is_installed()
+    return settings.SAM.read() is not None or _is_installed()
 
 
 def _is_installed() -> bool:
@@ -147,9 +148,9 @@ def _load() -> nn.Module:
             "'pip install .[sam]'."
         )
     path = _find()
-    wanted = os.environ.get("UNMASK_SAM_SHA256", "").strip().lower() or SHA256
+    wanted = settings.SAM_SHA256.read().lower() or SHA256
     if (found := sha256(path)) != wanted:
-        if not os.environ.get("UNMASK_SAM"):
+        if settings.SAM.read() is None:
             with suppress(OSError):  # the Hub's cache keeps a link, and the content elsewhere
                 path.resolve().unlink()
                 path.unlink(missing_ok=True)
@@ -180,8 +181,7 @@ def _load() -> nn.Module:
 
 def _find() -> Path:
     """The checkpoint's file, unchecked: where UNMASK_SAM says, or from the Hub. Raises WeightsError."""
-    if given := os.environ.get("UNMASK_SAM"):
-        path = Path(given)
+    if path := settings.SAM.read():
         path = path / FILENAME if path.is_dir() else path
         if not path.is_file():
             raise WeightsError(

@@ -2,15 +2,14 @@
 
 A released file is one `.safetensors` (kernels of 16 or 8 bits) whose metadata holds, under the key "unmask", a JSON
 object with `name`, `config` (the builder's arguments), `size` (the crop's side in training, px) and `trained` (how it
-was made). `checkpoints/sha256.json` holds the hash of every released file: what comes from checkpoints/ or the Hub must
-match it.
+was made). `checkpoints/sha256.json`, of which a wheel carries a copy, holds the hash of every released file: what comes
+from checkpoints/ or the Hub must match it.
 """
 
 import hashlib
 import json
 import logging
 import math
-import os
 import struct
 from contextlib import suppress
 from functools import lru_cache
@@ -22,9 +21,10 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 
+from unmask import settings
 from unmask.registry import MODELS, current_config, current_name
 
-CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
+PACKAGED_LIST = Path(__file__).with_name("released.json")  # checkpoints/sha256.json, as a wheel carries it
 
 SCALE = ".int8-scale"  # after a kernel's key: what its int8 numbers are multiplied with
 
@@ -75,21 +75,22 @@ def find(name: str, path: str | Path | None = None, output: str | None = None) -
         if not path.is_file():
             raise _missing(name, f"There are no weights for {name} at {path}.", output)
         return path
-    if folder := os.environ.get("UNMASK_WEIGHTS"):
-        if (own := Path(folder) / filename).is_file():
+    if folder := settings.WEIGHTS.read():
+        if (own := folder / filename).is_file():
             return own
-    released = CHECKPOINTS / filename
+    released = checkpoints() / filename
     if released.is_file():
         if not _is_released(released):
             detail = f"{released} is damaged: its sha256 is not the released one; fetch it again."
             raise _broken(name, detail, output)
         return released
-    if repo := os.environ.get("UNMASK_HUB_REPO"):
-        return _download(name, repo, os.environ.get("UNMASK_HUB_REVISION", ""), output)
+    if repo := settings.HUB_REPO.read():
+        return _download(name, repo, settings.HUB_REVISION.read(), output)
     raise _missing(
         name,
-        f"There is no {filename} in {CHECKPOINTS}. Put it there or into the folder that UNMASK_WEIGHTS names, name "
-        "the repository that has it in UNMASK_HUB_REPO, or train it with 'python -m train'.",
+        f"There is no {filename} in {checkpoints()}. Name in UNMASK_HOME the folder with checkpoints/ in it, in "
+        "UNMASK_WEIGHTS one that has the file, or in UNMASK_HUB_REPO the repository that has it; or train it with "
+        "'python -m train'.",
         output,
     )
 
@@ -124,11 +125,20 @@ def _download(name: str, repo: str, revision: str, output: str | None) -> Path:
     return path
 
 
+def checkpoints() -> Path:
+    """The folder of the released weights; it may not be there."""
+    return settings.home() / "checkpoints"
+
+
 def released_hashes() -> dict[str, str]:
-    """File name -> sha256 of everything that was released."""
-    listing = CHECKPOINTS / "sha256.json"
+    """File name -> sha256 of everything that was released, by the list beside the weights, or else the package's."""
+    listing = checkpoints() / "sha256.json"
+    if not listing.is_file():
+        listing = PACKAGED_LIST
     try:
         return json.loads(listing.read_text())
+    except FileNotFoundError:  # neither: a checkout that is used from elsewhere
+        return {}
     except (OSError, ValueError) as error:
         raise WeightsError("The list of weights on this machine cannot be read.", f"{listing}: {error}") from error
 

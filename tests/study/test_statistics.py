@@ -122,10 +122,16 @@ def test_order_effects_are_found_and_are_those_of_a_regression():
 
 
 def test_a_preference_for_one_side_is_found():
-    answers = [(f"r{i % 10}", "a-0", "b-0", "left" if i < 70 else "right") for i in range(100)]
+    lefts = [9, 8, 7, 6, 5] * 2  # of ten answers each rater's
+    sides = [(f"r{i}", side) for i, left in enumerate(lefts) for side in ["left"] * left + ["right"] * (10 - left)]
+    answers = [(rater, "a-0", "b-0", side) for rater, side in sides]
     row = order_effects.order_effects(study(stimuli_of({"a": 1, "b": 1}), {}, answers)).iloc[0]
-    assert (row["effect"], row["value"]) == ("left side chosen, %", 70)
-    assert row["low"] > 50 or row["p"] < 0.05
+    assert (row["effect"], row["answers"]) == ("left side chosen, %", 100)
+    # A t test of the raters' shares against a half.
+    expected = stats.ttest_1samp(10 * np.array(lefts), 50)
+    interval = expected.confidence_interval(0.95)
+    assert (row["value"], row["low"], row["high"]) == pytest.approx((70, interval.low, interval.high))
+    assert row["low"] > 50 and row["p"] == pytest.approx(expected.pvalue)
 
 
 # Real and simulated, right and wrong

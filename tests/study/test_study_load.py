@@ -32,7 +32,10 @@ SLOWEST = 0.3  # s, in 95 of 100 cases, until an answer is saved
 PATIENCE = 600  # s until a test gives up
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the server is forked, ready, from one process")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="the server is forked, ready, from one process"),
+]
 
 
 # ---------------------------------------------------------------- server

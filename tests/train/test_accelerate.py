@@ -15,7 +15,10 @@ import torch
 
 from tests.train.drawn_faces import draw_folder
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("accelerate") is None, reason="needs accelerate")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("accelerate") is None, reason="needs accelerate"),
+]
 ROOT = Path(__file__).parents[2]
 # --multi_gpu is how accelerate is told to start several processes on one machine; --device cpu keeps them off GPUs.
 LAUNCH = [

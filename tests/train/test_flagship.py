@@ -21,7 +21,7 @@ def test_a_rehearsal_trains_and_exports_what_loads_again(tmp_path):
     out = tmp_path / "out"
     networks = ["ganmasker", "pix2pix"]
     table = flagship(
-        tmp_path, out, minutes=10, released=weights.CHECKPOINTS, cache=tmp_path / "cache", networks=networks,
+        tmp_path, out, minutes=10, released=weights.checkpoints(), cache=tmp_path / "cache", networks=networks,
         batch=2, rehearse=True, device="cpu",
     )  # fmt: skip
     rows = json.loads((out / "flagship.json").read_text())

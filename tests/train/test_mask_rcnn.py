@@ -97,6 +97,7 @@ def test_pictures_without_a_mask_are_negatives():
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
 
+@pytest.mark.slow
 @needs_torchvision
 def test_it_learns_green_squares_and_finds_them_one_by_one():
     torch.manual_seed(0)
@@ -138,6 +139,7 @@ def test_it_is_small():
     assert 2 * sum(p.numel() for p in MaskRCNN().parameters()) <= 6e6  # bytes in fp16
 
 
+@pytest.mark.slow
 @needs_torchvision
 def test_train_resume_export_and_evaluate(tmp_path, monkeypatch, capsys):
     """From drawn faces to one table of both segmentation models."""

@@ -12,6 +12,8 @@ from train.recipes.holes import boxes, masked_crop
 from unmask.nets.ganmasker import GANMasker
 from unmask.registry import MODELS
 
+pytestmark = pytest.mark.slow
+
 INPAINTING = [name for name in RECIPES if MODELS[name].kind == "inpainting"]
 
 

@@ -4,7 +4,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from train.distributed import Processes
-from train.evaluation.speed import made_up, measure_speed, multiplications, record
+from train.evaluation import speed
+from train.evaluation.speed import made_up, multiplications, record
 from train.loop import set_up, train_step
 from train.recipes import RECIPES
 
@@ -24,8 +25,22 @@ def test_the_convolutions_of_a_step_are_all_counted():
     assert 2 * sum(times * multiplications(call) for call, times in calls.items()) == convolutions
 
 
-def test_the_report_names_what_it_measured():
-    report = measure_speed(RECIPES["mseg"](64, width=4), 2, Processes("cpu"), steps=1)
-    assert "mseg, 64 px, batch 2" in report and "images a second" in report
-    share = float(report.split("share of the step | ")[1].split(" %")[0])
-    assert 0 < share < 150  # a single step's time on a busy machine wobbles
+def test_the_report_follows_from_the_times(monkeypatch):
+    """A step that takes 250 ms, and convolutions of 2 ms each: what is said of them, whatever the machine is doing."""
+    asked = []
+
+    def milliseconds(function, repeats):
+        function()
+        asked.append(repeats)
+        return 250.0 if len(asked) == 1 else 2.0
+
+    monkeypatch.setattr(speed, "milliseconds", milliseconds)
+    report = speed.measure_speed(RECIPES["mseg"](64, width=4), 2, Processes("cpu"), steps=7)
+    head, _, *rows = (line.strip("| ").split(" | ") for line in report.splitlines())
+    told = dict(rows)
+    assert head[0].startswith("mseg, 64 px, batch 2, ") and set(asked) == {7}
+    calls = int(told["its convolutions alone"].split("(")[1].split()[0])
+    assert calls >= len(asked) - 1 > 5, "like convolutions are timed once, and counted as often as they are"
+    assert told["images a second"] == "8.0" and told["a step"] == "250.0 ms"
+    assert told["its convolutions alone"] == f"{2 * calls:.1f} ms ({calls} calls)"
+    assert told["share of the step"] == f"{100 * 2 * calls / 250:.0f} %"

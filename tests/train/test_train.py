@@ -221,12 +221,12 @@ def test_preview(folder, tmp_path, monkeypatch, capsys):
 
 
 NEEDED = ("face-detector", "landmarks", "mseg")
-RELEASED = all((weights.CHECKPOINTS / MODELS[name].filename).exists() for name in NEEDED)
+RELEASED = all((weights.checkpoints() / MODELS[name].filename).exists() for name in NEEDED)
 
 
 @pytest.mark.skipif(not RELEASED, reason="needs the released weights")
 def test_a_folder_of_photos_becomes_training_data(tmp_path, monkeypatch, capsys):
-    examples = weights.CHECKPOINTS.parent / "examples"
+    examples = weights.checkpoints().parent / "examples"
     images = tmp_path / "photos"
     (images / "more").mkdir(parents=True)
     for source, target in (("hopper", "a"), ("astronaut", "more/b"), ("hopper-cloth", "masked")):

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.paths import EXAMPLES
 from unmask import Unmasker, read_photo
 from unmask.disagreement import FULL, disagreement, draw, scale_colors
 from unmask.registry import DEFAULT_MODELS
-from unmask.web.pictures import EXAMPLES
 
 SIDE = 128
 

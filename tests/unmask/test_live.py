@@ -11,13 +11,15 @@ import torch
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from tests.paths import EXAMPLES
 from unmask import Unmasker, live, read_photo
 from unmask.faces.face import Face
 from unmask.imaging.metadata import NOTICE
 from unmask.live import LOST, LiveResult, LiveUnmasker, OneEuroFilter, _moved
-from unmask.web.pictures import EXAMPLES
 from unmask.web.tabs import live_tab
 from unmask.web.tabs.live_tab import GONE_AFTER, LONGEST_SIDE, MOST_EACH, MOST_WAITING, Line, routes
+
+pytestmark = pytest.mark.slow
 
 RATE = 8  # pictures a second
 MASKED = read_photo(EXAMPLES / "astronaut-photo.png")

@@ -75,6 +75,7 @@ def test_dilate_is_the_maximum_over_a_square(pixels):
     assert torch.equal(dilate(x, pixels), F.max_pool2d(x, 2 * pixels + 1, stride=1, padding=pixels))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", of_kind("segmentation", "inpainting"))
 def test_every_parameter_of_a_pixel_network_gets_a_gradient(name):
     model, (crop, mask) = build(name).train(), picture()
@@ -88,6 +89,7 @@ def test_every_parameter_of_a_pixel_network_gets_a_gradient(name):
     assert_all_move(model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["face-detector", "landmarks"])
 def test_every_parameter_of_a_point_network_gets_a_gradient(name):
     model, (crop, _) = MODELS[name].build().train(), picture(128)
@@ -111,6 +113,7 @@ def test_known_pixels_come_back_unchanged(name):
     assert not torch.allclose(out[~known], crop[~known], atol=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [
     "ganmasker", "glcic", "two-autoencoders", "gated-conv", "parsing-guided", "telea", "navier-stokes",
 ])
@@ -254,7 +257,7 @@ def test_defaults_are_in_the_registry():
 
 def test_only_what_has_weights_is_offered(tmp_path, monkeypatch):
     """A network in training is in the registry, and nowhere in front of a visitor."""
-    monkeypatch.setattr(weights, "CHECKPOINTS", tmp_path)
+    monkeypatch.setattr(weights, "checkpoints", lambda: tmp_path)
     monkeypatch.delenv("UNMASK_WEIGHTS", raising=False)
     (tmp_path / "sha256.json").write_text(json.dumps({"glcic.safetensors": "0", "mseg.safetensors": "0"}))
     classical = ["telea", "navier-stokes"]

@@ -37,4 +37,4 @@ def test_old_name_in_a_released_file_is_read():
     path = weights.find("face-detector")
     assert path.name == "face-finder.safetensors" and weights.find("face-finder") == path
     assert weights.read_metadata(path)["name"] == "face-detector"
-    assert json.loads((weights.CHECKPOINTS / "sha256.json").read_text())[path.name] == weights.sha256(path)
+    assert json.loads((weights.checkpoints() / "sha256.json").read_text())[path.name] == weights.sha256(path)

@@ -19,7 +19,7 @@ from unmask.registry import MODELS
 @pytest.fixture
 def released(tmp_path, monkeypatch):
     """A checkpoints folder with one small GLCIC in it."""
-    monkeypatch.setattr(weights, "CHECKPOINTS", tmp_path)
+    monkeypatch.setattr(weights, "checkpoints", lambda: tmp_path)
     monkeypatch.delenv("UNMASK_WEIGHTS", raising=False)
     monkeypatch.delenv("UNMASK_HUB_REPO", raising=False)
     torch.manual_seed(0)
@@ -108,7 +108,7 @@ def refused(caplog, *arguments, sentence="The weights of GLCIC on this machine c
 def test_missing_weights_say_what_to_do(released, caplog):
     missing = "The weights of M-Seg are missing on this machine."
     log = refused(caplog, "mseg", sentence=missing)
-    assert str(weights.CHECKPOINTS) in log and "UNMASK_WEIGHTS" in log and "python -m train" in log
+    assert str(weights.checkpoints()) in log and "UNMASK_WEIGHTS" in log and "python -m train" in log
     assert "/nowhere/mseg.safetensors" in refused(caplog, "mseg", "/nowhere/mseg.safetensors", sentence=missing)
     caplog.clear()
     assert describe("mseg")["weights"] is None

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.paths import EXAMPLES
 from tests.web.web_page import (
     PHONE,
     card,
@@ -37,7 +38,6 @@ from unmask.web.components import (
     status,
 )
 from unmask.web.ideas import IDEAS
-from unmask.web.pictures import EXAMPLES
 from unmask.web.tabs import live_tab, remove_page, remove_tab, truth_tab
 from unmask.weights import WeightsError
 

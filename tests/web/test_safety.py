@@ -22,6 +22,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from tests.paths import EXAMPLES
 from tests.web.web_page import (
     card,
     free_port,
@@ -35,7 +36,6 @@ from tests.web.web_page import (
 from unmask import Unmasker
 from unmask.web import app, launch
 from unmask.web.events import FORGET_AFTER
-from unmask.web.pictures import EXAMPLES
 from unmask.web.security import guard, rate_limit, temporary_files
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,6 +15,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from tests.paths import EXAMPLES
 from tests.web.web_page import (
     PHONE,
     card,
@@ -44,7 +45,6 @@ from unmask.registry import DEFAULT_MODELS
 from unmask.web import build_demo, launch
 from unmask.web.components.inputs import MaskEditor
 from unmask.web.mask_layers import to_layer
-from unmask.web.pictures import EXAMPLES
 from unmask.web.session import EDITOR_SIZE, PAD, Visit
 
 # ---------------------------------------------------------------- server, browser, pictures

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.paths import EXAMPLES
 from tests.web.web_page import (
     PHONE,
     card,
@@ -24,7 +25,6 @@ from unmask.nets.gender_hint import GenderHint
 from unmask.nets.landmark_guided import LandmarkGuided
 from unmask.web import launch
 from unmask.web.components import facts, guide_panel
-from unmask.web.pictures import EXAMPLES
 from unmask.weights import save
 
 TITLE = "Landmark-guided"

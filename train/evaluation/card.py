@@ -16,9 +16,9 @@ from unmask.catalog import has_package
 from unmask.imaging.reader import read_photo
 from unmask.pipeline import Unmasker
 from unmask.registry import RELEASES
+from unmask.settings import examples
 
 HERE = Path(__file__).parent
-EXAMPLES = HERE.parents[1] / "examples"  # portraits in the public domain, with drawn masks and without
 PICTURE = "failures.jpg"
 FACES = ("faces.md", "landmarks.md")  # what evaluate-faces writes
 
@@ -203,7 +203,7 @@ def failures(about: dict[str, dict], side: int = 144) -> np.ndarray:
     """
     unmasker = Unmasker("cpu", weights={name: str(row["path"]) for name, row in about.items()})
     cases = []
-    for path in sorted(EXAMPLES.glob("*-*.png")):
+    for path in sorted(examples().glob("*-*.png")):
         bare = path.with_name(f"{path.stem.split('-')[0]}.png")
         if bare.exists() and not path.stem.endswith("-photo"):
             image, truth = (

@@ -7,20 +7,19 @@ folder at the same place as the one that starts the run.
 import json
 import logging
 import os
+import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
-import ray  # noqa: E402
-import ray.data  # noqa: E402
-import ray.exceptions  # noqa: E402
+import ray
+import ray.data
+import ray.exceptions
 
-import unmask  # noqa: E402
-from unmask.batch.local import Outcome, Work, attempt, one_thread  # noqa: E402
-
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read on import: nothing is reported to anybody
+import unmask
+from unmask.batch.local import Outcome, Work, attempt, one_thread
+from unmask.settings import environment
 
 LOST = "Its worker was lost: out of memory, or the machine is gone."
-ROOT = Path(unmask.__file__).resolve().parent.parent
 
 
 class Worker:
@@ -52,7 +51,8 @@ def run_ray(
     """
     address = address or os.environ.get("RAY_ADDRESS")
     local = {} if address else {"num_cpus": max(jobs or 0, os.cpu_count() or 1), "object_store_memory": 100_000_000}
-    settings = {key: value for key, value in os.environ.items() if key.startswith("UNMASK_")}
+    imported_from = os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what fails is in the outcomes
     try:
         ray.init(
@@ -60,7 +60,7 @@ def run_ray(
             include_dashboard=None if address else False,
             logging_level=logging.ERROR,
             log_to_driver=False,
-            runtime_env={"env_vars": {"PYTHONPATH": str(ROOT), **settings}},
+            runtime_env={"env_vars": {"PYTHONPATH": imported_from, **environment()}},
             **local,
         )
     except Exception as error:  # Ray raises a plain Exception for a node that does not start in time

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from unmask.settings import home
+
 WEIGHTS = "checkpoints/"
 # What the demo runs on, and what its README shows; a path that ends in "/" is a folder.
 SPACE = (
@@ -77,7 +78,7 @@ def push_weights(args: argparse.Namespace) -> None:
     if "README.md" not in files:
         raise PushError("There is no model card: checkpoints/README.md is missing.")
     for name, released in _released(files).items():
-        if _sha256(ROOT / files[name]) != released:
+        if _sha256(home() / files[name]) != released:
             raise PushError(f"{files[name]} is not the released file: its sha256 is not the one in sha256.json.")
     if _listed(args, files):
         return
@@ -103,7 +104,7 @@ def push_space(args: argparse.Namespace) -> None:
     variables = {}
     if args.weights:
         variables = {"UNMASK_HUB_REPO": args.weights, "UNMASK_HUB_REVISION": _pin(api, args.weights)}
-        card = (ROOT / "README.md").read_text(encoding="utf-8").replace(NO_MODELS, f"models: [{args.weights}]", 1)
+        card = (home() / "README.md").read_text(encoding="utf-8").replace(NO_MODELS, f"models: [{args.weights}]", 1)
         additions = [add for add in additions if add.path_in_repo != "README.md"]
         additions.append(CommitOperationAdd("README.md", card.encode()))
     with _hub_errors(args.repo):
@@ -122,18 +123,19 @@ def push_space(args: argparse.Namespace) -> None:
 
 
 def tracked(parts: tuple[str, ...]) -> list[str]:
-    """The files that git tracks in these files and folders ("name/"), as paths from ROOT, sorted."""
+    """The files that git tracks in these files and folders ("name/"), as paths from the checkout, sorted."""
     inside = tuple(part for part in parts if part.endswith("/"))
     names = [name for name in _git("ls-files", "-z").split("\0") if name in parts or name.startswith(inside)]
     # A link could lead to a file that is not tracked.
-    return sorted(name for name in names if (ROOT / name).is_file() and not (ROOT / name).is_symlink())
+    return sorted(name for name in names if (home() / name).is_file() and not (home() / name).is_symlink())
 
 
 def _git(*arguments: str) -> str:
     try:
-        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True)
+        done = subprocess.run(["git", "-C", str(home()), *arguments], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise PushError("Only files that git tracks are sent: run this in a git checkout of Unmask.") from error
+        sentence = "Only files that git tracks are sent: run this in a checkout of Unmask, or name it in UNMASK_HOME."
+        raise PushError(sentence) from error
     return done.stdout
 
 
@@ -142,7 +144,7 @@ def _listed(args: argparse.Namespace, files: dict[str, str]) -> bool:
 
     Raises PushError if what would be sent is not what was committed.
     """
-    sizes = {there: (ROOT / here).stat().st_size for there, here in files.items()}
+    sizes = {there: (home() / here).stat().st_size for there, here in files.items()}
     for there, size in sizes.items():
         print(f"{size:>12,}  {there}")
     print(f"{sum(sizes.values()):>12,}  bytes in {len(sizes)} files for {args.repo}")
@@ -155,7 +157,7 @@ def _listed(args: argparse.Namespace, files: dict[str, str]) -> bool:
 def _released(files: dict[str, str]) -> dict[str, str]:
     """File name -> sha256 from checkpoints/sha256.json, which must list exactly the weights among `files`."""
     try:
-        released = json.loads((ROOT / WEIGHTS / "sha256.json").read_text())
+        released = json.loads((home() / WEIGHTS / "sha256.json").read_text())
     except (OSError, ValueError) as error:
         raise PushError("checkpoints/sha256.json cannot be read.") from error
     if odd := sorted({name for name in files if name.endswith(".safetensors")} ^ set(released)):
@@ -192,7 +194,7 @@ def _api():
 def _additions(files: dict[str, str]) -> list:
     from huggingface_hub import CommitOperationAdd
 
-    return [CommitOperationAdd(there, ROOT / here) for there, here in files.items()]
+    return [CommitOperationAdd(there, home() / here) for there, here in files.items()]
 
 
 def _message() -> str:

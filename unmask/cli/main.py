@@ -1,4 +1,5 @@
-"""The command line, `unmask` or `python -m unmask`: remove | mask | faces | models | bench | study | serve | push.
+"""The command line, `unmask` or `python -m unmask`: remove | mask | faces | models | bench | study | settings |
+serve | push.
 
 Exit status: 0 when every file was written, 1 when some could not be (each named with its reason on standard
 error, the others written all the same), 2 for a wrong call, 130 after Ctrl-C.
@@ -13,7 +14,7 @@ from pathlib import Path
 import unmask
 from unmask.cli.hub import add_commands as add_push_commands
 from unmask.cli.inputs import DEVICES, CallError, positive, reference, within
-from unmask.cli.models import bench, models, serve
+from unmask.cli.models import bench, models, serve, settings
 from unmask.cli.photos import HINTS, faces, mask, remove
 from unmask.cli.study import add_commands as add_study_commands
 
@@ -114,6 +115,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     purpose = "Publish the weights or the demo on the Hugging Face Hub."
     add_push_commands(commands.add_parser("push", help=purpose, description=purpose))
+
+    add(settings, "List the environment variables that Unmask reads, what they are for, and their values.")
 
     added = add(serve, "Open the web demo.")
     added.add_argument("--host", default="127.0.0.1", help="0.0.0.0 to be seen from other machines")

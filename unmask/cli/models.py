@@ -1,7 +1,8 @@
-"""The commands about the models and the demo: models, bench, serve."""
+"""The commands about the models, the demo and what a host sets: models, bench, serve, settings."""
 
 import argparse
 import json
+import sys
 
 from unmask.cli.inputs import CallError
 
@@ -15,11 +16,31 @@ def models(args: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2))
         return 0
     columns = ("name", "paper", "parameters", "weights", "sha256")
-    table = [columns] + [tuple(str(row[column] or "-") for column in columns) for row in rows]
-    widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
-    for line in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    _print_table([columns] + [tuple(str(row[column] or "-") for column in columns) for row in rows])
     return 0
+
+
+def settings(args: argparse.Namespace) -> int:
+    from unmask.settings import ALL
+
+    rows: list[tuple[str, ...]] = [("variable", "value", "what it is")]
+    status = 0
+    for each in ALL:
+        value = each.text or "-"
+        rows.append((each.name, "(set)" if each.secret and each.text else value, each.purpose))
+        try:
+            each.read()
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            status = 1
+    _print_table(rows)
+    return status
+
+
+def _print_table(rows: list[tuple[str, ...]]) -> None:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def bench(args: argparse.Namespace) -> int:

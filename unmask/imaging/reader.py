@@ -19,10 +19,6 @@ MAX_SCANS = 100  # of a progressive JPEG, which mostly has ten; each costs a pas
 MAX_PASSES = 30 * MAX_PIXELS  # pixels, over all scans: a second's work
 FORMATS = ("JPEG", "PNG", "WEBP")  # recognised by content, never by the file's name
 
-# Other code of the process (Gradio) opens uploads before this module sees them: one limit for all of it.
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
-
 TOO_LARGE = f"The picture has more than {MAX_PIXELS // 1_000_000} megapixels."
 
 TURN_UPRIGHT = {
@@ -38,6 +34,13 @@ TURN_UPRIGHT = {
 
 class PhotoError(ValueError):
     """A picture or a mask that cannot be used; the message is one sentence for the visitor."""
+
+
+def limit_pillow() -> None:
+    """Let Pillow refuse, in the whole process, what has more than MAX_PIXELS: Gradio opens uploads before this module
+    sees them."""
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 
 def read_photo(source: str | Path | bytes | BinaryIO) -> np.ndarray:

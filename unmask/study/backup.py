@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from unmask.settings import RATINGS_REPO
+
 PUSH_EVERY = 5  # minutes, the least that the Hub's scheduler takes
 FOLDER = "data"  # in the repository
 
@@ -68,5 +70,5 @@ def read_rows(files) -> Iterator[dict]:
 @lru_cache(maxsize=1)
 def backup_from_environment() -> Backup | None:
     """The backup, on a Space (SPACE_ID) with HF_TOKEN and UNMASK_RATINGS_REPO; else None."""
-    repo, token = os.environ.get("UNMASK_RATINGS_REPO"), os.environ.get("HF_TOKEN")
+    repo, token = RATINGS_REPO.read(), os.environ.get("HF_TOKEN")
     return Backup(repo, token) if os.environ.get("SPACE_ID") and repo and token else None

@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import os
 import random
 import secrets
 import tempfile
@@ -23,12 +22,12 @@ from unmask.imaging.tensors import resize
 from unmask.masks import is_empty
 from unmask.pipeline import Unmasker
 from unmask.registry import DEFAULT_MODELS
+from unmask.settings import STUDY_SECRET, examples
 from unmask.study.plan import Plan, Stimulus, Study, StudyError, now, open_study
 from unmask.weights import WeightsError
 
 LARGEST = 512  # px: the most that a stimulus measures, unless the plan says otherwise
 SURROUND = (128, 128, 128)  # RGB around a picture that is not square: mid grey, as BT.500 asks
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 # The built-in study: a masked example, and the bare one it was made from.
 EXAMPLE_PAIRS = (
     ("hopper-kn95", "hopper"),
@@ -100,7 +99,7 @@ def create_study(
         raise StudyError(f"There is no inpainting model {', '.join(unknown)}; there are {known}.")
     if not pictures:
         raise StudyError("A study needs one picture or more.")
-    secret = os.environ.get("UNMASK_STUDY_SECRET", "").encode() or secrets.token_hex(32).encode()
+    secret = STUDY_SECRET.read().encode() or secrets.token_hex(32).encode()
     study_id = study_id or secrets.token_hex(6)
     size = size or min(LARGEST, max(max(picture.masked.shape[:2]) for picture in pictures))
     rng = random.Random(seed)
@@ -189,7 +188,7 @@ def create_example_study(folder: Path, unmasker: Unmasker) -> Study:
         except WeightsError:
             continue
         models.append(name)
-    secret = os.environ.get("UNMASK_STUDY_SECRET", "").encode() or secrets.token_bytes(32)
+    secret = STUDY_SECRET.read().encode() or secrets.token_bytes(32)
     study_id = hmac.new(secret, b"the study of the examples", hashlib.sha256).hexdigest()[:12]
     pictures = [_example(*names) for names in EXAMPLE_PAIRS]
     return create_study(
@@ -245,7 +244,10 @@ def _training(model: str, unmasker: Unmasker) -> list[tuple[np.ndarray, tuple[st
 
 def _example(masked: str, bare: str) -> Picture:
     """An example with its true mask: where it differs from the same picture without."""
-    image, truth = read_photo(EXAMPLES / f"{masked}.png"), read_photo(EXAMPLES / f"{bare}.png")
+    folder = examples()
+    if not folder.is_dir():
+        raise StudyError("Raters practise on the examples, which are missing: UNMASK_HOME names the folder above.")
+    image, truth = read_photo(folder / f"{masked}.png"), read_photo(folder / f"{bare}.png")
     mask = np.where((image != truth).any(axis=2), 255, 0).astype(np.uint8)
     return Picture(masked, image, mask, truth)
 

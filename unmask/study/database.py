@@ -1,6 +1,5 @@
 """The database of the answers: SQLite in a file, or the PostgreSQL that UNMASK_DATABASE_URL names."""
 
-import os
 import ssl
 import threading
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
+from unmask.settings import DATABASE_URL
 from unmask.study.plan import StudyError
 
 WAIT_FOR_LOCK = 30  # seconds that a writer waits for another process
@@ -21,7 +21,7 @@ _WRITER = threading.Lock()  # of this process' writers of SQLite
 
 def open_database(file: Path, tables: sa.MetaData) -> sa.Engine:
     """The database with these tables: UNMASK_DATABASE_URL, or the SQLite `file`. Raises StudyError."""
-    return _open_engine(os.environ.get("UNMASK_DATABASE_URL") or f"sqlite:///{Path(file).resolve()}", tables)
+    return _open_engine(DATABASE_URL.read() or f"sqlite:///{Path(file).resolve()}", tables)
 
 
 @lru_cache(maxsize=64)

@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from unmask.registry import MODELS
+from unmask.settings import STUDIES, STUDY_SECRET
 
 ROLES = ("test", "reference", "anchor", "repeat", "attention")
 PRESENTATIONS = ("single", "side-by-side")
@@ -142,13 +143,13 @@ def open_study(folder: Path) -> Study:
     """Raises StudyError when there is none, or it is not whole. Read once, until the plan's file changes."""
     path = Path(folder) / "plan.json"
     try:
-        return _open(path, path.stat().st_mtime_ns, os.environ.get("UNMASK_STUDY_SECRET"))
+        return _open(path, path.stat().st_mtime_ns, STUDY_SECRET.read())
     except FileNotFoundError as error:
         raise StudyError(f"There is no study in {folder}: it has no plan.json.", 404) from error
 
 
 @lru_cache(maxsize=64)
-def _open(path: Path, modified_ns: int, given_secret: str | None) -> Study:
+def _open(path: Path, modified_ns: int, given_secret: str) -> Study:
     secret = given_secret.encode() if given_secret else (path.parent / "secret.key").read_bytes()
     study = Study(path.parent, Plan.read(path), secret)
     plan = study.plan
@@ -160,8 +161,8 @@ def _open(path: Path, modified_ns: int, given_secret: str | None) -> Study:
 
 def studies_folder() -> Path:
     """Where the web page looks for studies: UNMASK_STUDIES, or the user's data folder."""
-    if given := os.environ.get("UNMASK_STUDIES"):
-        return Path(given)
+    if given := STUDIES.read():
+        return given
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "unmask" / "studies"
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from unmask import Unmasker, WeightsError
+from unmask.imaging.reader import limit_pillow
 from unmask.registry import DEFAULT_MODELS, LANDMARKS
 from unmask.sam import Sam, is_wanted
 from unmask.web import api, study_page
@@ -22,6 +23,7 @@ CLEAN_UP_EVERY = 60  # seconds between two looks for temporary files that are to
 def build_demo(unmasker: Unmasker | None = None, studies: study_page.Studies | None = None) -> gr.Blocks:
     """The whole page. Every callback shares one Unmasker, which keeps models and never a photo."""
     unmasker = unmasker or Unmasker(device="auto")
+    limit_pillow()
     torch.set_num_threads(1)  # see events.COMPUTE; the inpainting models' own pool has as many threads as there were
     studies = studies or study_page.Studies(unmasker)
     with gr.Blocks(

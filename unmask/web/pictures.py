@@ -17,7 +17,6 @@ from unmask.imaging.tensors import resize
 
 THUMBNAIL = 112  # px, the side of a face's small picture
 SHOWN = 1024  # px: longest side of what is shown; downloads have the photo's own size
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 STATIC = Path(__file__).resolve().parent / "static"
 
 

@@ -7,17 +7,18 @@ from pathlib import Path
 import gradio as gr
 from PIL import Image, ImageOps
 
+from unmask.settings import examples
 from unmask.web.events import PRIVATE
 from unmask.web.i18n import on_page, tr
-from unmask.web.pictures import EXAMPLES, STATIC, THUMBNAIL, file_url
+from unmask.web.pictures import STATIC, THUMBNAIL, file_url
 
 
 def example_files(masked: bool) -> list[str]:
-    """The examples: `<person>.png` is a bare face, `<person>-<mask>.png` the same one masked.
+    """The examples, where there are any: `<person>.png` is a bare face, `<person>-<mask>.png` the same one masked.
 
     After the masked faces come the whole photos they are from, `<person>-photo.png`.
     """
-    paths = sorted(EXAMPLES.glob("*.png"), key=lambda path: (path.stem.endswith("-photo"), path.stem))
+    paths = sorted(examples().glob("*.png"), key=lambda path: (path.stem.endswith("-photo"), path.stem))
     return [str(path) for path in paths if ("-" in path.stem) == masked]
 
 

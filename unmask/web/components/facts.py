@@ -9,7 +9,7 @@ from pathlib import Path
 from unmask.catalog import describe
 from unmask.registry import MODELS
 
-REPORTS = Path(__file__).resolve().parents[3] / "docs" / "reports"  # by `python -m train evaluate`
+REPORTS = Path(__file__).resolve().parents[1] / "reports"  # by `python -m train evaluate`
 
 log = logging.getLogger(__name__)
 

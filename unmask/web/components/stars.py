@@ -4,12 +4,12 @@ Visitors see which model they judge, and choose the photo themselves: this is no
 in a table of their own that no analysis reads.
 """
 
-import os
 from datetime import date
 
 import gradio as gr
 import sqlalchemy as sa
 
+from unmask.settings import CASUAL_RATINGS
 from unmask.study.database import open_database, transaction
 from unmask.study.plan import StudyError, studies_folder
 from unmask.web.components.inputs import model_choices
@@ -30,7 +30,7 @@ CASUAL = sa.Table(
 
 def wanted() -> bool:
     """Whether the host has turned it on."""
-    return os.environ.get("UNMASK_CASUAL_RATINGS") == "1"
+    return CASUAL_RATINGS.read()
 
 
 def save(model: str, stars: int) -> None:

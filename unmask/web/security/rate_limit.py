@@ -6,12 +6,13 @@
 """
 
 import ipaddress
-import os
 import re
 import time
 from collections import OrderedDict
 
 from starlette.types import Scope
+
+from unmask.settings import RATE_LIMIT
 
 # What costs something: a file to take in, an event that computes, or a live view, of which the pictures are free.
 COSTLY = re.compile(r"^(?:/gradio_api)?/(?:upload|queue/join|call/|run/|api/|component_server|live/start)")
@@ -40,12 +41,8 @@ class RateLimit:
 
 def rate_limit_from_environment() -> RateLimit | None:
     """What UNMASK_RATE_LIMIT asks for. Raises ValueError, in one sentence, unless it is a whole number from 1."""
-    text = os.environ.get("UNMASK_RATE_LIMIT", "").strip()
-    if not text:
-        return None
-    if not (text.isdecimal() and int(text) > 0):
-        raise ValueError(f"UNMASK_RATE_LIMIT must be a whole number from 1 (requests a minute), not {text!r}.")
-    return RateLimit(int(text))
+    per_minute = RATE_LIMIT.read()
+    return RateLimit(per_minute) if per_minute else None
 
 
 def visitor_of(scope: Scope) -> str:

@@ -4,7 +4,6 @@ UNMASK_RESEARCHER_TOKEN, and answers only to those who know it."""
 import hmac
 import html
 import math
-import os
 import secrets
 import shutil
 import tempfile
@@ -17,6 +16,7 @@ import gradio as gr
 
 from unmask import PhotoError, Unmasker, WeightsError, read_photo
 from unmask.registry import DEFAULT_MODELS
+from unmask.settings import RESEARCHER_TOKEN
 from unmask.study.create import Picture, create_study
 from unmask.study.export import export_study, load
 from unmask.study.plan import PRESENTATIONS, Study, StudyError
@@ -41,12 +41,12 @@ REFUSED = (StudyError, PhotoError, WeightsError, ValueError, OSError)
 
 def wanted() -> bool:
     """Whether the host has set a token."""
-    return bool(os.environ.get("UNMASK_RESEARCHER_TOKEN"))
+    return bool(RESEARCHER_TOKEN.read())
 
 
 def check(token: str) -> None:
     """Raises gr.Error unless it is the researcher's token."""
-    right = os.environ.get("UNMASK_RESEARCHER_TOKEN", "")
+    right = RESEARCHER_TOKEN.read()
     if not right or not hmac.compare_digest((token or "").encode(), right.encode()):
         time.sleep(AFTER_A_WRONG_TOKEN)
         raise gr.Error("This is not the researcher's token.", print_exception=False)
