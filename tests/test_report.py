@@ -12,8 +12,9 @@ import pytest
 from unmask.study import report, simulate
 from unmask.study.statistics import StudyData
 
-RESULTS = ["models", "comparisons", "preferences", "agreement", "effects"]
-TABLES = ["stimuli", "ratings", "pairs", "raters", *RESULTS]
+RESULTS = ["models", "weighed", "comparisons", "weighed_comparisons", "preferences", "placings", "stopping"]
+RESULTS += ["agreement", "effects"]
+TABLES = ["stimuli", "ratings", "pairs", "rankings", "raters", "weighed_raters", *RESULTS]
 MODELS = ("ganmasker", "pix2pix", "glcic <i>&$x$")
 
 
