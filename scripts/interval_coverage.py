@@ -20,6 +20,7 @@ from unmask.study.jackknife import jackknife
 from unmask.study.statistics import RANKING_COLUMNS, StudyData
 
 RATERS, PICTURES, MODELS = 30, 20, {"a": 5.0, "b": 5.6, "reference": 6.6}
+QUESTIONS = 10  # pairs, and rankings, that each rater answers
 BIAS_SD, CARELESS = 1.0, 0.1  # of raters' leniency; the share that hardly looks
 HORIZON = 200  # raters, after each of whom the stopping rule is asked
 RATING_COLUMNS = ["rater_id", "item_id", "score", "position", "seconds", "simulated"]
@@ -113,10 +114,10 @@ def choices_study(seed: int) -> Held:
     """Side-by-side answers and rankings by raters who each have a taste of their own, of whom there are many."""
     rng = np.random.default_rng([seed, 3])
     models = {"a": -0.8, "b": 0.0, "c": 0.8}
-    stimuli, strength = study_stimuli(models, PICTURES), np.array(list(models.values()))
+    stimuli, strength = study_stimuli(models, QUESTIONS), np.array(list(models.values()))
     names, pairs, rankings = list(models), [], []
     for i in range(RATERS):
-        for j in range(PICTURES):
+        for j in range(QUESTIONS):
             # The best of exponential clocks: Luce's choices. Every third pair of pictures is of each two models.
             left, right = rng.permutation(list(combinations(range(3), 2))[(i + j) % 3])
             first = rng.random() < 1 / (1 + np.exp(strength[right] - strength[left]))

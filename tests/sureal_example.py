@@ -1,8 +1,8 @@
 """The example of ITU-T P.910's alternating projection, as published: scores, and what the maximum likelihood is.
 
-From Netflix/sureal, itut_p910_demo/README.md (commit 9f7f828c49e810ef00360f49e8b1785228f9ae51), under the Apache License
-2.0 (https://www.apache.org/licenses/LICENSE-2.0). Changed in form alone: one digit a score, results rounded to four
-places. The first five raters are random, so weighing raters matters here.
+From Netflix/sureal, itut_p910_demo/README.md (commit 9f7f828c49e810ef00360f49e8b1785228f9ae51), under the Apache
+License 2.0 (https://www.apache.org/licenses/LICENSE-2.0). Changed in form alone: one digit a score, results rounded to
+four places; sureal 0.9.0 gives the same. The first five raters are random, so weighing raters matters here.
 """
 
 import numpy as np

@@ -5,7 +5,7 @@ import pytest
 from statsmodels.stats.power import TTestPower
 from study_tables import NO_PAIRS, stimuli_of
 
-from unmask.study import agreement, comparison, screening, simulate, statistics
+from unmask.study import agreement, ranking, screening, simulate, statistics
 from unmask.study.statistics import StudyData
 
 
@@ -69,7 +69,7 @@ def test_simulated_raters_are_marked_careless_ones_screened():
     mos = statistics.describe_models(kept).set_index("model")["mos"]
     assert mos[["a", "b"]].tolist() == pytest.approx([5.0, 6.5], abs=0.5)
     assert mos["anchor"] < mos["a"] < mos["b"] < mos["reference"]
-    strengths = comparison.bradley_terry(data).set_index("model")["strength"]
+    strengths = ranking.bradley_terry(data).set_index("model")["strength"]
     assert strengths["b"] > 0 > strengths["a"]
     deviations = agreement.agreement(kept).set_index("measure")["value"]
     assert deviations["SD between raters"] == pytest.approx(simulate.RATER_SD, abs=0.3)

@@ -107,8 +107,8 @@ def advise(design: Design, effect: float | None = None, raters: int | None = Non
         power = float(design.power_of(effect, *found))
         ratings = found[0] * found[1] * design.models
         return (
-            f"Enough to find a mean difference of {effect:g}: {found[0]} raters and {found[1]} photos ({ratings} ratings "
-            f"of {design.models} models in all; power {power:.2f})."
+            f"Enough to find a mean difference of {effect:g}: {found[0]} raters and {found[1]} photos "
+            f"({ratings} ratings of {design.models} models in all; power {power:.2f})."
         )
     here = raters or (USUAL_RATERS if effect is None else MOST_RATERS)
     there = pictures or max(MOST_ITEMS // design.models, LEAST_PICTURES)

@@ -70,7 +70,8 @@ def bradley_terry(data: StudyData) -> pd.DataFrame:
     models = sorted(set(pairs["left"]) | set(pairs["right"]))
     table = pd.DataFrame({"model": models})
     for name, left, right in (("wins", "left", "right"), ("ties", "tie", "tie"), ("losses", "right", "left")):
-        at_left, at_right = (pairs.loc[pairs["chosen"] == side, where] for side, where in ((left, "left"), (right, "right")))
+        at_left = pairs["left"].where(pairs["chosen"] == left)
+        at_right = pairs["right"].where(pairs["chosen"] == right)
         table[name] = [int((at_left == one).sum() + (at_right == one).sum()) for one in models]
     table.insert(1, "comparisons", table[["wins", "ties", "losses"]].sum(axis=1))
     rankings, raters = [], []
@@ -91,16 +92,13 @@ def plackett_luce(data: StudyData) -> pd.DataFrame:
     pictures of one model count for these alone.
     """
     model = data.stimuli.set_index("item_id")["model"]
-    placed = data.rankings.assign(model=data.rankings["item_id"].map(model)).sort_values("rank")
+    placed = data.rankings.assign(model=data.rankings["item_id"].map(model)).sort_values("rank", kind="stable")
     models = sorted(set(placed["model"]))
-    number = {name: i for i, name in enumerate(models)}
-    answers = [
-        (rater, tuple(answer["model"].map(number)))
-        for (rater, _), answer in placed.groupby(["rater_id", "question"])
-        if answer["model"].is_unique
-    ]
+    placed = placed.assign(number=pd.Categorical(placed["model"], models).codes)
+    answers = placed.groupby(["rater_id", "question"])["number"].agg(tuple)
+    answers = answers[answers.map(lambda ranking: len(set(ranking)) == len(ranking))]
     by_model = placed.groupby("model")["rank"]
     columns = {"model": models, "rankings": by_model.count().to_numpy(), "mean_rank": by_model.mean().to_numpy()}
     columns["firsts"] = [int((placed.loc[placed["rank"] == 1, "model"] == name).sum()) for name in models]
-    raters, rankings = zip(*answers) if answers else ((), ())
-    return pd.DataFrame(columns).join(fit_strengths(rankings, raters, len(models)))
+    raters = answers.index.get_level_values("rater_id")
+    return pd.DataFrame(columns).join(fit_strengths(list(answers), raters, len(models)))

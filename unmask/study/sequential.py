@@ -83,9 +83,7 @@ def _wins(data: StudyData) -> dict[tuple[str, str], np.ndarray]:
     """Of every two models that met, each rater's share of wins of the first, in percent above half."""
     model = data.stimuli.set_index("item_id")["model"]
     left, right = data.pairs["left_item"].map(model), data.pairs["right_item"].map(model)
-    lead = data.pairs["chosen"].map({"left": 50.0, "tie": 0.0, "right": -50.0}).where(left < right, other=None)
-    lead = lead.fillna(data.pairs["chosen"].map({"left": -50.0, "tie": 0.0, "right": 50.0}))
-    first, second = left.where(left < right, right), right.where(left < right, left)
-    met = pd.DataFrame({"a": first, "b": second, "rater": data.pairs["rater_id"], "lead": lead})
-    met = met[met["a"] != met["b"]]
+    lead = data.pairs["chosen"].map({"left": 50.0, "tie": 0.0, "right": -50.0}) * np.where(left < right, 1, -1)
+    met = pd.DataFrame({"a": np.minimum(left, right), "b": np.maximum(left, right), "lead": lead})
+    met = met.assign(rater=data.pairs["rater_id"])[met["a"] != met["b"]]
     return {pair: mine.groupby("rater")["lead"].mean().to_numpy() for pair, mine in met.groupby(["a", "b"])}

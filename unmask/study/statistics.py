@@ -90,7 +90,8 @@ def check(data: StudyData) -> None:
         raise ValueError(f"There are scores that are not whole numbers from 1 to {data.scale_max}.")
     if not pairs["chosen"].isin(["left", "right", "tie"]).all():
         raise ValueError('A side-by-side answer is "left", "right" or "tie".')
-    if any(sorted(ranks) != list(range(1, len(ranks) + 1)) for _, ranks in rankings.groupby(["rater_id", "question"])["rank"]):
+    places = rankings.groupby(["rater_id", "question"])["rank"]
+    if any(sorted(ranks) != list(range(1, len(ranks) + 1)) for _, ranks in places):
         raise ValueError("A ranking gives each of its items a place of its own, from 1 on.")
 
 

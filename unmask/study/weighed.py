@@ -57,7 +57,7 @@ def weigh_differences(data: StudyData) -> pd.DataFrame:
 
 
 def weigh_raters(data: StudyData) -> pd.DataFrame:
-    """One row per rater: rater_id, ratings, what rater_model.describe_raters says of him, zrec_bias, zrec_inconsistency."""
+    """One row per rater: rater_id, ratings, all of rater_model.describe_raters, zrec_bias, zrec_inconsistency."""
     scores = rater_by_item(judged(data))
     if scores.empty:
         return pd.DataFrame(columns=["rater_id"])
@@ -70,7 +70,7 @@ def weigh_raters(data: StudyData) -> pd.DataFrame:
 def _by_each_method(
     scores: pd.DataFrame, groups: list[np.ndarray], contrast: np.ndarray
 ) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """By each method, contrast (n, groups) @ the mean qualities of the groups (bool, (items,)): value, low, high (n,)."""
+    """By each method, contrast (n, groups) @ mean qualities of the groups (bool, (items,)): value, low, high (n,)."""
     if not groups:
         return {}
 
