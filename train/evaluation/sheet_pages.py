@@ -37,8 +37,9 @@ def write_sheets(
     """Write the pages, PNG files, to the folder `out`; returns one line a file.
 
     photos-N.png: each photograph of REAL that the data folder has, and what every inpainting model makes of it, with
-    the mask that M-Seg finds. faces-N.png: val faces with a drawn mask, every model's result, the truth. worst-NAME-N.png:
-    the same for those with a model's lowest hole PSNR. limit: only so many photographs and val faces, for a rehearsal.
+    the mask that M-Seg finds. faces-N.png: val faces with a drawn mask, every model's result, the truth.
+    worst-NAME-N.png: the same for those with a model's lowest hole PSNR. limit: only so many photographs and val faces,
+    for a rehearsal.
     """
     out.mkdir(parents=True, exist_ok=True)
     unmasker = Unmasker(device, weights=weights)
