@@ -1,5 +1,7 @@
 """How far raters agree, against published examples."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,26 @@ def test_icc_at_its_ends():
     assert agreement.icc(np.tile(np.arange(5.0), (3, 1)))[0].value == 1
     assert np.isnan(agreement.icc(np.ones((3, 5)))[0].value)
     assert np.isnan(agreement.icc(np.ones((1, 5)))[1].value)
+
+
+@pytest.mark.parametrize("metric", ["nominal", "ordinal", "interval"])
+def test_alphas_interval_is_that_of_tables_of_drawn_items(metric):
+    rng = np.random.default_rng(0)
+    scores = rng.integers(1, 6, 9) + rng.integers(0, 3, (7, 9)).astype(float)
+    scores[rng.random(scores.shape) < 0.2] = np.nan
+    found = agreement.krippendorff_alpha(scores, metric, resamples=200, seed=1)
+    drawn = np.random.default_rng(1).multinomial(9, [1 / 9] * 9, 200)
+    sample = [agreement.krippendorff_alpha(np.repeat(scores, often, axis=1), metric).value for often in drawn]
+    assert (found.low, found.high) == pytest.approx(np.quantile(sample, [0.025, 0.975]))
+
+
+def test_alpha_of_fine_scores_takes_little_memory():
+    scores = np.random.default_rng(0).normal(0, 1, (20, 30))  # 600 values: their pairs alone, 500 times, are 1.4 GB
+    tracemalloc.start()
+    agreement.krippendorff_alpha(scores, "ordinal", resamples=500)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6
 
 
 def test_agreement_takes_complete_raters_where_it_must():

@@ -1,6 +1,7 @@
 """The report: right numbers, nothing from outside, simulated data marked and apart, everything exported."""
 
 import hashlib
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,10 +12,11 @@ import pytest
 
 from unmask.study import report
 from unmask.study.statistics import simulate
-from unmask.study.statistics.data import StudyData
+from unmask.study.statistics.data import RANKING_COLUMNS, StudyData
 
-RESULTS = ["models", "comparisons", "preferences", "agreement", "effects"]
-TABLES = ["stimuli", "ratings", "pairs", "raters", *RESULTS]
+RESULTS = ["models", "weighed", "comparisons", "weighed_comparisons", "preferences", "placings", "stopping"]
+RESULTS += ["agreement", "effects"]
+TABLES = ["stimuli", "ratings", "pairs", "rankings", "raters", "weighed_raters", *RESULTS]
 MODELS = ("ganmasker", "pix2pix", "glcic <i>&$x$")
 
 
@@ -41,15 +43,30 @@ def stimuli() -> pd.DataFrame:
 def drawn(stimuli) -> StudyData:
     ratings = simulate.simulate_ratings(stimuli, 20, careless=0.25)
     pairs = simulate.simulate_pairs(stimuli, 20, careless=0.25)
-    return StudyData(stimuli, ratings, pairs, title="Faces <script>alert(1)</script>")
+    title = "Faces <script>alert(1)</script>"
+    return StudyData(stimuli, ratings, pairs, title=title, rankings=placed(stimuli, sorted(set(ratings["rater_id"]))))
+
+
+def placed(stimuli: pd.DataFrame, raters: list[str]) -> pd.DataFrame:
+    """Each rater ranks what was made of each picture, by chance."""
+    rng = np.random.default_rng(0)
+    answers = stimuli[stimuli["role"] == "test"].groupby("picture")["item_id"]
+    rows = [
+        (rater, question, item, rank + 1, question, 3.0, True)
+        for rater in raters
+        for question, (_, items) in enumerate(answers)
+        for rank, item in enumerate(rng.permutation(items))
+    ]
+    return pd.DataFrame(rows, columns=RANKING_COLUMNS)
 
 
 def as_real(data: StudyData) -> StudyData:
     tables = (
         table.assign(simulated=False, rater_id=table["rater_id"].str.replace("simulated", "r"))
-        for table in (data.ratings, data.pairs)
+        for table in (data.ratings, data.pairs, data.rankings)
     )
-    return StudyData(data.stimuli, *tables, title=data.title)
+    ratings, pairs, rankings = tables
+    return StudyData(data.stimuli, ratings, pairs, title=data.title, rankings=rankings)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +117,7 @@ def test_page_is_read_on_light_and_dark(written):
 
 def test_page_has_charts_tables_and_methods(written):
     page = written.read_text(encoding="utf-8")
-    assert page.count("<svg") == 4 and page.count('role="img"') == 4
+    assert page.count("<svg") == 5 and page.count('role="img"') == 5
     for word in (
         "like index",
         "BT.500",
@@ -108,6 +125,9 @@ def test_page_has_charts_tables_and_methods(written):
         "ICC(2,k)",
         "Holm",
         "Bradley-Terry",
+        "Plackett-Luce",
+        "confidence sequence",
+        "ZREC",
         "bootstrap",
         "DMOS",
     ):
@@ -142,6 +162,7 @@ def test_every_result_is_given_before_and_after_screening(drawn, summary):
 def test_all_is_exported_twice(written, drawn):
     assert {path.name for path in written.parent.iterdir()} == {
         "report.html",
+        "report.json",
         *(f"{name}.{kind}" for name in TABLES for kind in ("csv", "parquet")),
     }
     for name in TABLES:
@@ -153,8 +174,24 @@ def test_all_is_exported_twice(written, drawn):
     assert len(pd.read_csv(written.parent / "ratings.csv")) == len(drawn.ratings)
 
 
+def test_all_numbers_are_in_one_file(written, summary):
+    """As JSON: what cannot be had is null."""
+    numbers = json.loads((written.parent / "report.json").read_text(encoding="utf-8"))
+    assert (numbers["title"], numbers["simulated"], numbers["scale_max"]) == (
+        "Faces <script>alert(1)</script>",
+        False,
+        10,
+    )
+    assert set(numbers["tables"]) == {*RESULTS, "raters", "weighed_raters"}
+    for name, rows in numbers["tables"].items():
+        assert len(rows) == len(summary[name])
+    models = numbers["tables"]["models"]
+    assert models[0]["mos"] == pytest.approx(summary["models"]["mos"][0])
+    assert None in [row["dmos"] for row in models]  # the reference's own
+
+
 def test_only_the_stimuli_say_whose_an_item_is(written):
-    for name in ("ratings", "pairs", "raters"):
+    for name in ("ratings", "pairs", "rankings", "raters", "weighed_raters"):
         text = (written.parent / f"{name}.csv").read_text()
         assert not any(model in text for model in (*MODELS, "reference", "anchor"))
     assert MODELS[0] in (written.parent / "stimuli.csv").read_text()

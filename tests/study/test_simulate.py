@@ -5,8 +5,8 @@ import pytest
 from statsmodels.stats.power import TTestPower
 
 from tests.study.study_tables import NO_PAIRS, stimuli_of
-from unmask.study.statistics import agreement, comparison, like_index, screening, simulate
-from unmask.study.statistics.data import StudyData
+from unmask.study.statistics import agreement, like_index, ranking, screening, simulate
+from unmask.study.statistics.data import StudyData, check
 
 
 def test_power_is_that_of_the_t_test():
@@ -56,7 +56,7 @@ def test_simulated_raters_are_marked_careless_ones_screened():
     for _, mine in ratings.groupby("rater_id"):
         assert sorted(mine["position"]) == list(range(len(stimuli)))
     data = StudyData(stimuli, ratings, simulate.simulate_pairs(stimuli, 60, seed=1, **options))
-    data.check(data)
+    check(data)
     assert set(data.pairs["rater_id"]) == set(ratings["rater_id"])
     hasty = ratings.groupby("rater_id")["seconds"].median() < screening.FASTEST
     assert (hasty == hasty.index.str.endswith("-careless")).all()
@@ -69,7 +69,7 @@ def test_simulated_raters_are_marked_careless_ones_screened():
     mos = like_index.describe_models(kept).set_index("model")["mos"]
     assert mos[["a", "b"]].tolist() == pytest.approx([5.0, 6.5], abs=0.5)
     assert mos["anchor"] < mos["a"] < mos["b"] < mos["reference"]
-    strengths = comparison.bradley_terry(data).set_index("model")["strength"]
+    strengths = ranking.bradley_terry(data).set_index("model")["strength"]
     assert strengths["b"] > 0 > strengths["a"]
     deviations = agreement.agreement(kept).set_index("measure")["value"]
     assert deviations["SD between raters"] == pytest.approx(simulate.RATER_SD, abs=0.3)

@@ -129,16 +129,3 @@ def test_careless_raters_guess_in_the_pairs_too(tmp_path, analysis):
     careless = {rater for rater in data.ratings["rater_id"] if rater.endswith("-careless")}
     assert len(careless) == 2
     assert careless == {rater for rater in data.pairs["rater_id"] if rater.endswith("-careless")}
-
-
-def test_size_says_how_many_are_enough(analysis, capsys, monkeypatch):
-    from unmask.study.statistics import simulate
-
-    plan_size = simulate.plan_size
-    monkeypatch.setattr(
-        simulate, "plan_size", lambda *args, **options: plan_size(*args, **options, simulations=20)
-    )
-    assert status("size", "--effect", 1.5, "--models", 2) == 0
-    assert "Enough: " in capsys.readouterr().out
-    assert status("size", "--effect", -1) == 1
-    assert "above 0" in capsys.readouterr().err

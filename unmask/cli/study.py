@@ -61,8 +61,10 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     added = add(export, "Write all answers, their history and the plan as files.")
     added.add_argument("--out", required=True, type=Path, metavar="DIR")
 
-    added = add(size, "How many raters and photos a study needs.", study=False)
-    added.add_argument("--effect", required=True, type=float, help="the difference in mean score to be found")
+    added = add(size, "How many raters and photos a study needs, or what those that there are can show.", study=False)
+    added.add_argument("--effect", type=float, help="the difference in mean score to be found")
+    added.add_argument("--raters", type=int, metavar="N", help="how many there are")
+    added.add_argument("--photos", type=int, metavar="N", help="how many there are")
     added.add_argument("--models", type=int, metavar="N")
     added.add_argument(
         "--rater-sd", type=float, metavar="SD", help="of raters' leniency, from a pilot's report"
@@ -95,9 +97,12 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
 def _run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """What a study cannot do is one sentence on standard error, and exit status 1."""
     from unmask import PhotoError, WeightsError
+    from unmask.study.needs import require_analysis
     from unmask.study.plan import StudyError
 
     try:
+        if command in (report, export, size, simulate):
+            require_analysis()
         return command(args)
     except (StudyError, PhotoError, WeightsError, ValueError) as error:
         print(error, file=sys.stderr)
@@ -178,16 +183,16 @@ def export(args: argparse.Namespace) -> int:
 
 
 def size(args: argparse.Namespace) -> int:
+    from unmask.study.statistics.planning import Design, advise
     from unmask.study.statistics.simulate import plan_size
 
-    options = _given(args, "models", "rater_sd", "item_sd", "residual_sd", "power", "scale_max", "seed")
-    table = plan_size(args.effect, **options)
-    print(table.to_string(index=False, float_format="{:.2f}".format))
-    best = table[table["smallest"]]
-    for row in best.itertuples():
-        print(f"\nEnough: {row.raters} raters and {row.pictures} photos ({row.ratings} ratings in all).")
-    if best.empty:
-        print("\nNone of these is enough.")
+    options = _given(args, "models", "item_sd", "residual_sd", "power", "scale_max")
+    design = Design(**options)
+    print(advise(design, args.effect, args.raters, args.photos))
+    if args.effect is not None and (found := design.smallest(args.effect, args.raters, args.photos)):
+        options |= _given(args, "rater_sd", "seed")
+        cell = plan_size(args.effect, raters=found[:1], pictures=found[1:], **options).iloc[0]
+        print(f"Simulated, whole scores and all: power {cell['power']:.2f} ({cell['low']:.2f} to {cell['high']:.2f}).")
     return 0
 
 

@@ -5,6 +5,7 @@ names the models: it is for those who run the study, and must not be where a rat
 """
 
 import io
+import json
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -20,11 +21,20 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from unmask.study.statistics import agreement, comparison, like_index, order_effects, screening
+from unmask.study.statistics import (
+    agreement,
+    comparison,
+    like_index,
+    order_effects,
+    ranking,
+    screening,
+    sequential,
+    weighed,
+)
 from unmask.study.statistics.data import RESAMPLES, StudyData, check, judged, rater_by_item
 
 SEED = 0  # of every bootstrap: the same data give the same report
-LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels")
+LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "choix")
 DRAWING = threading.Lock()  # matplotlib's style is one for all threads
 BEFORE, AFTER = "#d9730d", "#3b82c4"  # read well on white and on black
 INK = "#010203"  # stands for the page's own text colour, dark or light
@@ -50,10 +60,12 @@ class Section(NamedTuple):
 
 
 def summarise(data: StudyData) -> dict[str, pd.DataFrame]:
-    """All tables of a study: models, comparisons, preferences, agreement, effects, raters.
+    """All tables of a study: models, weighed, comparisons, weighed_comparisons, preferences, placings, stopping,
+    agreement, effects, raters, weighed_raters.
 
-    Their columns are those of describe_models, compare_models, bradley_terry, agreement, order_effects and
-    screen in statistics, and simulated (bool); all but raters have a column screening, "before" or "after".
+    Their columns are those of describe_models, weigh_models, compare_models, weigh_differences, bradley_terry,
+    plackett_luce, told_apart, agreement, order_effects, screen and weigh_raters, and simulated (bool); all but those of
+    raters, who are all in them, have a column screening, "before" or "after".
     Raises ValueError, in one sentence, for real and simulated ratings in one, for none, and for ratings that
     do not fit the study.
     """
@@ -62,8 +74,12 @@ def summarise(data: StudyData) -> dict[str, pd.DataFrame]:
     parts = {"before": data, "after": data.of_raters(raters.loc[raters["kept"], "rater_id"])}
     analyses = {
         "models": partial(like_index.describe_models, seed=SEED),
+        "weighed": weighed.weigh_models,
         "comparisons": comparison.compare_models,
-        "preferences": comparison.bradley_terry,
+        "weighed_comparisons": weighed.weigh_differences,
+        "preferences": ranking.bradley_terry,
+        "placings": ranking.plackett_luce,
+        "stopping": sequential.told_apart,
         "agreement": partial(agreement.agreement, seed=SEED),
         "effects": order_effects.order_effects,
     }
@@ -72,12 +88,14 @@ def summarise(data: StudyData) -> dict[str, pd.DataFrame]:
         results = [analyse(part).assign(screening=screening) for screening, part in parts.items()]
         # An empty table has no types, and would take them from the other.
         tables[name] = pd.concat([x for x in results if len(x)] or results[:1], ignore_index=True)
-    tables["raters"] = raters
+    tables |= {"raters": raters, "weighed_raters": weighed.weigh_raters(data)}
     return {name: table.assign(simulated=data.simulated) for name, table in tables.items()}
 
 
 def write_report(data: StudyData, out_dir: Path) -> Path:
-    """Write report.html into the folder, and beside it the data and all tables as CSV and Parquet.
+    """Write report.html into the folder, and beside it report.json, and the data and all tables as CSV and Parquet.
+
+    report.json: title, simulated, scale_max, and tables, name -> rows; what cannot be had is null.
 
     Returns the page's path. Names of files of simulated data begin with "simulated-". Raises ValueError as
     summarise does, before anything is written, and OSError.
@@ -87,10 +105,15 @@ def write_report(data: StudyData, out_dir: Path) -> Path:
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     prefix = "simulated-" if data.simulated else ""
-    tables = {"stimuli": data.stimuli, "ratings": data.ratings, "pairs": data.pairs} | summary
+    tables = {"stimuli": data.stimuli, "ratings": data.ratings, "pairs": data.pairs}
+    tables |= {"rankings": data.rankings} | summary
     for name, table in tables.items():
         table.to_csv(out_dir / f"{prefix}{name}.csv", index=False)
         table.to_parquet(out_dir / f"{prefix}{name}.parquet", index=False)
+    numbers = {"title": data.title, "simulated": data.simulated, "scale_max": data.scale_max}
+    numbers["tables"] = {name: json.loads(table.to_json(orient="records")) for name, table in summary.items()}
+    text = json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False)
+    (out_dir / f"{prefix}report.json").write_text(text + "\n", encoding="utf-8")
     path = out_dir / f"{prefix}report.html"
     path.write_text(page, encoding="utf-8")
     return path
@@ -101,7 +124,8 @@ def render(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> str:
     raters, tests = summary["raters"], data.stimuli[data.stimuli["role"] == "test"]
     lead = (
         f"{len(raters)} raters, {int(raters['kept'].sum())} of them left after screening; "
-        f"{len(data.ratings)} ratings and {len(data.pairs)} side-by-side answers "
+        f"{len(data.ratings)} ratings, {len(data.pairs)} side-by-side answers and "
+        f"{data.rankings.groupby(['rater_id', 'question']).ngroups} rankings "
         f"on {tests['picture'].nunique()} pictures of {tests['model'].nunique()} models."
     )
     with DRAWING:
@@ -115,6 +139,7 @@ def render(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> str:
         scale_max=data.scale_max,
         resamples=RESAMPLES,
         seed=SEED,
+        first_look=sequential.FIRST_LOOK,
         versions=", ".join(f"{name} {version(name)}" for name in LIBRARIES),
     )
 
@@ -132,18 +157,44 @@ def _sections(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> list[Sect
         chart = interval_chart(models, columns["like index"], "like index", mark)
         sections.append(Section("Like index", "", [chart], [_html(models, ["model"], columns)]))
         sections.append(Section("Scores", "In percent, before screening.", [histograms(data, mark)]))
+    if len(models := summary["weighed"]):
+        columns = {name: name for name in ("model", "screening", "raters", "items")}
+        columns |= {"like index, MLE": ("mle_like", "mle_like_low", "mle_like_high")}
+        columns |= {"quality, MLE": ("mle", "mle_low", "mle_high")}
+        columns |= {"like index, ZREC": ("zrec_like", "zrec_like_low", "zrec_like_high")}
+        columns |= {"quality, ZREC": ("zrec", "zrec_low", "zrec_high")}
+        note = "Every rater counts by how consistent his scores are: whoever presses keys at random hardly counts."
+        sections.append(Section("Raters weighed", note, tables=[_html(models, ["model"], columns)]))
     if len(comparisons := summary["comparisons"]):
         columns = {"a": "model_a", "b": "model_b", "screening": "screening", "raters": "raters"}
         columns |= {"pictures": "pictures", "MOS a - b": ("difference", "low", "high"), "d_z": "effect"}
         columns |= {"p, t": "p_t_holm", "p, Wilcoxon": "p_wilcoxon_holm"}
         columns |= {"p, new pictures": "p_pictures_holm"}
         table = _html(comparisons, ["model_a", "model_b"], columns)
-        sections.append(Section("Which model is better", "Each p is corrected by Holm.", tables=[table]))
+        shown = [table]
+        if len(differences := summary["weighed_comparisons"]):
+            columns = {"a": "model_a", "b": "model_b", "screening": "screening", "raters": "raters"}
+            columns |= {"pictures": "pictures", "a - b, MLE": ("mle", "mle_low", "mle_high")}
+            columns |= {"a - b, ZREC": ("zrec", "zrec_low", "zrec_high")}
+            shown.append(_html(differences, ["model_a", "model_b"], columns))
+        note = "Each p is corrected by Holm. The second table weighs the raters."
+        sections.append(Section("Which model is better", note, tables=shown))
     if len(preferences := summary["preferences"]):
         columns = {name: name for name in ("model", "screening", "comparisons", "wins", "ties", "losses")}
         columns |= {"strength": ("strength", "low", "high"), "preferred, %": "preferred"}
         chart = interval_chart(preferences, columns["strength"], "Bradley-Terry strength", mark)
         sections.append(Section("Side by side", "", [chart], [_html(preferences, ["model"], columns)]))
+    if len(placings := summary["placings"]):
+        columns = {"model": "model", "screening": "screening", "rankings": "rankings", "mean rank": "mean_rank"}
+        columns |= {"firsts": "firsts", "strength": ("strength", "low", "high"), "preferred, %": "preferred"}
+        chart = interval_chart(placings, columns["strength"], "Plackett-Luce strength", mark)
+        sections.append(Section("Rankings", "", [chart], [_html(placings, ["model"], columns)]))
+    if len(stopping := summary["stopping"]):
+        columns = {"measure": "measure", "a": "model_a", "b": "model_b", "screening": "screening", "raters": "raters"}
+        columns |= {"a - b": ("difference", "low", "high"), "told apart": "decided"}
+        note = "These intervals, and these alone, may be looked at after every rater, and end the study."
+        table = _html(stopping, ["measure", "model_a", "model_b"], columns)
+        sections.append(Section("Told apart already?", note, tables=[table]))
     columns = {"measure": "measure", "screening": "screening", "raters": "raters", "items": "items"}
     columns |= {"value": ("value", "low", "high")}
     table = _html(summary["agreement"], ["measure"], columns)
@@ -154,9 +205,14 @@ def _sections(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> list[Sect
         sections.append(Section("Order and side", tables=[_html(effects, ["effect"], columns)]))
     columns = {name.replace("_", " "): name for name in summary["raters"] if name != "simulated"}
     charts = [heat_map(data, summary["raters"], mark)] if len(models) else []
-    table = _html(summary["raters"], ["rater_id"], columns)
+    shown = [_html(summary["raters"], ["rater_id"], columns)]
+    if len(raters := summary["weighed_raters"]):
+        columns = {"rater": "rater_id", "ratings": "ratings", "bias": ("bias", "bias_low", "bias_high")}
+        columns |= {"inconsistency": ("inconsistency", "inconsistency_low", "inconsistency_high"), "weight": "weight"}
+        columns |= {"bias, ZREC": "zrec_bias", "inconsistency, ZREC": "zrec_inconsistency"}
+        shown.append(_html(raters, ["rater_id"], columns))
     note = "A cross marks who was left out, and the table says why."
-    sections.append(Section("Raters", note, charts, [table]))
+    sections.append(Section("Raters", note, charts, shown))
     return sections
 
 
@@ -180,7 +236,7 @@ def _text(value: object, is_p: bool = False) -> str:
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, float):
-        if np.isnan(value):
+        if not np.isfinite(value):
             return "–"
         return "< 0.001" if is_p and value < 0.001 else f"{value:.3f}" if is_p else f"{value:.2f}"
     return str(value)

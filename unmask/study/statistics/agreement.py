@@ -22,31 +22,36 @@ def krippendorff_alpha(
     (Hughes 2022). nan where nothing varies. Own, because the libraries that have it are GPL or abandoned.
     """
     values = np.unique(table[~np.isnan(table)])  # V of them
-    counts = (table[:, :, None] == values).sum(0)  # (items, V)
-    counts = counts[counts.sum(1) > 1]
+    counts = np.array([(table == value).sum(0) for value in values], float).T  # (items, V)
+    counts = counts[counts.sum(-1) > 1]
     if not len(counts):
         return Estimate(np.nan)
-    pairs = counts[:, :, None] * (counts[:, None, :] - np.eye(len(values)))  # (items, V, V)
-    coincidences = pairs / (counts.sum(1) - 1)[:, None, None]
 
-    def alpha(coincidences: np.ndarray) -> np.ndarray:  # (..., V, V) -> (...)
-        totals = coincidences.sum(-1)  # (..., V)
+    def alpha(drawn: np.ndarray) -> np.ndarray:
+        """Of samples (n, items), how often each item is in each: (n,).
+
+        The coincidences, V x V for each sample, would not fit where scores are fine: their sums are taken item by item.
+        """
+        totals = drawn @ counts  # (n, V)
+        n = totals.sum(-1)
         if metric == "nominal":
-            distance = 1 - np.eye(len(values))
+            alike = (counts * (counts - 1)).sum(-1) / (counts.sum(-1) - 1)  # of an item's pairs, each value with itself
+            observed, expected = n - drawn @ alike, n**2 - (totals**2).sum(-1)
         else:
             # Between two ranks lie the values between them and half of each: a difference of middle ranks.
-            scale = values if metric == "interval" else totals.cumsum(-1) - totals / 2
-            distance = (scale[..., :, None] - scale[..., None, :]) ** 2
-        observed = (coincidences * distance).sum((-2, -1))
-        expected = (totals[..., :, None] * totals[..., None, :] * distance).sum((-2, -1))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(expected > 0, 1 - (totals.sum(-1) - 1) * observed / expected, np.nan)
+            scale = np.broadcast_to(values, totals.shape) if metric == "interval" else totals.cumsum(-1) - totals / 2
+            scale = scale - (totals * scale).sum(-1, keepdims=True) / n[:, None]  # small squares keep their digits
+            squares = (totals * scale**2).sum(-1)
+            products = ((scale @ counts.T) ** 2 - scale**2 @ counts.T) / (counts.sum(-1) - 1)  # (n, items)
+            observed, expected = 2 * (squares - (drawn * products).sum(-1)), 2 * n * squares
+        varied = (totals > 0).sum(-1) > 1
+        return np.where(varied, 1 - (n - 1) * observed / np.where(varied, expected, 1), np.nan)
 
-    value = float(alpha(coincidences.sum(0)))
+    value = float(alpha(np.ones((1, len(counts))))[0])
     if not resamples:
         return Estimate(value)
     drawn = np.random.default_rng(seed).multinomial(len(counts), [1 / len(counts)] * len(counts), resamples)
-    sample = alpha((drawn @ coincidences.reshape(len(counts), -1)).reshape(-1, *coincidences.shape[1:]))
+    sample = alpha(drawn.astype(float))
     sample = sample[~np.isnan(sample)]
     tail = (1 - CONFIDENCE) / 2
     return Estimate(value, *(np.quantile(sample, [tail, 1 - tail]) if len(sample) else ()))

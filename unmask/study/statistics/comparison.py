@@ -1,13 +1,10 @@
-"""Which model is better: by scores on the same pictures, and by the side-by-side question."""
+"""Which model is better, by scores on the same pictures."""
 
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from scipy import stats
-from scipy.sparse.csgraph import connected_components
-from statsmodels.genmod.families import Binomial
-from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.stats.multitest import multipletests
 
 from unmask.study.statistics.data import CONFIDENCE, StudyData, judged
@@ -80,49 +77,3 @@ def _paired_tests(means: np.ndarray, differences: np.ndarray) -> dict[str, float
     if error > 0:
         row["p_pictures"] = 2 * stats.t.sf(abs(np.nanmean(differences)) / error, min(differences.shape) - 1)
     return row
-
-
-def bradley_terry(data: StudyData) -> pd.DataFrame:
-    """Each model's strength in the side-by-side question: the log odds of being preferred, summing to 0.
-
-    Bradley & Terry 1952 as a binomial regression; a tie is half a win for each. Intervals and p (of being
-    average) from standard errors clustered by rater. preferred: percent against an average model. Strengths
-    are nan where likelihood has no finite maximum (Ford 1957): where some models never lost to the rest, or
-    never met it.
-    """
-    model, pairs = data.stimuli.set_index("item_id")["model"], data.pairs
-    pairs = pairs.assign(left=pairs["left_item"].map(model), right=pairs["right_item"].map(model))
-    pairs = pairs[pairs["left"] != pairs["right"]]
-    columns = ["model", "comparisons", "wins", "ties", "losses", "strength", "low", "high", "p", "preferred"]
-    models = sorted(set(pairs["left"]) | set(pairs["right"]))
-    if not models:
-        return pd.DataFrame(columns=columns)
-    left, right = (pd.Categorical(pairs[side], models).codes for side in ("left", "right"))
-    won = pairs["chosen"].map({"left": 1.0, "tie": 0.5, "right": 0.0}).to_numpy()
-    one_hot = np.eye(len(models))
-    wins = (one_hot[left] * (won == 1)[:, None] + one_hot[right] * (won == 0)[:, None]).sum(0)
-    ties = ((one_hot[left] + one_hot[right]) * (won == 0.5)[:, None]).sum(0)
-    met = (one_hot[left] + one_hot[right]).sum(0)
-    table = pd.DataFrame({"model": models, "comparisons": met, "wins": wins, "ties": ties})
-    table["losses"] = met - wins - ties
-    table = table.astype(dict.fromkeys(["comparisons", "wins", "ties", "losses"], int))
-    table = table.reindex(columns=columns).astype(dict.fromkeys(columns[5:], float))
-
-    beat = np.zeros((len(models), len(models)))
-    np.add.at(beat, (left, right), won)
-    np.add.at(beat, (right, left), 1 - won)
-    if connected_components(beat, connection="strong")[0] > 1:
-        return table
-    raters = pd.factorize(pairs["rater_id"])[0]
-    design = (one_hot[left] - one_hot[right])[:, :-1]  # the last model's strength is 0 while fitting
-    clusters = {"cov_type": "cluster", "cov_kwds": {"groups": raters}, "use_t": True} if raters.max() else {}
-    fit = GLM(won, design, family=Binomial()).fit(**clusters)
-    centre = (one_hot - 1 / len(models))[:, :-1]  # from "the last is 0" to "the sum is 0"
-    table["strength"] = centre @ fit.params
-    table["preferred"] = 100 / (1 + np.exp(-table["strength"]))
-    if raters.max():  # two raters or more
-        error = np.sqrt(np.einsum("ij,jk,ik->i", centre, fit.cov_params(), centre))
-        reach = stats.t.ppf((1 + CONFIDENCE) / 2, raters.max()) * error
-        table["low"], table["high"] = table["strength"] - reach, table["strength"] + reach
-        table["p"] = 2 * stats.t.sf(np.abs(table["strength"]) / error, raters.max())
-    return table

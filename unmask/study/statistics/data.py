@@ -10,6 +10,7 @@ import pandas as pd
 JUDGED = ("test", "reference", "anchor")  # roles whose scores are opinions; a repeat would count one twice
 RESAMPLES = 4999
 CONFIDENCE = 0.95
+RANKING_COLUMNS = ["rater_id", "question", "item_id", "rank", "position", "seconds", "simulated"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +22,8 @@ class StudyData:
     (the scores that an attention item allows, or NA).
     ratings: rater_id, item_id, score (1 to scale_max), position (from 0), seconds, simulated (bool).
     pairs: rater_id, left_item, right_item, chosen ("left", "right", "tie"), position, seconds, simulated.
+    rankings: rater_id, question (which answer of his), item_id, rank (from 1, the best), position, seconds, simulated;
+    a row for each item that was ranked.
     """
 
     stimuli: pd.DataFrame
@@ -28,11 +31,12 @@ class StudyData:
     pairs: pd.DataFrame
     scale_max: int = 10
     title: str = "Rating study"
+    rankings: pd.DataFrame = dataclasses.field(default_factory=lambda: pd.DataFrame(columns=RANKING_COLUMNS))
 
     @property
     def simulated(self) -> bool:
         """Whether all of it is simulated. Raises ValueError for a mixture, which no analysis may take."""
-        marks = {bool(mark) for table in (self.ratings, self.pairs) for mark in table["simulated"]}
+        marks = {bool(mark) for table in self._answers() for mark in table["simulated"]}
         if len(marks) > 1:
             raise ValueError("The study mixes real and simulated ratings: analyse them apart.")
         return marks == {True}
@@ -45,9 +49,12 @@ class StudyData:
         """The ratings of these raters alone."""
         return self._filtered(lambda table: table["rater_id"].isin(list(raters)))
 
+    def _answers(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        return self.ratings, self.pairs, self.rankings
+
     def _filtered(self, keep) -> "StudyData":
-        ratings, pairs = self.ratings[keep(self.ratings)], self.pairs[keep(self.pairs)]
-        return dataclasses.replace(self, ratings=ratings, pairs=pairs)
+        ratings, pairs, rankings = (table[keep(table)] for table in self._answers())
+        return dataclasses.replace(self, ratings=ratings, pairs=pairs, rankings=rankings)
 
 
 class Estimate(NamedTuple):
@@ -59,13 +66,13 @@ class Estimate(NamedTuple):
 
 def check(data: StudyData) -> None:
     """Raises ValueError, in one sentence, for data that no analysis may take."""
-    ratings, pairs = data.ratings, data.pairs
-    if not len(ratings) + len(pairs):
+    ratings, pairs, rankings = data.ratings, data.pairs, data.rankings
+    if not len(ratings) + len(pairs) + len(rankings):
         raise ValueError("The study has no ratings yet.")
     _ = data.simulated  # raises for a mixture
     if data.stimuli["item_id"].duplicated().any():
         raise ValueError("Two stimuli have one item id.")
-    rated = {*ratings["item_id"], *pairs["left_item"], *pairs["right_item"]}
+    rated = {*ratings["item_id"], *pairs["left_item"], *pairs["right_item"], *rankings["item_id"]}
     if unknown := rated - set(data.stimuli["item_id"]):
         raise ValueError(f"There are ratings of items that are not in the study, such as {min(unknown)}.")
     if ratings.duplicated(["rater_id", "item_id"]).any():
@@ -74,6 +81,9 @@ def check(data: StudyData) -> None:
         raise ValueError(f"There are scores that are not whole numbers from 1 to {data.scale_max}.")
     if not pairs["chosen"].isin(["left", "right", "tie"]).all():
         raise ValueError('A side-by-side answer is "left", "right" or "tie".')
+    places = rankings.groupby(["rater_id", "question"])["rank"]
+    if any(sorted(ranks) != list(range(1, len(ranks) + 1)) for _, ranks in places):
+        raise ValueError("A ranking gives each of its items a place of its own, from 1 on.")
 
 
 def judged(data: StudyData) -> pd.DataFrame:
