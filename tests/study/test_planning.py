@@ -112,7 +112,7 @@ def test_without_the_packages_there_is_one_sentence(call, monkeypatch, capsys):
     monkeypatch.setattr(needs, "find_spec", lambda name: None if name in ("statsmodels", "choix") else there(name))
     assert main(["study", *call]) == 1
     assert capsys.readouterr().err == (
-        "Analysing a study needs statsmodels, choix, not installed here: pip install 'unmask[study]'.\n"
+        "Analysing a study needs statsmodels, choix, not installed here: pip install '.[study]'.\n"
     )
     with pytest.raises(StudyError):
         needs.require_analysis()

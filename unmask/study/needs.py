@@ -11,5 +11,5 @@ def require_analysis() -> None:
     """Raises StudyError, which names what is missing and how to install it, unless all PACKAGES are there."""
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
         raise StudyError(
-            f"Analysing a study needs {', '.join(missing)}, not installed here: pip install 'unmask[study]'."
+            f"Analysing a study needs {', '.join(missing)}, not installed here: pip install '.[study]'."
         )
