@@ -21,7 +21,7 @@ from unmask.faces.alignment import align, align_mask, mask_to_photo, upright_cro
 from unmask.faces.detector import detect_turned
 from unmask.faces.editing import AS_FOUND, Guide, move
 from unmask.faces.face import Face, face_from_points, whole_photo
-from unmask.faces.framing import LARGEST, cut_sides, fit, from_frame_to_frame, reframe, widen
+from unmask.faces.framing import LARGEST, cut_sides, fit, from_frame_to_frame, reframe, set_in, widen
 from unmask.faces.landmarks import five_points
 from unmask.faces.layout import OVAL
 from unmask.imaging.reader import PhotoError
@@ -57,7 +57,7 @@ SMALLEST_FACE = 24  # px of the box: nothing can be painted into a smaller face,
 # M-Seg's edge is right to about a pixel; a rim of fabric left beside the hole would be carried into the face.
 # On the face itself more of it is taken, for what is beyond the mask's edge there is skin.
 MARGIN = 3 / 256  # of the crop's side, by which a found mask is grown beyond the face's oval
-MARGIN_ON_FACE = 9 / 256  # likewise, inside it
+MARGIN_ON_FACE = 7 / 256  # likewise, inside it
 AROUND = 2 * LARGEST - 1  # sides of the crop that hold any larger one, whichever way it grows
 WIDER = (1.25, LARGEST)  # sides of the crop in which a mask is looked for that runs out of the crop
 SMALLEST = 0.03  # share of a face's crop; what is smaller than any mask is none
@@ -284,19 +284,21 @@ class Unmasker:
         left = mask
         # What was painted outside of every face is filled last, from the photo as a whole.
         for index in range(len(faces) + 1):
-            frame, own = whole_photo(photo), left
+            face = frame = whole_photo(photo)
+            own = left
             if index < len(faces):
-                frame = frame_of(mask, faces, index)
+                face, frame = faces[index], frame_of(mask, faces, index)
                 own = left & part_of_face(mask, faces, index, frame)
             if is_empty(own):
                 continue
             left = left - own
             fill = partial(
                 self._fill_face,
-                face=frame,
+                looks=[
+                    (each, align(photo, each, CROP), align_mask(mask, each, CROP, threshold=0))
+                    for each in dict.fromkeys((frame, face))
+                ],
                 hole=own,
-                crop=align(photo, frame, CROP),
-                crop_mask=align_mask(mask, frame, CROP, threshold=0),
                 guide=guide,
                 realism=realism,
             )
@@ -304,12 +306,19 @@ class Unmasker:
         return results
 
     def _fill_face(
-        self, name: str, photo: np.ndarray, face: Face, hole: np.ndarray, crop: np.ndarray, crop_mask: np.ndarray,
+        self, name: str, photo: np.ndarray, looks: list[tuple[Face, np.ndarray, np.ndarray]], hole: np.ndarray,
         guide: Guide, realism: float,
     ) -> np.ndarray:  # fmt: skip
-        """The photo (H, W, 3) with one face's hole (H, W) filled by the inpainting model `name`, which sees crop and
-        mask."""
-        return paste_back(photo, face, self.fill(name, crop, crop_mask, guide, realism), hole, FEATHER * face.side)
+        """The photo (H, W, 3) with one face's hole (H, W) filled by the inpainting model `name`.
+
+        looks: what it sees, each a frame, its crop and its mask: the face's crop, and before it the larger frame where
+        the mask runs out of the crop. Networks do best on a face at the crop's scale, so the larger frame only adds
+        what lies beyond the crop.
+        """
+        (frame, *_), (face, *_) = looks[0], looks[-1]
+        fills = [self.fill(name, crop, mask, guide, realism) for _, crop, mask in looks]
+        filled = fills[0] if len(fills) == 1 else set_in(fills[0], frame, fills[1], face)
+        return paste_back(photo, frame, filled, hole, FEATHER * face.side)
 
 
 def frame_of(mask: np.ndarray, faces: list[Face], index: int) -> Face:

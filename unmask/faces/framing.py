@@ -14,6 +14,7 @@ from unmask.faces.face import Face
 
 LARGEST = 1.6  # sides of the face's crop: beyond, the networks see too small a face
 ROOM = 4 / 256  # of the crop's side, left free around a mask that runs out of it
+OVERLAP = 32 / 256  # of the crop's side, along its border, in which two fills go over into one another
 ROUNDING = 1.5 / 256  # of the crop's side, by which a mask that ends at the crop's border may seem to run out of it
 
 
@@ -62,6 +63,20 @@ def reframe(mask: np.ndarray, frame: Face, other: Face) -> np.ndarray:
     size = len(mask)
     image, matrix = shrink_first(mask, from_frame_to_frame(frame, other, size))
     return (warp(image, matrix, (size, size), flags=cv2.INTER_LINEAR) > 127) * np.uint8(255)
+
+
+def set_in(outer: np.ndarray, frame: Face, inner: np.ndarray, face: Face) -> np.ndarray:
+    """A larger frame's picture with the face's crop in it, both (S, S, 3) uint8: (T, T, 3) uint8, at the crop's scale.
+
+    Along the crop's border one goes over into the other.
+    """
+    size, across = len(inner), round(len(inner) * frame.side / face.side)
+    outer = cv2.resize(outer, (across, across), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    matrix = frame.to_crop(across) @ np.vstack([cv2.invertAffineTransform(face.to_crop(size)), (0, 0, 1)])
+    ramp = np.clip((0.5 - np.abs((np.arange(size) + 0.5) / size - 0.5)) / OVERLAP, 0, 1).astype(np.float32)
+    weight = warp(np.minimum(ramp, ramp[:, None]), matrix, (across, across), flags=cv2.INTER_LINEAR)[..., None]
+    placed = warp(inner.astype(np.float32), matrix, (across, across), flags=cv2.INTER_CUBIC)
+    return np.rint(np.clip(outer + weight * (placed - outer), 0, 255)).astype(np.uint8)
 
 
 def from_frame_to_frame(frame: Face, other: Face, size: int) -> np.ndarray:
