@@ -38,7 +38,7 @@ from unmask.web.components import (
 )
 from unmask.web.ideas import IDEAS
 from unmask.web.pictures import EXAMPLES
-from unmask.web.tabs import live_tab, remove_page, remove_tab, truth_tab
+from unmask.web.tabs import live_tab, remove_page, remove_runs, remove_tab, remove_texts, truth_tab
 from unmask.weights import WeightsError
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -195,8 +195,9 @@ def test_nothing_moves_for_who_does_not_want_it(browser, demo):
 def texts_in_code() -> set[str]:
     """Every English text that the page's modules hand to `tr`, `static` or a function that translates."""
     found = set()
-    tabs = (remove_page, remove_tab, truth_tab, live_tab, faces_panel, guide_panel, disagreement_card, outline_tool)
-    for module in (web_app, cards, examples, inputs, status, pictures, theme, *tabs):
+    tabs = (remove_page, remove_tab, remove_runs, remove_texts, truth_tab, live_tab)
+    panels = (faces_panel, guide_panel, disagreement_card, outline_tool)
+    for module in (web_app, cards, examples, inputs, status, pictures, theme, *panels, *tabs):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in TRANSLATING:
                 continue
@@ -230,7 +231,7 @@ def test_every_language_has_every_text():
 
 
 def test_no_text_is_kept_that_nobody_says():
-    source = "".join(path.read_text() for path in (Path(cards.__file__).parents[1]).rglob("*.py"))
+    source = "".join(path.read_text() for path in (Path(cards.__file__).parents[2]).rglob("*.py"))
     joined = re.sub(r'"\s*\n\s*f?["\']', "", source.replace("\\", ""))
     words = {key for key in i18n.TABLES["de"] if "{" not in key and key not in texts_in_code()}
     assert not [key for key in words if key not in joined and key.replace('"', '\\"') not in joined]
