@@ -231,7 +231,7 @@ RELEASES = MODELS | {
     for output in info.outputs[1:]
 }
 FACE_DETECTOR, LANDMARKS, GENDER_HINT, DEFAULT_SEGMENTATION_MODEL = "face-detector", "landmarks", "gender-hint", "mseg"
-DEFAULT_MODELS = ("ganmasker", "landmark-guided", "pix2pix", "glcic")
+DEFAULT_MODELS = ("ganmasker", "pix2pix", "glcic", "landmark-guided")
 
 # What these were called before, in calls, runs and weight files. Understood for one version, in files for good.
 OLD_KINDS = {"remover": "inpainting", "segmenter": "segmentation"}

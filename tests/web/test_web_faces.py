@@ -216,7 +216,7 @@ def test_boxing_a_missed_face(page, pictures):
 @needs_browser
 def test_a_photo_without_a_face(page, pictures):
     give_photo(page, pictures["nobody"])
-    page.get_by_text("No face was found: the whole picture is used.").wait_for()
+    page.get_by_text("No face was found, so nothing is painted by itself.").wait_for()
     assert page.locator("#results .card:visible").count() == 0
     assert page.locator("#faces button:visible").count() == 1, "there is nothing to choose from"
     assert not page.locator("#faces .picture").is_visible()

@@ -9,7 +9,9 @@ import torch
 
 from tests.paths import EXAMPLES
 from tests.web.web_page import (
+    MODEL,
     PHONE,
+    bring_up,
     card,
     download_result,
     free_port,
@@ -54,12 +56,14 @@ def test_the_guide_is_followed_and_the_map_shown(browser, demo):
         give_photo(page, PHOTO)
         wait_until_done(page)
         # The map, with a text and a picture of its own.
-        differences = card(page, "Where the models disagree")
+        differences = bring_up(page, "Where the models disagree")
         assert "the further the 4 networks are apart" in differences.inner_text()
         assert differences.locator("img").evaluate("image => image.naturalWidth") > 100
         # The card's facts: the network in this folder has no report, GANMasker has.
-        assert "million parameters." in card(page).inner_text()
-        assert "held-back faces" in card(page).inner_text() and "PSNR" not in card(page, TITLE).inner_text()
+        for title, measured in ((MODEL, True), (TITLE, False)):
+            bring_up(page, title).get_by_text("About this model").click()
+            assert "million parameters." in card(page, title).inner_text()
+            assert ("held-back faces" in card(page, title).inner_text()) == measured
 
         plain = download_result(page, TITLE)
         page.get_by_text("Move mouth and jaw").click()
@@ -81,6 +85,7 @@ def test_the_guide_is_followed_and_the_map_shown(browser, demo):
         assert np.array_equal(guided, expected) and not np.array_equal(guided, plain)
         # A wish of the visitor's is no doubt of the network's.
         run_again(page)
+        bring_up(page, "Where the models disagree")
         assert "the further the 3 networks are apart" in differences.inner_text()
         assert np.array_equal(download_result(page, TITLE), guided)
 

@@ -129,8 +129,21 @@ def card(page, title: str = MODEL):
     return page.locator("#results .card").filter(has=page.get_by_role("heading", name=title, exact=True))
 
 
+def tiles(page, title: str = ""):
+    """The small pictures of all results, or that of one model."""
+    found = page.locator("#results .tile")
+    return found.filter(has=page.get_by_text(title, exact=True)) if title else found
+
+
+def bring_up(page, title: str = MODEL):
+    """A model's card, made the large one."""
+    tiles(page, title).locator("input").check()
+    card(page, title).locator("h3").wait_for()
+    return card(page, title)
+
+
 def download_result(page, title: str = MODEL) -> np.ndarray:
-    return np.array(read_download(page, card(page, title).get_by_text("Download at full size")))
+    return np.array(read_download(page, bring_up(page, title).get_by_text("Download at full size")))
 
 
 def run_again(page):

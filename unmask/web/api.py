@@ -11,6 +11,7 @@ from unmask.registry import DEFAULT_MODELS
 from unmask.web.components.inputs import model_choices, photo_input
 from unmask.web.errors import plain_errors
 from unmask.web.events import COMPUTE
+from unmask.web.faces import faces_of
 from unmask.web.pictures import cached_png
 
 
@@ -50,12 +51,19 @@ def build(unmasker: Unmasker) -> None:
     def remove(
         image: str, mask: str | None = None, models: Sequence[str] = DEFAULT_MODELS, realism: float = 1.0
     ) -> list[str]:
-        """Take the mask off a photo, once per model. Outside the mask not one pixel changes."""
+        """Take the mask off a photo, once per model. Outside the mask not one pixel changes.
+
+        Without a mask in the call there must be a face in the photo. realism: from 0, the faithful output, to 1, the
+        realistic one, of a model that has both.
+        """
         with plain_errors():
             check(image, models)
             photo = read_photo(image)
             given = None if mask is None else read_mask(mask, photo.shape[:2])
-            filled = unmasker.remove(photo, given, models, realism=realism)
+            faces = faces_of(unmasker, photo)
+            if given is None and not faces:
+                raise PhotoError("No face was found in this photo: give a mask of what is to be removed.")
+            filled = unmasker.remove(photo, given, models, faces=faces, realism=realism)
             return [cached_png(results_out, filled[name], f"{name}.png", NOTICE) for name in models]
 
     segment_call.click(segment, image_in, mask_out, api_name="segment", **COMPUTE)

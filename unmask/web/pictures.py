@@ -3,9 +3,12 @@
 import base64
 import io
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import cv2
 import gradio as gr
 import numpy as np
 from PIL import Image
@@ -17,6 +20,9 @@ from unmask.imaging.tensors import resize
 
 THUMBNAIL = 112  # px, the side of a face's small picture
 SHOWN = 1024  # px: longest side of what is shown; downloads have the photo's own size
+AROUND = 0.1  # of what is worked on: as much of its surroundings is shown on each side
+WIDEST = 1.5  # width : height to which a result's view is widened, where the photo goes on
+CLOSE = 0.8  # of a face's crop: what a small picture shows of it
 STATIC = Path(__file__).resolve().parent / "static"
 
 
@@ -51,3 +57,52 @@ def to_show(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
     scale = SHOWN / max(height, width)
     return image if scale >= 1 else resize(image, (round(height * scale), round(width * scale)))
+
+
+@dataclass(frozen=True)
+class View:
+    """What is shown of a photo with its results: the faces that are worked on, and their surroundings."""
+
+    rows: slice
+    columns: slice
+    face: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)  # a face in it: x, y, width, height in shares
+
+    def cut(self, image: np.ndarray) -> np.ndarray:
+        """This part of a picture (H, W, ...) in the photo's size."""
+        return image[self.rows, self.columns]
+
+
+def view_of(mask: np.ndarray, faces: Sequence[Face]) -> View:
+    """The view of a photo whose mask (H, W) uint8 and faces, largest first, are being worked on."""
+    height, width = mask.shape
+    covered = cv2.boundingRect(mask)  # x, y, width, height
+    spans = [(*face.corners().min(axis=0), *face.corners().max(axis=0)) for face in faces]
+    spans.append((covered[0], covered[1], covered[0] + covered[2], covered[1] + covered[3]))
+    left, top = np.min(spans, axis=0)[:2]
+    right, bottom = np.max(spans, axis=0)[2:]
+    around = AROUND * max(right - left, bottom - top)
+    top, bottom = max(int(top - around), 0), min(round(bottom + around), height)
+    missing = max(WIDEST * (bottom - top) - (right - left) - 2 * around, 0)
+    left, right = left - around - missing / 2, right + around + missing / 2
+    # Where one side has no more photo, the other gives what is missing.
+    left, right = left - max(right - width, 0), right + max(-left, 0)
+    left, right = max(int(left), 0), min(round(right), width)
+    close = _close_up(faces[0] if faces else None, spans[-1], (left, top, right, bottom))
+    return View(slice(top, bottom), slice(left, right), close)
+
+
+def _close_up(
+    face: Face | None, covered: tuple[float, ...], view: tuple[int, int, int, int]
+) -> tuple[float, float, float, float]:
+    """The square around a face, or else around what is covered, within a view: x, y, width, height in shares of it."""
+    left, top, right, bottom = view
+    if face is not None:
+        (x, y), side = face.center, CLOSE * face.side
+    else:
+        x0, y0, x1, y1 = covered
+        (x, y), side = ((x0 + x1) / 2, (y0 + y1) / 2), 2 * max(x1 - x0, y1 - y0)
+    width, height = right - left, bottom - top
+    side = float(min(side, width, height))
+    x = float(np.clip(x - side / 2, left, right - side)) - left
+    y = float(np.clip(y - side / 2, top, bottom - side)) - top
+    return x / width, y / height, side / width, side / height

@@ -126,6 +126,16 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Run:
+    """What the results on the page were made with."""
+
+    mask: np.ndarray  # (H, W) uint8
+    faces: list[Face]
+    names: tuple[str, ...]  # of the models that have a result, in the order in which they ran
+    realism: float = 1.0  # see Unmasker.remove
+
+
+@dataclass(frozen=True)
 class Visit:
     """What is kept of a visitor, in `gr.State`: never shared, and forgotten after ten minutes."""
 
@@ -140,8 +150,8 @@ class Visit:
     overview: str = ""  # URL of the photo, small enough for a page
     earlier: tuple[np.ndarray, ...] = ()  # what it showed before, and may show until it has loaded `shown`
     put_at: float = 0.0  # time.monotonic() when `shown` was sent
-    ran: tuple[np.ndarray, list[Face]] | None = None  # the mask and the faces that the results were made with
-    realism: float = 1.0  # likewise
+    ran: Run | None = None  # None: there are no results
+    stem: str = "photo"  # what downloads are called after
     steps: tuple[Step, ...] = ()  # the outlines that can be undone, oldest first
     clicks: Clicks = field(default_factory=Clicks, repr=False, compare=False)
 
@@ -314,7 +324,8 @@ class Visit:
 
     def is_outdated(self) -> bool:
         """Whether there are no results, or those of another mask or of other faces."""
-        return self.ran is None or self.ran[1] != self.faces or not np.array_equal(self.ran[0], self.mask)
+        ran = self.ran
+        return ran is None or ran.faces != self.faces or not np.array_equal(ran.mask, self.mask)
 
     def covers(self) -> float:
         """The share of the photo that the mask covers, in [0, 1]."""

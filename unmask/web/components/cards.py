@@ -1,20 +1,30 @@
 """A model's card: what it is, its result beside the photo, and a download."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 import gradio as gr
 import numpy as np
 
-from unmask.catalog import list_inpainting_models
+from unmask import PhotoError, WeightsError
 from unmask.registry import MODELS, ModelInfo
 from unmask.web.components.facts import Score, parameters_of, score_of
+from unmask.web.components.inputs import models_on_page
 from unmask.web.i18n import on_page, static, tr, tr_error
 from unmask.web.ideas import IDEAS
 from unmask.web.pictures import STATIC, cached_png, file_url, to_show
 
 LINE_AT = 12  # %: where the line between two pictures begins: there is something beside the result, this shows
+
+
+@dataclass(frozen=True)
+class Before:
+    """The picture that every result is compared with."""
+
+    file: str
+    shape: tuple[int, ...]  # (H, W, ...)
+    face: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)  # in it: x, y, width, height in shares
 
 
 @dataclass(frozen=True)
@@ -41,13 +51,14 @@ def build_cards(
 ) -> dict[str, Card]:
     """A card for every model that takes masks off, by name; all hidden until their model is asked for.
 
-    below: adds to a card, given its model's name. after: adds cards after the models' own.
+    below: adds to a card, given its model's name. after: adds cards after the models' own. Each card's class
+    `model-NAME` tells a script whose it is.
     """
     cards = {}
     script = (STATIC / "before_after.js").read_text()
     with gr.Row(elem_classes="cards"):
-        for name in list_inpainting_models():
-            with gr.Column(min_width=0, elem_classes="card"):
+        for name in models_on_page():
+            with gr.Column(min_width=0, elem_classes=["card", f"model-{name}"]):
                 gr.HTML(on_page(_card_head, MODELS[name], parameters_of(name), score_of(name)))
                 pictures = gr.HTML(js_on_load=script, apply_default_css=False, elem_classes="pictures")
                 note = gr.HTML()
@@ -74,21 +85,23 @@ def _card_head(info: ModelInfo, parameters: int, score: Score | None) -> str:
         )
     return (
         f'<div class="card-head"><h3>{title}</h3><p>{idea}</p>'
+        f"<details><summary>{html.escape(tr('About this model'))}</summary>"
         f'<p class="paper"><span lang="en">{paper}</span>, {info.year}</p>'
-        f'<p class="paper">{html.escape(" ".join(facts))}</p></div>'
+        f'<p class="paper">{html.escape(" ".join(facts))}</p></details></div>'
     )
 
 
-def _before_after(card: Card, before: str, after: str, shape: tuple[int, ...]) -> str:
-    """Two files of pictures, (H, W, ...) = shape, one over the other, with a line to drag between them."""
+def _before_after(card: Card, before: Before, after: str) -> str:
+    """Two pictures of one shape, one over the other, with a line to drag between them. after: the second's file."""
 
     def image(name: str, path: str, text: str) -> str:
         return f'<img class="{name}" src="{html.escape(file_url(path))}" alt="{html.escape(text)}" draggable="false">'
 
     full = html.escape(tr("Show full screen"))
+    ratio, face = before.shape[1] / before.shape[0], " ".join(f"{share:.4f}" for share in before.face)
     return f"""
-<figure class="before-after" style="--ratio: {shape[1] / shape[0]:.4f}; --at: {LINE_AT}">
-  {image("before", before, tr("Before"))}
+<figure class="before-after" data-face="{face}" style="--ratio: {ratio:.4f}; --at: {LINE_AT}">
+  {image("before", before.file, tr("Before"))}
   {image("after", after, tr("What {model} imagines", model=card.title))}
   <input type="range" min="0" max="100" value="{LINE_AT}" aria-label="{html.escape(tr(card.line))}">
   <button type="button" class="full" title="{full}" aria-label="{full}"><svg viewBox="0 0 16 16" width="16"
@@ -98,29 +111,37 @@ def _before_after(card: Card, before: str, after: str, shape: tuple[int, ...]) -
 
 
 def waiting(
-    cards: dict[str, Card], chosen: list[str], before: str = "", shape: tuple[int, ...] = (1, 1)
+    cards: dict[str, Card],
+    chosen: list[str],
+    before: Before | None = None,
+    kept: Container[str] = (),
 ) -> dict:
-    """Updates that show the chosen models' cards, with the file `before` in them, and hide the others."""
-    updates = {}
+    """Updates that show the chosen models' cards, with `before` in them, and hide the others.
+
+    kept: the models whose earlier results stay until the new ones come.
+    """
+    updates: dict = {}
+    text = html.escape(tr("Waiting for its turn …"))
     for name, card in cards.items():
-        shown = name in chosen
-        updates[card.pictures] = _before_after(card, before, before, shape) if shown else ""
-        text = html.escape(tr("Waiting for its turn …"))
-        updates[card.note] = f'<p class="card-note waiting">{text}</p>' if shown else ""
+        if name not in chosen:
+            updates |= {card.pictures: "", card.note: ""}
+            continue
+        updates[card.note] = f'<p class="card-note waiting">{text}</p>'
+        if name not in kept and before is not None:
+            updates[card.pictures] = _before_after(card, before, before.file)
     return updates
 
 
-def finished(card: Card, before: str, after: np.ndarray, milliseconds: int) -> dict:
-    """Updates that put a model's result on its card, beside the file `before`."""
+def finished(card: Card, before: Before, after: np.ndarray, milliseconds: int) -> dict:
+    """Updates that put a model's result, uint8 (H, W, 3) of what `before` shows, on its card."""
     invention = html.escape(tr("This is an invention, not the person's face."))
     took = html.escape(tr("Took {milliseconds} ms", milliseconds=milliseconds))
     note = f'<p class="card-note invention">{invention}</p><p class="card-note time">{took}</p>'
-    shown = to_show(after)
-    file = cached_png(card.pictures, shown, "result.png")
-    return {card.pictures: _before_after(card, before, file, shown.shape), card.note: note}
+    file = cached_png(card.pictures, to_show(after), "result.png")
+    return {card.pictures: _before_after(card, before, file), card.note: note}
 
 
-def failed(card: Card, error: Exception) -> dict:
+def failed(card: Card, error: PhotoError | WeightsError) -> dict:
     """Updates that put the reason where the result would be."""
     return {card.pictures: "", card.note: f'<p class="card-note failed">{html.escape(tr_error(error))}</p>'}
 

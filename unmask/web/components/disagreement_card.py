@@ -15,15 +15,23 @@ from unmask.web.pictures import cached_png, file_url
 
 def build() -> gr.HTML:
     """The card, hidden until it has a picture."""
-    with gr.Column(min_width=0, elem_classes=["card", "disagreement"]):
+    with gr.Column(min_width=0, elem_classes=["card", "disagreement", "model-disagreement"]):
         gr.HTML(on_page(_draw_head))
         return gr.HTML(apply_default_css=False)
 
 
-def render(card: gr.HTML, shown: np.ndarray, results: list[np.ndarray], mask: np.ndarray, faces: list[Face]) -> str:
+def render(
+    card: gr.HTML,
+    shown: np.ndarray,
+    results: list[np.ndarray],
+    mask: np.ndarray,
+    faces: list[Face],
+    face: tuple[float, float, float, float],
+) -> str:
     """The card's content from at least two results, (h, w, 3) uint8 as shown; the photo (h, w, 3) likewise.
 
-    mask: (H, W) uint8, and faces, in the photo's own size. Of several faces the smallest sets what is detail.
+    mask: (H, W) uint8 of what is shown, and faces, in the photo's own resolution. Of several faces the smallest sets
+    what is detail. face: where one is in what is shown, see View.
     """
     height, width = shown.shape[:2]
     sides = [face.side for face in faces] or [max(mask.shape)]
@@ -37,7 +45,7 @@ def render(card: gr.HTML, shown: np.ndarray, results: list[np.ndarray], mask: np
     )
     colors = ", ".join("rgb({}, {}, {})".format(*color) for color in scale_colors(6))
     return f"""
-<figure style="--ratio: {width / height:.4f}">
+<figure data-face="{" ".join(f"{share:.4f}" for share in face)}" style="--ratio: {width / height:.4f}">
   <img src="{html.escape(url)}" alt="{html.escape(tr("The photo in grey, with the map of differences on the mask"))}">
   <figcaption><span>{html.escape(tr("the same"))}</span><i style="background: linear-gradient(90deg, {colors})"></i
     ><span>{html.escape(tr("far apart"))}</span></figcaption>

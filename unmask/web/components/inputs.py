@@ -10,7 +10,7 @@ from gradio.data_classes import FileData, ImageData
 
 from unmask.catalog import list_inpainting_models
 from unmask.imaging.reader import open_upright
-from unmask.registry import MODELS
+from unmask.registry import DEFAULT_MODELS, MODELS
 from unmask.web.errors import plain_errors
 
 
@@ -55,6 +55,12 @@ def photo_input(**options) -> gr.Image:
     return PhotoInput(type="filepath", image_mode=None, format="png", webcam_options=CAMERA, **options)
 
 
+def models_on_page() -> list[str]:
+    """Names of every model that takes a mask off, as they stand on the page: the default ones first."""
+    names = list_inpainting_models()
+    return sorted(names, key=lambda name: (name not in DEFAULT_MODELS, (*DEFAULT_MODELS, *names).index(name)))
+
+
 def model_choices() -> list[tuple[str, str]]:
     """Every model that takes a mask off, as (title, name)."""
-    return [(MODELS[name].title, name) for name in list_inpainting_models()]
+    return [(MODELS[name].title, name) for name in models_on_page()]

@@ -24,6 +24,12 @@ def status(text: str = "", tone: str = "") -> str:
     return f'<p class="status {tone}" role="status" aria-live="polite">{html.escape(text)}</p>'
 
 
+def warn(text: str, more: str = "") -> str:
+    """Pop a message up, and return it as a status line, where it stays. more: what else the line's tone says."""
+    gr.Warning(text)
+    return status(text, f"warn {more}".strip())
+
+
 def draw_status(text: str) -> str:
     """A status line to begin with: an English text, in the visitor's language."""
     return status(tr(text))
@@ -56,7 +62,7 @@ def _draw_queue_line(of: str) -> str:
 
 def painting_text(model: str, number: int, count: int) -> str:
     """Which of the models is at work."""
-    return tr("{model} is painting: {number} of {count} …", model=model, number=number, count=count)
+    return tr("Painting with {model} ({number} of {count}) …", model=model, number=number, count=count)
 
 
 def step_title(number: int, title: str) -> str:

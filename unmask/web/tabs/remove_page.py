@@ -17,6 +17,7 @@ from unmask.web.components.status import PICTOGRAM, build_queue_line, draw_statu
 from unmask.web.events import FORGET_AFTER
 from unmask.web.i18n import on_page, static, tr
 from unmask.web.mask_layers import MASK_COLOR
+from unmask.web.pictures import STATIC
 from unmask.web.session import EDITOR_SIZE
 
 BRUSH_COLOR = ("#{:02x}{:02x}{:02x}".format(*MASK_COLOR), 0.6)
@@ -27,6 +28,22 @@ REALISM_HINT = (
     "GANMasker alone has both; the slider counts from the next run."
 )
 RUN_HINT = "The chosen models run as soon as there is a photo."
+NO_PHOTO = "There is no photo here (any more): give one, or click an example."
+
+# The first result is below the fold: when it begins to appear, it comes into view by itself; after a click on an
+# example the focus goes with it, so that the keyboard goes on where the eye is.
+SCROLL_TO_RESULTS = """
+() => document.querySelector("#run-status .first") && setTimeout(() => {
+  const results = document.querySelector("#results");
+  if (document.activeElement?.closest("#examples")) {
+    results.tabIndex = -1;
+    results.focus({ preventScroll: true });
+  }
+  results.scrollIntoView({
+    behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth", block: "nearest"
+  });
+}, 300)
+"""
 
 
 @dataclass(frozen=True)
@@ -57,6 +74,8 @@ class RemovePage:
     controls: gr.HTML | None  # on the guided model's card, where its weights are there
     guess: gr.HTML | None  # likewise: what the hint network says
     map: gr.HTML  # where the models disagree
+    row: gr.HTML  # all results side by side; its event `more` (with `model`) asks for one more
+    download_all: gr.Button
     result_file: gr.DownloadButton
 
     def outline_parts(self) -> list:
@@ -85,6 +104,12 @@ def draw_how_to() -> str:
         "again. Other models keep your mask."
     )
     return f'<p class="how-to">{html.escape(text)}</p>'
+
+
+def draw_row() -> str:
+    """Where the script puts all results side by side."""
+    label, more = html.escape(tr("Results")), html.escape(tr("One more model:"))
+    return f'<div class="strip" role="radiogroup" aria-label="{label}" data-more="{more}"></div>'
 
 
 def build_page(sam: Sam | None) -> RemovePage:
@@ -168,10 +193,14 @@ def build_page(sam: Sam | None) -> RemovePage:
         cards = build_cards(
             "Drag the line: before and after", below, lambda: maps.append(disagreement_card.build())
         )
+        row = gr.HTML(
+            on_page(draw_row), js_on_load=(STATIC / "results.js").read_text(), apply_default_css=False, elem_id="row"
+        )
+        download_all = gr.Button(static("Download all"), size="sm", elem_id="download-all")
         result_file = gr.DownloadButton(visible="hidden", elem_id="result-file")
     controls, guess = panels or (None, None)
     return RemovePage(
         visit, guide, photo, example, mask_status, empty_bench, panel, editor, outline, grow, shrink, clear, reset,
-        import_mask, download_mask, mask_file, chosen, realism, run, run_status, cards, controls, guess, maps[0],
-        result_file,
+        import_mask, download_mask, mask_file, chosen, realism, run, run_status, cards, controls, guess, maps[0], row,
+        download_all, result_file,
     )  # fmt: skip

@@ -9,19 +9,19 @@ import gradio as gr
 import numpy as np
 
 from unmask import Unmasker, read_photo
-from unmask.catalog import list_inpainting_models
 from unmask.faces.alignment import align
 from unmask.faces.face import whole_photo
 from unmask.masks import is_empty
 from unmask.metrics import psnr, ssim
 from unmask.registry import DEFAULT_MODELS, MODELS
 from unmask.synth import KINDS, MEAN_LANDMARKS, PATTERNS, WEARS, MaskedFace, put_mask_on
-from unmask.web.components.cards import build_cards, failed, finished, waiting
+from unmask.web.components.cards import Before, build_cards, failed, finished, waiting
 from unmask.web.components.examples import build_examples
-from unmask.web.components.inputs import model_choices, photo_input
+from unmask.web.components.inputs import model_choices, models_on_page, photo_input
 from unmask.web.components.status import build_queue_line, draw_status, painting_text, status, step_title, timed
 from unmask.web.errors import USER_ERRORS
 from unmask.web.events import FORGET_AFTER, HEAVY
+from unmask.web.faces import faces_of
 from unmask.web.i18n import on_page, static, tr, tr_error
 from unmask.web.pictures import cached_png, file_url
 
@@ -190,17 +190,18 @@ def build(unmasker: Unmasker) -> None:
     def take_photo(path: str | None, number: int, *settings) -> Iterator[dict]:
         """A new photo: cut out the square of its largest face, put a mask on it and measure."""
         if path is None:
-            return  # the camera was opened, or the photo cleared
+            # The camera was opened, or the photo cleared. Without a word Gradio would empty what this event writes to.
+            yield {run_status: gr.skip()}
+            return
         try:
             picture = read_photo(path)
-            face = unmasker.find(picture)[0]
+            faces = faces_of(unmasker, picture)
         except USER_ERRORS as error:
             gr.Warning(tr_error(error))
             yield {face_status: status(tr_error(error), "warn")}
             return
-        crop = align(picture, face, FRAME)
-        nobody = face == whole_photo(picture)
-        hint = status(tr(WHOLE_HINT), "warn") if nobody else status(tr(FACE_HINT))
+        crop = align(picture, faces[0] if faces else whole_photo(picture), FRAME)
+        hint = status(tr(FACE_HINT)) if faces else status(tr(WHOLE_HINT), "warn")
         yield {truth: crop, face_status: hint, empty_preview: ""}
         yield from measure(crop, number, *settings)
 
@@ -221,16 +222,16 @@ def build(unmasker: Unmasker) -> None:
         masked = put_mask_on(
             crop, place_landmarks(size, right, down, tilt), np.random.default_rng(number), **choice
         )
-        names = [name for name in list_inpainting_models() if name in names]
-        before = cached_png(preview, crop, "truth.png")
+        names = [name for name in models_on_page() if name in names]
+        before = Before(cached_png(preview, crop, "truth.png"), crop.shape)
         shown = draw_preview(cached_png(preview, masked.image, "masked.png"))
-        yield {preview: shown} | waiting(cards, names, before, crop.shape)
+        yield {preview: shown} | waiting(cards, names, before)
         yield from score(crop, before, masked, source, names)
 
     def score(
-        crop: np.ndarray, before: str, masked: MaskedFace, source: str, names: list[str]
+        crop: np.ndarray, before: Before, masked: MaskedFace, source: str, names: list[str]
     ) -> Iterator[dict]:
-        """Run the models on a masked face whose truth is `crop`; before: the file of that truth."""
+        """Run the models on a masked face whose truth is `crop`; before: that truth on the page."""
         try:
             given = masked.mask if source == TRUE_MASK else unmasker.segment(masked.image, aligned=True)
         except USER_ERRORS as error:

@@ -1,0 +1,169 @@
+"""Tab 1's runs: what the chosen models put in the mask's place, shown as it comes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import gradio as gr
+
+from unmask import Guide, PhotoError, Unmasker, WeightsError
+from unmask.catalog import list_models
+from unmask.faces.alignment import align
+from unmask.faces.editing import AS_FOUND
+from unmask.masks import check_mask, is_empty
+from unmask.pipeline import CROP
+from unmask.registry import GENDER_HINT, MODELS
+from unmask.web.components import disagreement_card, guide_panel
+from unmask.web.components.cards import Before, failed, finished, waiting
+from unmask.web.components.guide_panel import GUIDED
+from unmask.web.components.inputs import models_on_page
+from unmask.web.components.status import painting_text, status, timed, warn
+from unmask.web.errors import USER_ERRORS, plain_errors
+from unmask.web.i18n import tr, tr_error
+from unmask.web.pictures import View, cached_png, to_show, view_of
+from unmask.web.session import Run, Visit
+from unmask.web.tabs.remove_page import NO_PHOTO, RUN_HINT, RemovePage
+
+RUN_AGAIN_HINT = 'The mask has changed: press "Remove the mask".'
+DONE_HINT = "Done: drag the line in a picture to compare."
+WAITING_HINT = "Waiting for a mask."
+
+
+class Runs:
+    """The callbacks that run models. They keep no visitor's photo: that is in the Visit each is given."""
+
+    def __init__(self, unmasker: Unmasker, page: RemovePage):
+        self.unmasker, self.page = unmasker, page
+
+    def nothing(self) -> dict:
+        """Updates that hide all cards."""
+        return waiting(self.page.cards, []) | self.nothing_said()
+
+    def nothing_said(self) -> dict:
+        """Updates that take away what is said of several results, or of the face."""
+        return {self.page.map: ""} | ({self.page.guess: ""} if self.page.guess else {})
+
+    def results_status(self, visit: Visit | None) -> str:
+        """What is to be said of the results that are on the page."""
+        if visit is None:
+            return status(tr(RUN_HINT))
+        if visit.ran is None:
+            return status(tr(WAITING_HINT), "warn")
+        if visit.is_outdated():
+            return status(tr(RUN_AGAIN_HINT), "outdated")
+        return status(tr(DONE_HINT), "done")
+
+    def fill(self, now: Visit, names: list[str], told: Guide, realism: float) -> Iterator[dict]:
+        """Run the chosen models one after the other; each result is shown as soon as it is there."""
+        page, cards = self.page, self.page.cards
+        names = [name for name in models_on_page() if name in names]
+        try:
+            if not names:
+                raise PhotoError("No model is chosen: tick at least one.")
+            if not now.faces and is_empty(now.mask):
+                raise PhotoError("No face is chosen: click one on the photo.")
+            check_mask(now.mask, now.photo.shape)
+        except PhotoError as error:
+            refused = {page.run_status: warn(tr_error(error), "outdated" if now.is_outdated() else "")}
+            if now.faces and is_empty(now.mask):  # there is nothing that results could be of
+                refused |= self.nothing() | {page.visit: replace(now, ran=None)}
+            yield refused
+            return
+        view = view_of(now.mask, now.faces)
+        before = self.before(now, view)
+        kept = () if now.ran is None else now.ran.names  # earlier results stay, dimmed, until the new ones come
+        fresh = self.nothing_said() | waiting(cards, names, before, kept)
+        yield {page.visit: replace(now, ran=Run(now.mask, now.faces, tuple(names), realism))} | fresh
+        learned = []  # results that are all a network's own idea of this face
+        for count, name in enumerate(names, 1):
+            tone = "busy first" if count == 1 else "busy"
+            yield {page.run_status: status(painting_text(MODELS[name].title, count, len(names)), tone)}
+            try:
+                results, milliseconds = timed(
+                    self.unmasker.remove, now.photo, now.mask, [name], faces=now.faces, guide=told, realism=realism
+                )
+            except USER_ERRORS as error:
+                yield failed(cards[name], error)
+                continue
+            after = view.cut(results[name])
+            yield finished(cards[name], before, after, milliseconds)
+            if name == GUIDED:
+                yield {page.guess: self.guess(now)}
+            if MODELS[name].kind == "inpainting" and (name != GUIDED or told == AS_FOUND):
+                learned.append(to_show(after))
+        if len(learned) > 1:
+            parts = to_show(view.cut(now.photo)), learned, view.cut(now.mask), now.faces, view.face
+            yield {page.map: disagreement_card.render(page.map, *parts)}
+        yield {page.run_status: status(tr(DONE_HINT), "done")}
+
+    def add_model(self, old: Visit | None, names: list[str], told: Guide, event: gr.EventData) -> Iterator[dict]:
+        """One more model beside the others, on the mask and the faces of their results."""
+        page, name = self.page, event._data.get("model")
+        if old is None or old.ran is None:
+            yield {page.run_status: warn(tr(NO_PHOTO))}
+            return
+        if name not in page.cards:
+            yield {page.run_status: warn(tr("There is no such model."))}
+            return
+        card, ran = page.cards[name], old.ran
+        view = view_of(ran.mask, ran.faces)
+        before = self.before(old, view)
+        added = replace(old, ran=replace(ran, names=(*ran.names, name)))
+        waits = waiting({name: card}, [name], before)
+        painting = status(painting_text(card.title, 1, 1), "busy")
+        yield {page.visit: added, page.chosen: [*names, name], page.run_status: painting} | waits
+        try:
+            results, milliseconds = timed(
+                self.unmasker.remove, old.photo, ran.mask, [name], faces=ran.faces, guide=told, realism=ran.realism
+            )
+            yield finished(card, before, view.cut(results[name]), milliseconds)
+        except USER_ERRORS as error:
+            yield failed(card, error)
+        yield {page.run_status: self.results_status(added)}
+
+    def before(self, visit: Visit, view: View) -> Before:
+        """The photo as results are compared with it."""
+        shown = to_show(view.cut(visit.photo))
+        file = cached_png(next(iter(self.page.cards.values())).pictures, shown, "photo.png")
+        return Before(file, shown.shape, view.face)
+
+    def guess(self, now: Visit) -> str:
+        """The hint network's guess, as HTML; nothing before it is released, nor for several faces at once."""
+        if GENDER_HINT not in list_models("hint") or len(now.faces) != 1:
+            return ""
+        try:
+            return guide_panel.draw_guess(self.unmasker.hint(align(now.photo, now.faces[0], CROP)))
+        except WeightsError:
+            return ""  # logged; the controls work without
+
+    def hear(self, event: gr.EventData) -> Guide:
+        """What the controls say."""
+        with plain_errors():
+            return guide_panel.guide_of(event)
+
+    def paint_guided(self, old: Visit | None, told: Guide) -> Iterator[dict]:
+        """The guided model alone, as its controls now say, on the mask and the faces of its last result."""
+        page = self.page
+        if old is None or old.ran is None:
+            yield {page.run_status: warn(tr(NO_PHOTO))}
+            return
+        card, ran = page.cards[GUIDED], old.ran
+        try:
+            yield {page.run_status: status(painting_text(card.title, 1, 1), "busy")}
+            results, milliseconds = timed(
+                self.unmasker.remove, old.photo, ran.mask, [GUIDED], faces=ran.faces, guide=told
+            )
+        except USER_ERRORS as error:
+            yield {page.run_status: warn(tr_error(error))}
+            return
+        view = view_of(ran.mask, ran.faces)
+        yield finished(card, self.before(old, view), view.cut(results[GUIDED]), milliseconds)
+        yield {page.run_status: status(tr(DONE_HINT), "done")}
+
+    def run_again(
+        self, old: Visit | None, value: dict | None, names: list[str], told: Guide, realism: float
+    ) -> Iterator[dict]:
+        """The button: the chosen models on the mask as it is in the editor now."""
+        if old is None:
+            yield {self.page.run_status: warn(tr(NO_PHOTO))}
+            return
+        yield from self.fill(old.edited(value), names, told, realism)
