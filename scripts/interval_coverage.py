@@ -8,14 +8,19 @@ figures. tests/ run a short form of it.
 """
 
 import argparse
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from unmask.study.statistics import (
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from unmask.study.statistics import (  # noqa: E402
     agreement,
     comparison,
     like_index,
@@ -26,8 +31,8 @@ from unmask.study.statistics import (
     weighed,
     zrec,
 )
-from unmask.study.statistics.data import RANKING_COLUMNS, StudyData
-from unmask.study.statistics.jackknife import jackknife
+from unmask.study.statistics.data import RANKING_COLUMNS, StudyData  # noqa: E402
+from unmask.study.statistics.jackknife import jackknife  # noqa: E402
 
 RATERS, PICTURES, MODELS = 30, 20, {"a": 5.0, "b": 5.6, "reference": 6.6}
 QUESTIONS = 10  # pairs, and rankings, that each rater answers
