@@ -22,7 +22,7 @@ from unmask.synth import MEAN_LANDMARKS
 class Paint(nn.Module):
     """An inpainting model that paints the hole red."""
 
-    def forward(self, crop, mask):
+    def forward(self, crop, mask, *told):
         red = torch.tensor([1.0, -1.0, -1.0]).view(1, 3, 1, 1).expand_as(crop)
         return torch.where(mask > 0, red, crop)
 
