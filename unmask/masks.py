@@ -40,7 +40,7 @@ def read_mask(source: str | Path | bytes | BinaryIO, size: tuple[int, int] | Non
     """
     image = open_upright(source)
     if size is not None and image.size != (size[1], size[0]):
-        raise PhotoError(_size_sentence((image.height, image.width), size))
+        raise _size_error((image.height, image.width), size)
     try:
         return _covered(image)
     except Exception as error:  # a palette fault that only shows on conversion; no memory left
@@ -140,15 +140,18 @@ def part_of_face(mask: np.ndarray, faces: Sequence[Face], index: int, frame: Fac
 def check_mask(mask: np.ndarray, photo_shape: tuple[int, ...]) -> None:
     """Raise PhotoError unless the mask has the photo's size and covers some of it, but not nearly all."""
     if mask.shape != tuple(photo_shape[:2]):
-        raise PhotoError(_size_sentence(mask.shape, photo_shape))
+        raise _size_error(mask.shape, photo_shape)
     if is_empty(mask):
         raise PhotoError("No mask is marked: paint over the area to remove.")
     if share(mask) > FULL:
         raise PhotoError("The mask covers nearly the whole picture: leave some of the face free.")
 
 
-def _size_sentence(mask_shape: tuple[int, ...], photo_shape: tuple[int, ...]) -> str:
-    return (
-        f"The mask is {mask_shape[1]} x {mask_shape[0]} pixels, "
-        f"but the photo is {photo_shape[1]} x {photo_shape[0]}."
+def _size_error(mask_shape: tuple[int, ...], photo_shape: tuple[int, ...]) -> PhotoError:
+    return PhotoError(
+        "The mask is {width} x {height} pixels, but the photo is {photo_width} x {photo_height}.",
+        width=mask_shape[1],
+        height=mask_shape[0],
+        photo_width=photo_shape[1],
+        photo_height=photo_shape[0],
     )

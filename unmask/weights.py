@@ -32,20 +32,21 @@ log = logging.getLogger(__name__)
 class WeightsError(RuntimeError):
     """Weights are missing or broken. str() is one sentence that a stranger may read: it names no path.
 
-    detail: for whoever runs the program, where the fault is and what to do about it. `load` logs it.
+    detail: for whoever runs the program, where the fault is and what to do about it. `load` logs it. template, values:
+    the sentence with {placeholders}, by which its translations are found, and what belongs there.
     """
 
-    def __init__(self, sentence: str, detail: str = ""):
-        super().__init__(sentence)
-        self.detail = detail
+    def __init__(self, template: str, detail: str = "", **values: str):
+        super().__init__(template.format(**values) if values else template)
+        self.detail, self.template, self.values = detail, template, values
 
 
 def _missing(name: str, detail: str) -> WeightsError:
-    return WeightsError(f"The weights of {_title(name)} are missing on this machine.", detail)
+    return WeightsError("The weights of {model} are missing on this machine.", detail, model=_title(name))
 
 
 def _broken(name: str, detail: str) -> WeightsError:
-    return WeightsError(f"The weights of {_title(name)} on this machine cannot be used.", detail)
+    return WeightsError("The weights of {model} on this machine cannot be used.", detail, model=_title(name))
 
 
 def _title(name: str) -> str:

@@ -23,7 +23,6 @@ FORMATS = ("JPEG", "PNG", "WEBP")  # recognised by content, never by the file's 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
-TOO_LARGE = f"The picture has more than {MAX_PIXELS // 1_000_000} megapixels."
 
 TURN_UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -37,7 +36,19 @@ TURN_UPRIGHT = {
 
 
 class PhotoError(ValueError):
-    """A picture or a mask that cannot be used; the message is one sentence for the visitor."""
+    """A picture or a mask that cannot be used; the message is one sentence for the visitor.
+
+    template, values: the sentence with {placeholders}, by which its translations are found, and what belongs there.
+    """
+
+    def __init__(self, template: str, **values: str | int):
+        super().__init__(template.format(**values) if values else template)
+        self.template, self.values = template, values
+
+
+def _too_large() -> PhotoError:
+    """The error for a picture of more than MAX_PIXELS."""
+    return PhotoError("The picture has more than {count} megapixels.", count=MAX_PIXELS // 1_000_000)
 
 
 def read_photo(source: str | Path | bytes | BinaryIO) -> np.ndarray:
@@ -68,7 +79,7 @@ def open_upright(source: str | Path | bytes | BinaryIO) -> Image.Image:
     _check_size(image.width, image.height)
     scans = count_scans(picture.data) if image.format == "JPEG" else 0
     if scans > MAX_SCANS or scans * image.width * image.height > MAX_PASSES:
-        raise PhotoError(f"The JPEG file has {scans:,} scans, more than any camera or editor writes.")
+        raise PhotoError("The JPEG file has {count} scans, more than any camera or editor writes.", count=scans)
     try:
         image.load()
         if picture.orientation in TURN_UPRIGHT:
@@ -92,9 +103,9 @@ def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
             data = source.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a closed file, a zero byte in the path
         reason = getattr(error, "strerror", None) or "it is not readable"
-        raise PhotoError(f"The file could not be opened: {reason}.") from error
+        raise PhotoError("The file could not be opened: {reason}.", reason=reason) from error
     if len(data) > MAX_BYTES:
-        raise PhotoError(f"The file is larger than {MAX_BYTES // 1_000_000} MB.")
+        raise PhotoError("The file is larger than {size} MB.", size=MAX_BYTES // 1_000_000)
     return data
 
 
@@ -103,21 +114,27 @@ def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PhotoError(TOO_LARGE) from error
+        raise _too_large() from error
     except Exception as error:
         raise PhotoError(UNREADABLE) from error
 
 
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
-        raise PhotoError(TOO_LARGE)
+        raise _too_large()
     if min(width, height) < MIN_SIDE:
         raise PhotoError(
-            f"The picture is {width} x {height} pixels: at least {MIN_SIDE} on each side are needed."
+            "The picture is {width} x {height} pixels: at least {least} on each side are needed.",
+            width=width,
+            height=height,
+            least=MIN_SIDE,
         )
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise PhotoError(
-            f"The picture is {width} x {height} pixels: one side may be at most {MAX_ASPECT} times the other."
+            "The picture is {width} x {height} pixels: one side may be at most {most} times the other.",
+            width=width,
+            height=height,
+            most=MAX_ASPECT,
         )
 
 

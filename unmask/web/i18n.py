@@ -15,6 +15,9 @@ import gradio as gr
 from gradio.context import LocalContext
 from gradio.i18n import I18nData
 
+from unmask.imaging.reader import PhotoError
+from unmask.weights import WeightsError
+
 LOCALES = Path(__file__).resolve().parent / "locales"
 GRADIOS_CHINESE = ("zh-cn", "zh-tw")  # Gradio shows its page in English for zh, zh-hans or zh-hk
 # Language -> English -> translation.
@@ -55,18 +58,9 @@ def tr(text: str, **values) -> str:
     return translated.format(**values) if values else translated
 
 
-def tr_error(error: Exception) -> str:
-    """An error's sentence in the visitor's language. Those of other modules come with their values filled in."""
-    sentence = str(error)
-    for template in TABLES.get(language(), {}):
-        if match := _pattern(template).fullmatch(sentence):
-            return tr(template, **match.groupdict())
-    return sentence
-
-
-def _pattern(template: str) -> re.Pattern:
-    """The regular expression of what a text may look like, with its placeholders as groups."""
-    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(template)))
+def tr_error(error: PhotoError | WeightsError) -> str:
+    """An error's sentence in the visitor's language: its template is the key, as a text's is."""
+    return tr(error.template, **error.values)
 
 
 def on_page(draw: Callable[..., str], *args) -> str:

@@ -144,7 +144,10 @@ def draw_header() -> str:
 
 def draw_footer() -> str:
     """The way to the studies, and what everybody should know."""
-    private = tr("Photos are processed in memory and deleted within ten minutes; nothing is logged.")
+    private = tr(
+        "Uploads and results lie on this server's disk for at most ten minutes, then they are deleted; "
+        "nothing is logged."
+    )
     invention = tr(
         "A result is an invention. It does not show who somebody is, and must not be used to identify anyone."
     )

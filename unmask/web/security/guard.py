@@ -2,11 +2,12 @@
 
 import re
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from unmask.web.i18n import in_language, language_of, tr
 from unmask.web.security.rate_limit import COSTLY, RateLimit, rate_limit_from_environment, visitor_of
 
 # Gradio's page starts from inline scripts and compiles the `js` of events, so those two stay allowed; where a script
@@ -57,7 +58,11 @@ class Guard:
             seconds = self.limit.wait(visitor_of(scope))
             if seconds > 0:
                 whole = int(seconds) + 1
-                sentence = f"You are asking for more than this server can give: please wait {whole} s and try again."
+                with in_language(language_of(Headers(scope=scope).get("accept-language", ""))):
+                    sentence = tr(
+                        "You are asking for more than this server can give: please wait {seconds} s and try again.",
+                        seconds=whole,
+                    )
                 # The page shows an upload's answer as it is, and of any other the detail.
                 plain = path.endswith("/upload")
                 headers = {"Retry-After": str(whole)}

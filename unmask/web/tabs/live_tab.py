@@ -145,11 +145,10 @@ def routes(line: Line) -> list[BaseRoute]:
             view.next = time.monotonic() + FASTEST
             picture, state = await asyncio.get_running_loop().run_in_executor(worker, take_off, view.live, data)
         except PhotoError as error:
-            return _json(400, error=str(error))
+            return _json(400, error=sentence_for(request, error))
         except WeightsError as error:
             line.leave(ticket)
-            with in_language(language_of(request.headers.get("accept-language", ""))):
-                return _json(500, error=tr_error(error))
+            return _json(500, error=sentence_for(request, error))
         finally:
             view.working = False
             line.hear(ticket)
@@ -187,6 +186,12 @@ async def _body(request: Request) -> bytes | None:
     return data
 
 
+def sentence_for(request: Request, error: PhotoError | WeightsError) -> str:
+    """The error's sentence in the language of the browser that asked."""
+    with in_language(language_of(request.headers.get("accept-language", ""))):
+        return tr_error(error)
+
+
 def take_off(live: LiveUnmasker, data: bytes) -> tuple[bytes, str]:
     """The result for a JPEG, as a JPEG, and what was seen: "masked", "bare" or "nobody". Raises PhotoError."""
     try:
@@ -195,7 +200,7 @@ def take_off(live: LiveUnmasker, data: bytes) -> tuple[bytes, str]:
     except Exception as error:
         raise PhotoError("The picture is no JPEG.") from error
     if max(size) > LONGEST_SIDE:
-        raise PhotoError(f"A live picture may have at most {LONGEST_SIDE} px on each side.")
+        raise PhotoError("A live picture may have at most {side} px on each side.", side=LONGEST_SIDE)
     result = live(read_photo(data), time.monotonic())
     file = io.BytesIO()
     comment = NOTICE if result.masked else ""
