@@ -403,6 +403,8 @@ def test_too_many_requests_get_a_sentence():
     answer = client.post("/gradio_api/queue/join")
     assert answer.status_code == 429 and 0 < int(answer.headers["retry-after"]) <= 31
     assert "please wait" in answer.json()["detail"] and answer.headers["x-content-type-options"] == "nosniff"
+    german = client.post("/gradio_api/queue/join", headers={"Accept-Language": "de-DE,de;q=0.9"})
+    assert "Bitte warten Sie" in german.json()["detail"], "an English error on a translated page"
     assert client.get("/").status_code == 200, "the page itself is no computation"
 
 
