@@ -137,7 +137,7 @@ def tiles(page, title: str = ""):
 
 def bring_up(page, title: str = MODEL):
     """A model's card, made the large one."""
-    tiles(page, title).locator("input").check()
+    tiles(page, title).click()
     card(page, title).locator("h3").wait_for()
     return card(page, title)
 
