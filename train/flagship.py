@@ -22,6 +22,7 @@ from train.start import TrainOptions, make_recipe, run_recipe
 WINDOW = 192  # px
 ON_WINDOWS = 2 / 3  # of a stint
 LEFT_FOR_EXPORTS = 0.03  # of the whole time
+DISCRIMINATOR = "training/projected-discriminator.safetensors"  # beside the released weights
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,9 @@ def flagship(
     """Train, export, and return a Markdown table of what was reached; the same as flagship.json in `out`.
 
     data: as `train` takes it; shards may be missing. minutes: for all of it, counted from this call. released: the
-    folder with the weights to start from. discriminator: one that has judged before, for the first network; each next
-    one takes its forerunner's. rehearse: 20 steps a network on 48 faces, with everything else as it will be. Raises
-    RunError when there is nothing to start from, ValueError when there are no faces.
+    folder with the weights to start from. discriminator: one that has judged before, for the first network, by default
+    DISCRIMINATOR; each next network takes its forerunner's. rehearse: 20 steps a network on 48 faces, with everything
+    else as it will be. Raises RunError when there is nothing to start from, ValueError when there are no faces.
     """
     start, processes = time.monotonic(), Processes(device)
     batch = batch or (4 if rehearse else 64 if processes.device.type == "cuda" else 8)
@@ -81,6 +82,8 @@ def flagship(
     stints = [stint for stint in stints if (released / f"{stint.release}.safetensors").is_file()]
     if not stints:
         raise RunError(f"There are no released weights in {released}.")
+    if discriminator is None and (released / DISCRIMINATOR).is_file():
+        discriminator = released / DISCRIMINATOR
     shared = Pass(
         data, out, released, cache, batch, rehearse, processes, 48 if rehearse else limit, discriminator
     )
