@@ -333,7 +333,7 @@ def test_serve_starts_the_demo(monkeypatch):
 @pytest.mark.parametrize("command", [[], ["remove"], ["mask"], ["faces"], ["models"], ["push"], ["serve"]])
 def test_help(command, capsys):
     assert status(*command, "--help") == 0
-    assert "usage: python -m unmask" in capsys.readouterr().out
+    assert "usage: unmask" in capsys.readouterr().out
 
 
 def test_as_a_program(photos, tmp_path):

@@ -92,7 +92,7 @@ class Blinking(Unmasker):
 
     count = 0
 
-    def model(self, name):
+    def model(self, name, output=None):
         model = super().model(name)
         if name != "mseg":
             return model
@@ -263,7 +263,7 @@ def test_broken_weights_are_said_in_the_visitors_language(monkeypatch):
 
     class Broken(Stand):
         def __call__(self, image, now):
-            raise WeightsError("The weights of GANMasker are missing on this machine.", "")
+            raise WeightsError("The weights of {model} are missing on this machine.", model="GANMasker")
 
     monkeypatch.setattr(live_tab, "LiveUnmasker", Broken)
     with TestClient(Starlette(routes=routes(Line(None)))) as client:
