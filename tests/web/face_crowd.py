@@ -31,7 +31,7 @@ class StandIn:
 
     boxes = {}  # photo's shape -> boxes of the faces that it finds, largest first
 
-    def model(self, name):
+    def model(self, name, output=None):
         """It has none to load."""
 
     def hint(self, crop):
@@ -47,7 +47,7 @@ class StandIn:
             seen |= crop_region(face, cloth.shape)
         return np.where(cloth & seen, 255, 0).astype(np.uint8)
 
-    def remove(self, photo, mask=None, models=DEFAULT_MODELS, aligned=False, faces=None, guide=None):
+    def remove(self, photo, mask=None, models=DEFAULT_MODELS, aligned=False, faces=None, guide=None, realism=1.0):
         filled = np.where(mask[..., None] > 127, np.uint8(FILL), photo)
         return {name: filled for name in models}
 
