@@ -637,7 +637,7 @@ def test_stars_are_kept_apart(monkeypatch, tmp_path):
         stars.save("telea", 6)
     with pytest.raises(ValueError, match="Choose a model"):
         stars.save("nobody", 3)
-    with stars.open_database(tmp_path / "stars.db", stars.TABLES).connect() as connection:
+    with stars.open_database(tmp_path / "casual.db", stars.TABLES).connect() as connection:
         rows = connection.exec_driver_sql("SELECT model, stars FROM casual_ratings").all()
     assert [tuple(row) for row in rows] == [("telea", 4)]
     assert Store(study).progress()["answers"] == 0 and list(find_studies(tmp_path)) == [study.plan.study_id]

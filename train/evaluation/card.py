@@ -15,7 +15,7 @@ from unmask.blending.composite import composite
 from unmask.catalog import has_package
 from unmask.imaging.reader import read_photo
 from unmask.pipeline import Unmasker
-from unmask.registry import RELEASES
+from unmask.registry import RELEASES, current_name
 from unmask.settings import examples
 
 HERE = Path(__file__).parent
@@ -52,7 +52,7 @@ def write_card(out: Path, reports: list[Path], files: list[Path]) -> str:
     files: the weights that the card is about. Raises ValueError for a report that is none.
     """
     found = [read_report(path) for path in reports]
-    about = {path.stem: weights.read_metadata(path) | {"path": path} for path in files}
+    about = {current_name(path.stem): weights.read_metadata(path) | {"path": path} for path in files}
     hashes = {name: weights.sha256(row["path"]) for name, row in about.items()}
     figures, measured = figure_sections(found, hashes)
     cv2.imwrite(str(out.with_name(PICTURE)), failures(about), [cv2.IMWRITE_JPEG_QUALITY, 80])
@@ -89,9 +89,10 @@ def stages(metadata: dict) -> list[dict]:
     found: list[dict] = []
     step, size = metadata["trained"], metadata["size"]
     while step:
-        # A release's own stage counts in thousands and minutes, a run's in images and seconds.
+        # A release's own stage counts in thousands and minutes, a run's in images and seconds, an experiment's may say
+        # nothing of its time.
         kimg = step["kimg"] if "kimg" in step else step["images"] / 1000
-        minutes = step["minutes"] if "minutes" in step else step["seconds"] / 60
+        minutes = step["minutes"] if "minutes" in step else step.get("seconds", 0) / 60
         found.append({"kimg": kimg, "minutes": minutes, "size": size, "hardware": step.get("hardware")})
         step = step.get("before")
         size = step.get("size") if step else None
@@ -111,9 +112,11 @@ def file_table(about: dict[str, dict]) -> str:
                 merged.append((step["kimg"], step["size"]))
         seen = ", then ".join(f"{kimg:.0f} at {f'{size} px' if size else 'unknown size'}" for kimg, size in merged)
         config = ", ".join(f"{key} {value}" for key, value in metadata["config"].items())
-        minutes, hardware = sum(step["minutes"] for step in steps), {step["hardware"] for step in steps}
+        minutes = sum(step["minutes"] for step in steps)
+        hardware = {step["hardware"] for step in steps if step["hardware"]}
         rows.append([
-            f"`{name}.safetensors`", RELEASES[name].title, f"{RELEASES[name].paper} ({RELEASES[name].year})", config,
+            f"`{metadata['path'].name}`", RELEASES[name].title,
+            f"{RELEASES[name].paper} ({RELEASES[name].year})", config,
             f"{weights.count_parameters(metadata['path']) / 1e6:.1f} M",
             f"{sum(step['kimg'] for step in steps):.0f} thousand: {seen}",
             f"{minutes:.0f} min on {', '.join(sorted(map(str, hardware))) or 'nothing'}",
