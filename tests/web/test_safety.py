@@ -34,6 +34,7 @@ from tests.web.web_page import (
     wait_until_done,
 )
 from unmask import Unmasker
+from unmask.faces.face import Face
 from unmask.web import app, launch
 from unmask.web.events import FORGET_AFTER
 from unmask.web.security import guard, rate_limit, temporary_files
@@ -49,7 +50,8 @@ class StandIn(Unmasker):
         super().__init__(device="cpu")
 
     def find(self, photo, *args, **options):
-        return []
+        height, width = photo.shape[:2]
+        return [Face(box=(0, 0, width, height), center=(width / 2, height / 2), side=0.9 * min(height, width))]
 
     def segment(self, photo, *args, **options):
         mask = np.zeros(photo.shape[:2], np.uint8)
@@ -231,7 +233,7 @@ def test_no_photo_is_on_disk_after_ten_minutes(demo, client, web, gps_photo, mon
     now = time.time()
     age = FORGET_AFTER - app.CLEAN_UP_EVERY
     for later, gone in ((age - 30, False), (age + 30, True)):
-        monkeypatch.setattr(guard.time, "time", lambda: now + later)  # noqa: B023
+        monkeypatch.setattr(temporary_files.time, "time", lambda: now + later)  # noqa: B023
         temporary_files.sweep(folder, age, own_files(demo))
         assert (visitors_files(demo, folder) == []) is gone
     monkeypatch.undo()
@@ -365,7 +367,7 @@ def test_rate_limit_is_off_unless_a_host_asks(monkeypatch):
 
 def test_each_visitor_has_an_own_bucket_that_fills_again(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(guard.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(rate_limit.time, "monotonic", lambda: now[0])
     limit = rate_limit.RateLimit(6)
     assert [limit.wait("a") for _ in range(6)] == [0] * 6
     assert limit.wait("a") == pytest.approx(10)
