@@ -146,7 +146,7 @@ async def visit(visitor: Visitor, number: int, rounds: int, models: list[str]) -
             if not mask.any():
                 raise LoadError(f"visitor {number}: no mask was found")
             given = await visitor.upload("mask.png", png(mask))
-            files = await visitor.call("remove", [picture, given, models])
+            files = await visitor.call("remove", [picture, given, models, 1.0])
             results = [read_photo(await visitor.fetch(file)) for file in files]
             for model, result in zip(models, results, strict=True):
                 if not np.array_equal(result[mask == 0], photo[mask == 0]):
@@ -211,7 +211,7 @@ async def run_leavers(url: str, leavers: int) -> tuple[float, float]:
         functions = await named_functions(web)
         stays = Visitor(web, functions, figures)
         picture = await stays.upload("photo.png", png(own_picture(0)))
-        ask = ("remove", [picture, None, list(DEFAULT_MODELS)])
+        ask = ("remove", [picture, None, list(DEFAULT_MODELS), 1.0])
         await stays.call(*ask)
         start = time.perf_counter()
         await stays.call(*ask)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.web.web_page import one_at_work
 from unmask import Unmasker
+from unmask.faces.face import Face
 
 PATH = Path(__file__).resolve().parents[2] / "scripts" / "load.py"
 MODELS = ["ganmasker", "pix2pix", "glcic"]
@@ -24,6 +25,10 @@ class StandIn(Unmasker):
         self.pause, self.calls, self.removing, self.most = 0.05, 0, 0, 0
         self.wrong = None  # a photo that everybody gets
         self.counting = threading.Lock()
+
+    def find(self, photo, *args, **options):
+        height, width = photo.shape[:2]
+        return [Face(box=(0, 0, width, height), center=(width / 2, height / 2), side=0.9 * min(height, width))]
 
     def segment(self, photo, *args, **options):
         mask = np.zeros(photo.shape[:2], np.uint8)
@@ -89,7 +94,7 @@ def test_a_full_queue_is_a_sentence(script, url, unmasker, monkeypatch):
             first = script.Visitor(web, functions, figures)
             picture = await first.upload("a.png", script.png(script.own_picture(0)))
             visitors = [script.Visitor(web, functions, figures) for _ in range(80)]
-            ask = ("remove", [picture, None, MODELS])
+            ask = ("remove", [picture, None, MODELS, 1.0])
             joined = await asyncio.gather(*(each.join(*ask) for each in visitors), return_exceptions=True)
             refused = [answer for answer in joined if isinstance(answer, Exception)]
             await asyncio.gather(*(each.leave() for each, event in zip(visitors, joined) if event not in refused))
