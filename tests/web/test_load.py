@@ -9,9 +9,8 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.web.web_page import one_at_work
+from tests.web.web_page import middle_face, one_at_work
 from unmask import Unmasker
-from unmask.faces.face import Face
 
 PATH = Path(__file__).resolve().parents[2] / "scripts" / "load.py"
 MODELS = ["ganmasker", "pix2pix", "glcic"]
@@ -27,8 +26,7 @@ class StandIn(Unmasker):
         self.counting = threading.Lock()
 
     def find(self, photo, *args, **options):
-        height, width = photo.shape[:2]
-        return [Face(box=(0, 0, width, height), center=(width / 2, height / 2), side=0.9 * min(height, width))]
+        return [middle_face(photo)]
 
     def segment(self, photo, *args, **options):
         mask = np.zeros(photo.shape[:2], np.uint8)

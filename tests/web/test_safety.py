@@ -27,6 +27,7 @@ from tests.web.web_page import (
     card,
     free_port,
     give_photo,
+    middle_face,
     needs_browser,
     open_browser,
     read_download,
@@ -34,7 +35,6 @@ from tests.web.web_page import (
     wait_until_done,
 )
 from unmask import Unmasker
-from unmask.faces.face import Face
 from unmask.web import app, launch
 from unmask.web.events import FORGET_AFTER
 from unmask.web.security import guard, rate_limit, temporary_files
@@ -50,8 +50,7 @@ class StandIn(Unmasker):
         super().__init__(device="cpu")
 
     def find(self, photo, *args, **options):
-        height, width = photo.shape[:2]
-        return [Face(box=(0, 0, width, height), center=(width / 2, height / 2), side=0.9 * min(height, width))]
+        return [middle_face(photo)]
 
     def segment(self, photo, *args, **options):
         mask = np.zeros(photo.shape[:2], np.uint8)

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from tests.web.web_page import DESKTOP, PHONE, needs_browser, one_at_work, visit, wait_until_done
+from tests.web.web_page import DESKTOP, PHONE, middle_face, needs_browser, one_at_work, visit, wait_until_done
 from unmask import Unmasker
-from unmask.faces.face import Face
 
 pytestmark = needs_browser
 LINE, STATUS = "#run-status + .queue-line .queue", "#run-status .status"
@@ -25,8 +24,7 @@ class Slow(Unmasker):
         self.go.set()
 
     def find(self, photo, aligned=False):
-        height, width = photo.shape[:2]
-        return [Face(box=(0, 0, width, height), center=(width / 2, height / 2), side=0.9 * min(height, width))]
+        return [middle_face(photo)]
 
     def segment(self, photo, *args, **options):
         mask = np.zeros(photo.shape[:2], np.uint8)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from unmask.faces.face import Face
 from unmask.web import events, launch
 from unmask.web.mask_layers import MASK_COLOR
 from unmask.web.session import EDITOR_SIZE
@@ -34,6 +35,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def middle_face(photo: np.ndarray) -> Face:
+    """What a stand-in finds in a photo (H, W, 3): a face in its middle, which is not the whole of it."""
+    height, width = photo.shape[:2]
+    return Face(box=(0, 0, width, height), center=(width / 2, height / 2), side=0.9 * min(height, width))
 
 
 @contextmanager
