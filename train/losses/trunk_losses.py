@@ -27,6 +27,11 @@ def structure_weight(phase: Phase) -> float:
     return 0.1 if phase.discriminator else 1.0
 
 
+def pixel_weight(phase: Phase) -> float:
+    """What an L1 or squared error counts: it paints means, and yields to the discriminator, too."""
+    return 0.3 if phase.discriminator else 1.0
+
+
 class TrunkLosses:
     """The frozen trunk, and the discriminator that a recipe trains."""
 

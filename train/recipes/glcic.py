@@ -10,7 +10,7 @@ from train.losses.adversarial import bce_gan
 from train.losses.discriminators import GlobalLocalDiscriminator
 from train.losses.perceptual import FacePerceptual
 from train.losses.reconstruction import hole_mean
-from train.losses.trunk_losses import TrunkLosses, structure_weight
+from train.losses.trunk_losses import TrunkLosses, pixel_weight, structure_weight
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.glcic import GLCIC
@@ -51,7 +51,7 @@ class GLCICRecipe:
         # SSIM, GANMasker's, is not the paper's either: structure, of which a squared error knows nothing.
         parts = {"mse": hole_mean((fake - photo).square(), hole), "ssim": 1 - ssim_tensor(fused, photo)}
         if self.trunk:
-            total = parts["mse"] + structure_weight(phase) * parts["ssim"]
+            total = pixel_weight(phase) * parts["mse"] + structure_weight(phase) * parts["ssim"]
             return self.trunk.add(batch, total, parts, phase, perceptual=1.0, realism=2.5)
         total = parts["mse"] + parts["ssim"]
         if self.face is not None:

@@ -8,7 +8,7 @@ from train.losses.adversarial import feature_matching, lsgan, patch_validity_mas
 from train.losses.discriminators import PatchDiscriminator
 from train.losses.perceptual import FacePerceptual, VGGPerceptual
 from train.losses.reconstruction import hole_mean
-from train.losses.trunk_losses import TrunkLosses, structure_weight
+from train.losses.trunk_losses import TrunkLosses, pixel_weight, structure_weight
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.landmark_guided import LandmarkGuided, landmark_map
@@ -54,7 +54,7 @@ class LandmarkGuidedRecipe:
         # SSIM, GANMasker's, for structure: worth 0.2 dB there, see train/README.md.
         parts["ssim"] = 1 - ssim_tensor(fused, photo)
         if self.trunk:
-            total = parts["hole_l1"] + 0.02 * parts["tv"] + structure_weight(phase) * parts["ssim"]
+            total = pixel_weight(phase) * parts["hole_l1"] + 0.02 * parts["tv"] + structure_weight(phase) * parts["ssim"]
             return self.trunk.add(batch, total, parts, phase, perceptual=1.0, realism=2.5)
         total = 1.0 * parts["hole_l1"] + 0.2 * parts["l1"] + 0.02 * parts["tv"] + parts["ssim"]
         if phase.discriminator:

@@ -10,7 +10,7 @@ from train.losses.adversarial import bce_gan, feature_matching, patch_validity_m
 from train.losses.discriminators import PatchDiscriminator
 from train.losses.perceptual import FacePerceptual
 from train.losses.reconstruction import hole_mean
-from train.losses.trunk_losses import TrunkLosses, structure_weight
+from train.losses.trunk_losses import TrunkLosses, pixel_weight, structure_weight
 from unmask.metrics import ssim_tensor
 from unmask.nets.layers import composite
 from unmask.nets.pix2pix import Pix2Pix
@@ -49,7 +49,7 @@ class Pix2PixRecipe:
         structure = 1 - ssim_tensor(fused, batch["photo"])
         if self.trunk:
             parts = {"l1": l1, "hole_l1": hole, "ssim": structure}
-            total = 0.5 * l1 + 0.5 * hole + structure_weight(phase) * structure
+            total = pixel_weight(phase) * (0.5 * l1 + 0.5 * hole) + structure_weight(phase) * structure
             return self.trunk.add(batch, total, parts, phase, perceptual=1.0, realism=2.5)
         total, parts = 50 * l1 + 50 * hole + 100 * structure, {"l1": l1, "hole_l1": hole, "ssim": structure}
         if self.face is not None:
