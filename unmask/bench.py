@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,9 @@ GEMM = 2048  # rows and columns of the matrices whose product is taken as the ma
 # The demo in a process of its own. Prints the CPU time (s) until it serves, "loaded", and the peak memory (MB) after a
 # first large photo.
 DEMO = """
-import resource, sys, time
+import sys, time
 from unmask import Unmasker
-from unmask.bench import LARGE, PORTRAIT, load_all
+from unmask.bench import LARGE, PORTRAIT, load_all, peak_memory
 from unmask.imaging.reader import read_photo
 from unmask.imaging.tensors import resize
 from unmask.registry import DEFAULT_MODELS
@@ -46,8 +47,7 @@ print("loaded", flush=True)
 photo = resize(read_photo(examples() / PORTRAIT), LARGE)
 faces = unmasker.find(photo)
 unmasker.remove(photo, unmasker.segment(photo, faces=faces), DEFAULT_MODELS, faces=faces)
-unit = 1 if sys.platform == "darwin" else 1024
-print("memory_mb", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, flush=True)
+print("memory_mb", peak_memory() / 1e6, flush=True)
 sys.stdin.read()
 """
 
@@ -67,6 +67,22 @@ def times(function: Callable[[], Any], repeats: int) -> list[float]:
 def milliseconds(function: Callable[[], Any], repeats: int) -> float:
     """Median time of a call."""
     return statistics.median(times(function, repeats))
+
+
+def peak_memory() -> int:
+    """Bytes that this process held at most.
+
+    On Linux `getrusage` would say what the process that started this one held, where that was more: a new program
+    inherits the figure. `VmHWM` starts anew with the program.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+        return 1024 * int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")))
+    except (OSError, StopIteration):
+        import resource  # not on Windows
+
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def load_all(unmasker: Unmasker) -> list[str]:

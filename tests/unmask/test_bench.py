@@ -1,8 +1,12 @@
 """The benchmark's figures, its table, and the bars that hold on any machine: memory, and a page that comes soon."""
 
 import json
+import subprocess
+import sys
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -98,6 +102,15 @@ def test_command_refuses_a_reference_that_is_none(only_telea, capsys, wrong):
     with pytest.raises(SystemExit) as error:
         main(["bench", "--reference", wrong])
     assert error.value.code == 2 and wrong.split("=")[0] in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux alone tells it apart")
+def test_peak_memory_is_that_of_the_program_not_of_what_started_it():
+    code = "from unmask.bench import peak_memory; print(peak_memory())"
+    empty = int(subprocess.check_output([sys.executable, "-c", code]))
+    held = np.ones(200_000_000)  # 1.6 GB, which a program started from here inherits in `getrusage`
+    after = int(subprocess.check_output([sys.executable, "-c", code]))
+    assert bench.peak_memory() > held.nbytes and abs(after - empty) < 100e6
 
 
 @pytest.mark.slow

@@ -54,7 +54,8 @@ class LandmarkGuidedRecipe:
         # SSIM, GANMasker's, for structure: worth 0.2 dB there, see train/README.md.
         parts["ssim"] = 1 - ssim_tensor(fused, photo)
         if self.trunk:
-            total = pixel_weight(phase) * parts["hole_l1"] + 0.02 * parts["tv"] + structure_weight(phase) * parts["ssim"]
+            total = pixel_weight(phase) * parts["hole_l1"] + 0.02 * parts["tv"]
+            total = total + structure_weight(phase) * parts["ssim"]
             return self.trunk.add(batch, total, parts, phase, perceptual=1.0, realism=2.5)
         total = 1.0 * parts["hole_l1"] + 0.2 * parts["l1"] + 0.02 * parts["tv"] + parts["ssim"]
         if phase.discriminator:
