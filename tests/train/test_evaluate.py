@@ -137,6 +137,17 @@ def test_boxes_are_seeded_squares_of_24_to_48_px(folder):
     assert len({case.mask.tobytes() for case in cases}) == len(cases)
 
 
+def test_masks_that_stand_off_cover_more(folder):
+    faces = load_faces(folder, "val", folder / "cache")
+    close, loose = evaluate.masked_cases(faces), evaluate.stand_off_cases(faces)
+    shares = [[case.about["share"] for case in cases] for cases in (close, loose)]
+    assert np.mean(shares[1]) > np.mean(shares[0]) and len(loose) == len(close)
+    for one, other in zip(close, loose, strict=True):
+        assert (one.about["kind"], one.about["wear"]) == (other.about["kind"], other.about["wear"])
+        known = cv2.dilate(other.mask, np.ones((7, 7))) == 0
+        assert np.array_equal(other.image[known], other.photo[known])
+
+
 def test_misaligned_crops_are_as_far_off_as_the_demos(folder):
     corners = 256 * np.array([[0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]]) / [1, 1, 256]
     moves = [evaluate.misalignment(np.random.default_rng(i)) for i in range(2000)]

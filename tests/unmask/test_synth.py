@@ -185,6 +185,27 @@ def test_the_photo_is_not_written_to(face):
     np.testing.assert_array_equal(photo, before)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_mask_that_stands_off_is_wider_and_lower(kind):
+    photo, landmarks = draw_plain_face(360, 256)
+    close = put_mask_on(photo, landmarks, 6, kind, "well", "plain")
+    same = put_mask_on(photo, landmarks, 6, kind, "well", "plain", stand_off=0)
+    np.testing.assert_array_equal(close.image, same.image)
+    loose = put_mask_on(photo, landmarks, 6, kind, "well", "plain", stand_off=10)
+    check_contract(loose, photo)
+    covered, wider = close.alpha > 0.9, loose.alpha > 0.9
+    rows, low = (np.nonzero(cloth)[0] for cloth in (covered, wider))
+    assert low.max() >= rows.max() + 6 and abs(low.min() - rows.min()) <= 3
+    mouth = round(landmarks[MOUTH, 1].mean())  # below the straps
+    assert wider[mouth].sum() >= covered[mouth].sum() + 8
+
+
+@pytest.mark.parametrize("wrong", [-1, float("nan"), float("inf")])
+def test_stand_off_is_no_negative_length(face, wrong):
+    with pytest.raises(ValueError, match="stand_off"):
+        put_mask_on(*face, 0, stand_off=wrong)
+
+
 @pytest.mark.parametrize("wrong", [{"kind": "visor"}, {"wear": "upside-down"}, {"pattern": "tartan kilt"}])
 def test_unknown_names_are_refused(face, wrong):
     with pytest.raises(ValueError, match="no such"):

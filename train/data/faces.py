@@ -6,6 +6,7 @@ trainings on one machine share the pages), and cut, flipped, warped and scaled o
 
 import csv
 import hashlib
+import inspect
 import json
 import multiprocessing
 import os
@@ -22,6 +23,8 @@ from unmask import synth
 
 IMAGES = {".webp", ".png", ".jpg", ".jpeg"}
 SIDE = 256  # px of the stored faces
+STAND_OFF = (2.0, 14.0)  # units (1/256 of the crop): how far a drawn mask's sides and lower edge may hang off the face
+LOOSE = 0.5  # share of the training's masks that do
 TURNED = 25  # degrees of yaw from which a head counts as turned
 GENDERS = {"m": -1, "f": 1}  # as faces.csv has them; 0 where it says nothing
 
@@ -129,7 +132,11 @@ def _draw_range(photos_path: str, landmarks: np.ndarray, variant: int, seed: int
     photos = np.load(photos_path, mmap_mode="r")
     target = np.lib.format.open_memmap(out, mode="r+")
     for i in range(start, stop):
-        masked = synth.put_mask_on(photos[i], landmarks[i], np.random.default_rng([seed, variant, i]))
+        apart = np.random.default_rng([seed, variant, i, 1])
+        loose = apart.uniform(*STAND_OFF) if apart.random() < LOOSE else 0.0
+        masked = synth.put_mask_on(
+            photos[i], landmarks[i], np.random.default_rng([seed, variant, i]), stand_off=float(loose)
+        )
         target[variant * len(photos) + i, ..., :3] = masked.image
         target[variant * len(photos) + i, ..., 3] = masked.mask
 
@@ -137,8 +144,9 @@ def _draw_range(photos_path: str, landmarks: np.ndarray, variant: int, seed: int
 def draw_pairs(faces: Faces, cache: Path, variants: int, seed: int, workers: int | None = None) -> np.ndarray:
     """Put `variants` different synthetic masks on every face: (variants * N, 256, 256, 4) uint8.
 
-    Channels 0-2 are the masked face, 3 is the mask (0 or 255); row v * N + i belongs to face i. Reproducible from
-    the seed, kept in the cache under the drawing code's own hash.
+    Channels 0-2 are the masked face, 3 is the mask (0 or 255); row v * N + i belongs to face i. Half of the masks
+    stand off the face, as worn ones do. Reproducible from the seed, kept in the cache under the drawing code's own
+    hash.
     """
     base = Path(faces.photos.filename)
     path = cache / f"{base.stem}-pairs{variants}-seed{seed}-{_code_hash()}.npy"
@@ -162,9 +170,10 @@ def draw_pairs(faces: Faces, cache: Path, variants: int, seed: int, workers: int
 
 def _code_hash() -> str:
     """Short hash of the drawing code: other code draws other masks."""
+    how = inspect.getsource(_draw_range) + repr((STAND_OFF, LOOSE))
     source = Path(synth.__file__)
     files = sorted(source.parent.glob("*.py")) if source.name == "__init__.py" else [source]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:10]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files) + how.encode()).hexdigest()[:10]
 
 
 def free_form_holes(count: int, seed: int) -> np.ndarray:

@@ -35,6 +35,11 @@ SECTIONS = {  # protocol: the section's title, and what was done
         "(corners 1.86 % of the side off in the mean); holes are the {holes} masks. Turning and scaling softens the "
         "truth, too: these figures compare with each other, and not with those above",
     ),
+    "stand-off": (
+        "Face masks that stand off the face, {holes}",
+        "A synthetic mask on every held-back face that is wider than the jaw and ends below the chin, as worn ones do "
+        "(2 to 14 px); holes are the {holes} masks",
+    ),
     "square": (
         "Face masks on CelebA faces in the paper's square, {holes}",
         "A synthetic mask on each of the CelebA faces of the second held-back split, in what would be the middle "

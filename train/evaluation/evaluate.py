@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from train.data.batches import shrink
-from train.data.faces import SIDE, TURNED, Faces, fingerprint, load_faces
+from train.data.faces import SIDE, STAND_OFF, TURNED, Faces, fingerprint, load_faces
 from train.evaluation import perceptual, realism
 from train.evaluation.report import write_report
 from train.evaluation.square import cut_squares
@@ -51,6 +51,16 @@ def masked_cases(faces: Faces) -> list[Case]:
     """A synthetic face mask on every face, at 256 px."""
     cases = []
     for photo, face, row in zip(faces.photos, masked_faces(faces), faces.rows):
+        cases.append(_case(row, np.asarray(photo), face.image, face.mask, face.kind, face.wear))
+    return cases
+
+
+def stand_off_cases(faces: Faces, seed: int = SEED) -> list[Case]:
+    """As `masked_cases`, but every mask stands off the face by STAND_OFF, as worn ones do."""
+    cases = []
+    for i, (photo, points, row) in enumerate(zip(faces.photos, faces.landmarks, faces.rows)):
+        distance = float(np.random.default_rng([seed, 3, i]).uniform(*STAND_OFF))
+        face = synth.put_mask_on(np.asarray(photo), points, np.random.default_rng([seed, i]), stand_off=distance)
         cases.append(_case(row, np.asarray(photo), face.image, face.mask, face.kind, face.wear))
     return cases
 
@@ -115,7 +125,7 @@ def head(row: dict) -> str:
 
 PROTOCOLS = {
     "faces": masked_cases, "post-processed": masked_cases, "misaligned": misaligned_cases, "square": square_cases,
-    "boxes": box_cases,
+    "boxes": box_cases, "stand-off": stand_off_cases,
 }  # fmt: skip
 
 
@@ -127,8 +137,9 @@ def evaluate(
 
     protocol: "faces" puts a synthetic mask on every face, at 256 px; "post-processed" does so, too, and finishes the
     fill as the demo does (`unmask/blending/composite.py`); "misaligned" turns, scales and shifts the crops as the
-    demo's are; "square" takes the CelebA faces in the paper's square; "boxes" puts a random square of 24 to 48 px on
-    them, at 128 px. split: "val", or "val2", faces that came later, 300 of CelebA among them.
+    demo's are; "stand-off" draws masks that stand off the face; "square" takes the CelebA faces in the paper's square;
+    "boxes" puts a random square of 24 to 48 px on them, at 128 px. split: "val", or "val2", faces that came later, 300
+    of CelebA among them.
     holes: "ground-truth" gives the inpainting models that mask itself, "predicted" the mask that M-Seg found, grown as
     in the demo. Scores compare the composite with the bare face; `hole` scores count the true mask's pixels alone.
     Raises ValueError for holes to be found in the "boxes" protocol: M-Seg finds face masks.

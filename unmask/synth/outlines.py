@@ -34,6 +34,30 @@ class MaskShape:
             moved.append((((curve - pivot) @ turn + pivot + shift) * (1 - hold) + curve * hold, width))
         self.straps = moved
 
+    def stand_off(self, distance, centre):
+        """Move the sides and the lower edge `distance` units away from `centre`, as cloth that hangs free of the face.
+
+        The top edge stays on the nose and the cheeks; from there down the cloth leaves the face ever more, so that it
+        is wider than the jaw and ends below the chin. The straps' far ends stay at the ears.
+        """
+        middle = self.top[len(self.top) // 2, 1]
+        depth = max(self.bottom[:, 1].max() - middle, 1.0)
+
+        def away(points):
+            ray = points - centre
+            ray = ray / np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-6)
+            share = np.clip((points[:, 1] - middle) / depth, 0, 1)[:, None]
+            return distance * np.sqrt(share) * ray
+
+        straps = []
+        for curve, width in self.straps:
+            hold = np.linspace(1, 0, len(curve))[:, None]
+            straps.append((curve + away(curve[:1]) * hold, width))
+        self.straps = straps
+        self.right, self.bottom, self.left = (edge + away(edge) for edge in (self.right, self.bottom, self.left))
+        # The corners at the straps move with the sides, and the top edge's ends with them.
+        self.top = self.top + away(self.top) * np.linspace(-1, 1, len(self.top))[:, None] ** 2
+
 
 @dataclass(frozen=True)
 class Fit:

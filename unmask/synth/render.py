@@ -29,15 +29,18 @@ class MaskedFace:
     pattern: str
 
 
-def put_mask_on(photo, landmarks, rng, kind=None, wear=None, pattern=None, color=None) -> MaskedFace:
+def put_mask_on(photo, landmarks, rng, kind=None, wear=None, pattern=None, color=None, stand_off=0.0) -> MaskedFace:
     """Put one face mask on the unmasked face in a photo; what is None is drawn at random.
 
     photo: (H, W, 3) uint8 RGB, 64 px or more. landmarks: (92, 2) in its pixels, x then y. rng: a Generator or
     a seed; the same seed and arguments give the same bytes. color: the cloth's main colour, RGB in 0..255.
+    stand_off: how far the mask's sides and lower edge hang free of the face, units (1/256 of the face's crop), >= 0.
     """
     for name, value, known in (("kind", kind, KINDS), ("wear", wear, WEARS), ("pattern", pattern, PATTERNS)):
         if value is not None and value not in known:
             raise ValueError(f"no such {name}: {value!r}; choose from {', '.join(known)}")
+    if not 0 <= stand_off < np.inf:
+        raise ValueError(f"stand_off is {stand_off}, and must be 0 or more")
     rng = np.random.default_rng(rng)
     kind = kind or str(rng.choice(KINDS, p=[KIND_WEIGHTS[k] for k in KINDS]))
     wear = wear or str(rng.choice(WEARS, p=[WEAR_WEIGHTS[w] for w in WEARS]))
@@ -47,25 +50,27 @@ def put_mask_on(photo, landmarks, rng, kind=None, wear=None, pattern=None, color
     frame = FaceFrame.from_landmarks(np.asarray(landmarks, dtype=np.float64))
     curves = FaceCurves(frame)
     shape = outlines.draw_shape(curves, kind, wear, rng)
+    if stand_off:
+        shape.stand_off(stand_off, curves.centre)
     image, alpha = photo.copy(), np.zeros(photo.shape[:2], np.float32)
-    box, choice = _box(frame, shape, photo.shape[:2]), (kind, wear, pattern)
+    box, choice = _box(frame, shape, photo.shape[:2], stand_off), (kind, wear, pattern)
     if box is not None:
         x0, y0, x1, y1 = box
         part = image[y0:y1, x0:x1]  # a view: drawing on it draws on the image
-        alpha[y0:y1, x0:x1] = _draw(photo, part, Canvas(frame, box), curves, shape, choice, main, rng)
+        alpha[y0:y1, x0:x1] = _draw(photo, part, Canvas(frame, box), curves, shape, choice, main, stand_off, rng)
     return MaskedFace(image, alpha, np.where(alpha > 0, np.uint8(255), np.uint8(0)), *choice)
 
 
-def _box(frame, shape, size):
+def _box(frame, shape, size, stand_off):
     """The photo's pixels that the mask and its shadow can reach: (x0, y0, x1, y1), or None without any."""
     reach = frame.to_photo(np.concatenate([shape.outline, *(curve for curve, _ in shape.straps)]))
-    margin, limit = 9 * frame.unit + 3, (size[1], size[0])
+    margin, limit = (9 + stand_off) * frame.unit + 3, (size[1], size[0])
     x0, y0 = np.clip(np.floor(reach.min(0) - margin), 0, limit).astype(int).tolist()
     x1, y1 = np.clip(np.ceil(reach.max(0) + margin), 0, limit).astype(int).tolist()
     return (x0, y0, x1, y1) if min(x1 - x0, y1 - y0) >= 4 else None
 
 
-def _draw(photo, part, canvas, curves, shape, choice, main, rng):
+def _draw(photo, part, canvas, curves, shape, choice, main, stand_off, rng):
     """Draw the mask on `part`, the canvas's piece of the image, in place; return its alpha (h, w) float32."""
     kind, wear, pattern = choice
     lamp, camera = light.estimate_light(photo, canvas.frame, rng), light.estimate_camera(photo, canvas.frame)
@@ -88,7 +93,7 @@ def _draw(photo, part, canvas, curves, shape, choice, main, rng):
         cover *= 1 - hair
         layer *= (1 - hair)[:, :, None]
     layer = _lit(canvas, layer, cover, lamp)
-    shadow = _shadow(canvas, curves, cover, lamp, rng)
+    shadow = _shadow(canvas, curves, cover, lamp, stand_off, rng)
     layer, cover = _filmed(layer, cover, camera, rng)
 
     alpha = np.clip(cover + shadow * (1 - cover), 0, 1)
@@ -138,15 +143,18 @@ def _lit(canvas, colours, cover, lamp):
     return lit - over * over / (over + np.float32(0.14))
 
 
-def _shadow(canvas, curves, cover, lamp, rng):
-    """Coverage by the mask's shadow, on the face and neck only: (h, w) float32."""
-    reach = rng.uniform(1.2, 2.8)
+def _shadow(canvas, curves, cover, lamp, stand_off, rng):
+    """Coverage by the mask's shadow, on the face and neck only: (h, w) float32.
+
+    The further the cloth stands off the skin, the further its shadow falls, and the softer.
+    """
+    reach = rng.uniform(1.2, 2.8) + 0.3 * stand_off
     move = -lamp.direction[:2] * reach * 1.2
     dx, dy = canvas.unit * (move[0] * canvas.frame.x_axis + move[1] * canvas.frame.y_axis)
     h, w = canvas.shape
     moved = cv2.warpAffine(cover, np.array([[1, 0, dx], [0, 1, dy]]), (w, h), flags=cv2.INTER_LINEAR)
     skin = curves.centre + (curves.oval - curves.centre) * 1.02
-    skin[13:24] += [0, 18]  # the neck below the chin
+    skin[13:24] += [0, 18 + stand_off]  # the neck below the chin
     return canvas.blur(moved, reach * 0.7) * canvas.stencil(skin) * np.float32(rng.uniform(0.2, 0.5))
 
 
