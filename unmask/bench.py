@@ -18,9 +18,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from unmask.catalog import describe, list_models
+from unmask.faces.alignment import CROP
 from unmask.imaging.reader import read_photo
 from unmask.imaging.tensors import resize
-from unmask.pipeline import CROP, Unmasker
+from unmask.pipeline import Unmasker
 from unmask.registry import DEFAULT_MODELS, MODELS
 from unmask.settings import examples
 

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 
 from unmask.blending.composite import composite
-from unmask.blending.edge import meet_edge
-from unmask.faces.alignment import align, mask_to_photo
+from unmask.blending.edge import Edge
+from unmask.faces.alignment import CROP, align, mask_to_photo
 from unmask.faces.detector import detect
 from unmask.faces.face import Face, face_from_points, whole_photo
 from unmask.faces.landmarks import five_points
+from unmask.holes import FEATHER
 from unmask.masks import share
-from unmask.pipeline import CROP, FEATHER, SMALLEST, SMALLEST_FACE, THRESHOLD, Unmasker, mask_of
+from unmask.pipeline import SMALLEST, SMALLEST_FACE, THRESHOLD, Unmasker, mask_of
 from unmask.registry import FACE_DETECTOR
 
 MODEL = "ganmasker"
@@ -174,7 +175,7 @@ class LiveUnmasker:
 
         It gets no grain and texture, as a photo's does: those are drawn anew for each picture, and would flicker.
         """
-        new = fill + meet_edge(crop.astype(np.float32), fill, mask)
+        new = fill + Edge(crop.astype(np.float32), mask).meet(fill)
         if self.smooth and self._fill is not None:
             new = cv2.addWeighted(self._fill, np.exp(-seconds / FILL_STAYS), new, 1 - np.exp(-seconds / FILL_STAYS), 0)
         self._fill = new

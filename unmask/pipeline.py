@@ -3,9 +3,10 @@
 import logging
 import math
 import threading
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from functools import partial
 
 import cv2
@@ -15,26 +16,24 @@ from torch import nn
 from torch.nn import functional as F
 
 from unmask import weights
-from unmask.blending.composite import paste_back
 from unmask.catalog import list_inpainting_models, list_models
-from unmask.faces.alignment import align, align_mask, mask_to_photo, upright_crop
+from unmask.faces.alignment import CROP, align, mask_to_photo, upright_crop
 from unmask.faces.detector import detect_turned
 from unmask.faces.editing import AS_FOUND, Guide, move
 from unmask.faces.face import Face, face_from_points, whole_photo
-from unmask.faces.framing import LARGEST, cut_sides, fit, from_frame_to_frame, reframe, set_in, widen
+from unmask.faces.framing import LARGEST, cut_sides, from_frame_to_frame, reframe, widen
 from unmask.faces.landmarks import five_points
 from unmask.faces.layout import OVAL
+from unmask.holes import Hole, find_holes
 from unmask.imaging.reader import PhotoError
 from unmask.imaging.tensors import mask_to_tensor, resize, to_image, to_tensor
 from unmask.masks import (
     binarise,
-    check_mask,
     clean,
     connected_to,
     grow,
     grow_towards_face,
     is_empty,
-    part_of_face,
     share,
 )
 from unmask.registry import (
@@ -51,17 +50,14 @@ from unmask.registry import (
 
 log = logging.getLogger(__name__)
 
-CROP = 256  # px, the side of a face's crop
 THRESHOLD = 0.6  # of a face's score
 SMALLEST_FACE = 24  # px of the box: nothing can be painted into a smaller face, and half of them are none
 # M-Seg's edge is right to about a pixel; a rim of fabric left beside the hole would be carried into the face.
 # On the face itself more of it is taken, for what is beyond the mask's edge there is skin.
 MARGIN = 3 / 256  # of the crop's side, by which a found mask is grown beyond the face's oval
 MARGIN_ON_FACE = 7 / 256  # likewise, inside it
-AROUND = 2 * LARGEST - 1  # sides of the crop that hold any larger one, whichever way it grows
 WIDER = (1.25, LARGEST)  # sides of the crop in which a mask is looked for that runs out of the crop
 SMALLEST = 0.03  # share of a face's crop; what is smaller than any mask is none
-FEATHER = 2.5 / 256  # of the crop's side: the soft edge inside the mask
 
 
 def pick_device(device: str = "auto") -> torch.device:
@@ -71,6 +67,16 @@ def pick_device(device: str = "auto") -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one model: an image (H, W, 3) uint8 of the photo's size, or the error that kept it away."""
+
+    model: str
+    image: np.ndarray | None
+    error: PhotoError | weights.WeightsError | None
+    seconds: float  # that it took
 
 
 class Unmasker:
@@ -102,15 +108,14 @@ class Unmasker:
         return self._models[key]
 
     def find(self, photo: np.ndarray, aligned: bool = False) -> list[Face]:
-        """All faces in a photo (H, W, 3) uint8, masked or bare, largest first; the whole photo where none is found.
+        """All faces in a photo (H, W, 3) uint8, masked or bare, largest first; empty where there is none.
 
-        aligned: the photo is a face crop already. What stands for "no face" is `whole_photo(photo)`, without points.
+        aligned: the photo is a face crop already, and the one face is all of it.
         """
         if aligned:
             return [whole_photo(photo)]
         found = detect_turned(self.model(FACE_DETECTOR), photo, THRESHOLD)
-        faces = [self.refine(photo, face) for face in found if face.size >= SMALLEST_FACE]
-        return faces or [whole_photo(photo)]
+        return [self.refine(photo, face) for face in found if face.size >= SMALLEST_FACE]
 
     @torch.inference_mode()
     def landmarks(self, photo: np.ndarray, face: Face) -> np.ndarray:
@@ -262,74 +267,69 @@ class Unmasker:
         pixel changes. faces: what `find` gave for this photo, where it is known already. guide: see `fill`. realism:
         from 0, the faithful output, to 1, the realistic one, see `fill`; a model with one output gives that one.
 
-        Raises PhotoError when there is no mask, or it or a value does not fit, WeightsError for broken weights.
+        Raises PhotoError when there is no face or no mask, or it or a value does not fit, WeightsError for broken
+        weights.
         """
+        models = self.check_models(models, realism)
+        faces = self.find(photo, aligned) if faces is None else faces
+        if mask is None:
+            if not faces:
+                raise PhotoError("No face was found in this photo: give a mask of what is to be removed.")
+            mask = self.segment(photo, faces=faces)
+            if is_empty(mask):
+                raise PhotoError("No mask was found in this photo: mark it by hand.")
+        holes = find_holes(photo, mask, faces)
+        inpaint = partial(self.inpaint, photo, holes, guide=guide, realism=realism)
+        return dict(zip(models, self._pool.map(inpaint, models), strict=True))
+
+    def remove_each(
+        self,
+        photo: np.ndarray,
+        mask: np.ndarray,
+        models: Iterable[str],
+        faces: list[Face],
+        guide: Guide = AS_FOUND,
+        realism: float = 1.0,
+    ) -> Iterator[Outcome]:
+        """As `remove`, each model's result as soon as it is there; a model that cannot is one with an error.
+
+        Raises PhotoError as `remove` does. Photo and mask must not change while this goes on.
+        """
+        models = self.check_models(models, realism)
+        holes = find_holes(photo, mask, faces)
+
+        def run(name: str) -> Outcome:
+            start = time.perf_counter()
+            try:
+                image, error = self.inpaint(photo, holes, name, guide, realism), None
+            except (PhotoError, weights.WeightsError) as refusal:
+                image, error = None, refusal
+            return Outcome(name, image, error, time.perf_counter() - start)
+
+        for done in as_completed([self._pool.submit(run, name) for name in models]):
+            yield done.result()
+
+    def check_models(self, models: Iterable[str], realism: float = 1.0) -> list[str]:
+        """The models' names, each once. Raises PhotoError for one that is none, or for a realism out of range."""
         if not 0 <= realism <= 1:
             raise PhotoError("Realism is a number from 0 (faithful) to 1 (realistic).")
-        models, usable = list(dict.fromkeys(models)), list_inpainting_models(self._paths)
-        for name in models:
+        names, usable = list(dict.fromkeys(models)), list_inpainting_models(self._paths)
+        for name in names:
             if name not in usable:
                 raise PhotoError(f"There is no inpainting model named {name!r}; there are {', '.join(usable)}.")
             if realism < 1 and not MODELS[name].outputs:
                 log.info("%s has one output: it is the same for any realism.", MODELS[name].title)
-        faces = self.find(photo, aligned) if faces is None else faces
-        if mask is None:
-            mask = self.segment(photo, faces=faces)
-            if is_empty(mask):
-                raise PhotoError("No mask was found in this photo: mark it by hand.")
-        else:
-            check_mask(mask, photo.shape)
-            mask = binarise(mask)
-        results = {name: photo for name in models}
-        left = mask
-        # What was painted outside of every face is filled last, from the photo as a whole.
-        for index in range(len(faces) + 1):
-            face = frame = whole_photo(photo)
-            own = left
-            if index < len(faces):
-                face, frame = faces[index], frame_of(mask, faces, index)
-                own = left & part_of_face(mask, faces, index, frame)
-            if is_empty(own):
-                continue
-            left = left - own
-            fill = partial(
-                self._fill_face,
-                looks=[
-                    (each, align(photo, each, CROP), align_mask(mask, each, CROP, threshold=0))
-                    for each in dict.fromkeys((frame, face))
-                ],
-                hole=own,
-                guide=guide,
-                realism=realism,
-            )
-            results = dict(zip(models, self._pool.map(fill, models, results.values()), strict=True))
-        return results
+        return names
 
-    def _fill_face(
-        self, name: str, photo: np.ndarray, looks: list[tuple[Face, np.ndarray, np.ndarray]], hole: np.ndarray,
-        guide: Guide, realism: float,
-    ) -> np.ndarray:  # fmt: skip
-        """The photo (H, W, 3) with one face's hole (H, W) filled by the inpainting model `name`.
-
-        looks: what it sees, each a frame, its crop and its mask: the face's crop, and before it the larger frame where
-        the mask runs out of the crop. Networks do best on a face at the crop's scale, so the larger frame only adds
-        what lies beyond the crop.
-        """
-        (frame, *_), (face, *_) = looks[0], looks[-1]
-        fills = [self.fill(name, crop, mask, guide, realism) for _, crop, mask in looks]
-        filled = fills[0] if len(fills) == 1 else set_in(fills[0], frame, fills[1], face)
-        return paste_back(photo, frame, filled, hole, FEATHER * face.side)
-
-
-def frame_of(mask: np.ndarray, faces: list[Face], index: int) -> Face:
-    """One of the faces, with a larger crop where its part of the photo's mask (H, W) runs out of the crop."""
-    face = faces[index]
-    if not cut_sides(align_mask(mask, face, CROP, threshold=0), face, mask.shape).any():
-        return face
-    around = replace(face, side=AROUND * face.side)
-    part = align_mask(part_of_face(mask, faces, index, around), around, round(AROUND * CROP))
-    seed = align_mask(part_of_face(mask, faces, index), around, round(AROUND * CROP))
-    return fit(face, connected_to(part, seed), around)
+    def inpaint(
+        self, photo: np.ndarray, holes: list[Hole], name: str, guide: Guide = AS_FOUND, realism: float = 1.0
+    ) -> np.ndarray:
+        """The photo (H, W, 3) uint8 with all of its holes filled by the inpainting model `name`."""
+        result = photo.copy()
+        for hole in holes:
+            fills = [self.fill(name, look.crop, look.mask, guide, realism) for look in hole.looks]
+            hole.blend(fills, result)
+        return result
 
 
 def mask_of(probability: torch.Tensor, shape: tuple[int, int]) -> np.ndarray:

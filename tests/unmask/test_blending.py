@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from unmask.blending.composite import blend, paste_back
-from unmask.blending.edge import meet_edge
+from tests.unmask.pasted import paste_back
+from unmask.blending.composite import Backdrop
+from unmask.blending.edge import Edge
 from unmask.blending.texture import _quietest
 from unmask.faces.alignment import align
 from unmask.faces.face import Face
@@ -105,9 +106,9 @@ def test_hair_and_background_beside_the_mask_do_not_bleed_into_the_fill():
 
 def test_meeting_the_edge_leaves_a_matching_fill_alone():
     covered = hole((256, 256), Face((0, 0, 0, 0), (128, 128), 256))
-    change = meet_edge(skin((256, 256)), skin((256, 256)), covered)
+    change = Edge(skin((256, 256)), covered).meet(skin((256, 256)))
     assert np.abs(change).max() < 1
-    assert np.abs(meet_edge(skin((256, 256)), skin((256, 256)), np.full((256, 256), 255, np.uint8))).max() == 0
+    assert np.abs(Edge(skin((256, 256)), np.full((256, 256), 255, np.uint8)).meet(skin((256, 256)))).max() == 0
 
 
 def test_a_fill_of_another_colour_gets_no_skin_texture():
@@ -174,5 +175,20 @@ def test_bricks_and_cloth_around_a_small_face_are_not_strewn_over_it():
         fill[window[1] : window[3], window[0] : window[2]],
         (round((window[2] - window[0]) / step), round((window[3] - window[1]) / step)),
     )
-    inner = blend(photo, mask, place, 256.0, 2.5)[125:205, 85:171].astype(float)
+    inner = Backdrop(photo, mask, 256.0, 2.5).blend(place)[125:205, 85:171].astype(float)
     assert inner.std() < 3, "the wall's standard deviation is 12"
+
+
+def test_another_hole_beside_this_one_is_not_learnt_from():
+    photo, face = grainy(skin(), 4), FACE
+    own, other = hole(), np.zeros(SHAPE, np.uint8)
+    left = np.nonzero(own)[1].min()
+    other[300:700, : left + 60] = 255
+    own[other > 0] = 0
+    photo[other > 0] = (0, 0, 255)  # the neighbour's mask, which touches this one
+    result = Backdrop(photo, own, SIDE, FEATHER, hidden=own | other).paste(face, fill())
+    inside = own > 0
+    assert np.abs((result - skin())[inside].mean(axis=0)).max() < 1
+    assert np.array_equal(result[~inside], photo[~inside])
+    seam = inside & (cv2.dilate(other, np.ones((7, 7))) > 0)
+    assert np.abs((result - skin())[seam]).max() < 35, "blue shines through where the two touch"

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torchvision.ops import nms
 
+from tests.unmask.pasted import paste_back
 from unmask import Unmasker, read_photo
-from unmask.blending.composite import paste_back
 from unmask.faces.alignment import align
 from unmask.faces.detector import SAME_FACE, _one_box_a_face, detect_turned
 from unmask.faces.face import Face

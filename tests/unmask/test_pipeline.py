@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from unmask import PhotoError, Unmasker
-from unmask.blending.composite import paste_back
+from tests.unmask.pasted import paste_back
+from unmask import PhotoError, Unmasker, WeightsError
 from unmask.faces.alignment import align, align_mask, mask_to_photo, upright_crop
 from unmask.faces.face import Face, face_from_box, face_from_points, whole_photo
 from unmask.faces.framing import LARGEST
 from unmask.faces.landmarks import five_points
-from unmask.pipeline import frame_of
+from unmask.holes import frame_of
 from unmask.registry import DEFAULT_MODELS
 from unmask.synth import MEAN_LANDMARKS
 
@@ -170,7 +170,7 @@ def test_all_faces_are_found_largest_first(unmasker):
     # The mean face's landmarks leave a crop nearly where the detector's points have put it.
     rough = face_from_points(np.array([[90 + 240 * f, 300 * g] for f, g in FIVE]), large.box)
     assert large.side == pytest.approx(rough.side, rel=0.1) and large.center == pytest.approx(rough.center, abs=15)
-    assert unmasker.find(photo_of(300, 400)) == [whole_photo(photo_of(300, 400))]
+    assert unmasker.find(photo_of(300, 400)) == []
 
 
 def test_a_face_is_found_in_a_photo_of_any_size(unmasker):
@@ -272,9 +272,38 @@ def test_a_model_that_fails_costs_nobody_else_the_result(unmasker):
     assert list(unmasker.remove(photo, models=["glcic"])) == ["glcic"]
 
 
-def test_no_mask_is_said(unmasker):
-    with pytest.raises(PhotoError, match="No mask was found"):
+def test_no_face_and_no_mask_are_said(unmasker):
+    with pytest.raises(PhotoError, match="No face was found"):
         unmasker.remove(photo_of(100, 100))
+    with pytest.raises(PhotoError, match="No mask was found"):
+        unmasker.remove(photo_of(100, 100), aligned=True)
+
+
+def test_results_come_one_by_one_and_are_those_of_remove(unmasker):
+    photo = two_masks()
+    faces, mask = unmasker.find(photo), unmasker.segment(photo)
+    names = ["telea", "ganmasker", "glcic"]
+    found = {done.model: done for done in unmasker.remove_each(photo, mask, names, faces)}
+    together = unmasker.remove(photo, mask, names, faces=faces)
+    assert set(found) == set(names)
+    for name in names:
+        assert found[name].error is None and found[name].seconds > 0
+        assert np.array_equal(found[name].image, together[name])
+
+
+def test_one_model_without_weights_does_not_keep_the_others_away(unmasker, monkeypatch):
+    def model(self, name, output=None):
+        if name == "glcic":
+            raise WeightsError("The weights of GLCIC are broken.")
+        return load(self, name, output)
+
+    load = Unmasker.model
+    monkeypatch.setattr(Unmasker, "model", model)
+    photo = two_masks()
+    mask = unmasker.segment(photo)
+    found = {done.model: done for done in unmasker.remove_each(photo, mask, ["glcic", "telea"], unmasker.find(photo))}
+    assert "broken" in str(found["glcic"].error) and found["glcic"].image is None
+    assert found["telea"].error is None and (found["telea"].image[mask == 0] == photo[mask == 0]).all()
 
 
 def test_bad_masks_and_names_are_refused(unmasker):

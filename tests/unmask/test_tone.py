@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from unmask.blending.composite import paste_back
+from tests.unmask.pasted import paste_back
 from unmask.blending.tone import tone_of
 from unmask.faces.face import Face
 

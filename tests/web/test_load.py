@@ -9,6 +9,7 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.web.one_by_one import OneByOne
 from tests.web.web_page import middle_face, one_at_work
 from unmask import Unmasker
 
@@ -16,7 +17,7 @@ PATH = Path(__file__).resolve().parents[2] / "scripts" / "load.py"
 MODELS = ["ganmasker", "pix2pix", "glcic"]
 
 
-class StandIn(Unmasker):
+class StandIn(OneByOne, Unmasker):
     """Networks that take `pause` s, are never run two at a time, and whose results differ for every photo."""
 
     def __init__(self):

@@ -23,6 +23,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from tests.paths import EXAMPLES
+from tests.web.one_by_one import OneByOne
 from tests.web.web_page import (
     card,
     free_port,
@@ -43,7 +44,7 @@ ROOT = Path(__file__).resolve().parents[2]
 API = "gradio_api/"
 
 
-class StandIn(Unmasker):
+class StandIn(OneByOne, Unmasker):
     """Instant networks: the mask is the photo's middle, and what is under it is its negative."""
 
     def __init__(self):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from tests.web.one_by_one import OneByOne
 from tests.web.web_page import DESKTOP, PHONE, middle_face, needs_browser, one_at_work, visit, wait_until_done
 from unmask import Unmasker
 
@@ -15,7 +16,7 @@ LINE, STATUS = "#run-status + .queue-line .queue", "#run-status .status"
 PLACE = re.compile(r"Waiting: number (\d) of (\d) in line(?:, about (\d+) s)?\.")
 
 
-class Slow(Unmasker):
+class Slow(OneByOne, Unmasker):
     """Finds a mask at once, and takes it off when `go` is set."""
 
     def __init__(self):

@@ -19,9 +19,10 @@ from train.sheets import save_comparison, save_ranked, tint
 from unmask import metrics, synth
 from unmask import weights as weight_files
 from unmask.blending.composite import composite
+from unmask.faces.alignment import CROP
 from unmask.imaging.tensors import mask_to_tensor, to_tensor
 from unmask.masks import binarise, grow, share
-from unmask.pipeline import CROP, MARGIN, Unmasker
+from unmask.pipeline import MARGIN, Unmasker
 from unmask.registry import FAITHFUL, RELEASES
 
 SEED = 2026  # of the evaluation's masks: every run of every model sees the same ones

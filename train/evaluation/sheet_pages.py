@@ -78,7 +78,8 @@ def real_tiles(unmasker: Unmasker, data: Path, models: list[str], limit: int | N
         for name, content in tqdm(read_images(data, f"{archive}.tar", names), archive, len(names), unit="photo"):
             photo = decode(content, side=None)
             # What lies in real-masked.tar is a crop already.
-            face = whole_photo(photo) if archive == "real-masked" else unmasker.find(photo)[0]
+            found = [] if archive == "real-masked" else unmasker.find(photo)
+            face = found[0] if found else whole_photo(photo)
             side = int(np.clip(round(face.side), *TILES))
             try:
                 results = unmasker.remove(photo, models=models, faces=[face])

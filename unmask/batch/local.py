@@ -21,7 +21,6 @@ import torch
 
 import unmask
 from unmask.faces.editing import AS_FOUND, Guide
-from unmask.faces.face import whole_photo
 from unmask.imaging.metadata import NOTICE, write_png
 from unmask.imaging.reader import PhotoError, read_photo
 from unmask.masks import is_empty, read_mask
@@ -70,9 +69,6 @@ def find_mask(
 def find_faces(unmasker: Unmasker, path: Path) -> list[dict]:
     """The faces of a photo, largest first, in pixels of the upright photo; none is an empty list."""
     photo = read_photo(path)
-    found = unmasker.find(photo)
-    if found == [whole_photo(photo)]:
-        return []  # the fallback
     return [
         {
             "box": [float(x) for x in face.box],
@@ -80,7 +76,7 @@ def find_faces(unmasker: Unmasker, path: Path) -> list[dict]:
             "score": float(face.score),
             "masked": None if face.masked is None else float(face.masked),
         }
-        for face in found
+        for face in unmasker.find(photo)
     ]
 
 

@@ -11,8 +11,8 @@ from functools import partial
 import cv2
 import numpy as np
 
-from unmask.blending.edge import meet_edge, soft_edge
-from unmask.blending.texture import repeat_tile, texture
+from unmask.blending.edge import Edge, soft_edge
+from unmask.blending.texture import Skin, repeat_tile
 from unmask.blending.tone import tone_of
 from unmask.blending.windows import Place, Window, enlarge, shrink
 from unmask.faces.alignment import shrink_first, warp
@@ -47,70 +47,86 @@ def composite(photo: np.ndarray, fill: np.ndarray, mask: np.ndarray, feather: fl
     return result
 
 
-def paste_back(
-    photo: np.ndarray, face: Face, crop: np.ndarray, mask: np.ndarray, feather: float = 0.0
-) -> np.ndarray:
-    """Put the filled crop (S, S, 3) uint8 into the photo (H, W, 3) uint8, inside `mask` (H, W) uint8 only.
+class Backdrop:
+    """What a photo says, around one hole, to every fill of it: measured once, for as many fills as come.
 
-    Its colour at the edge, grain and texture become the photo's: see `blend`. feather: width in photo px of the soft
-    edge inside the mask. Outside the mask every pixel of the result is the photo's.
+    photo: (H, W, 3) uint8; mask: (H, W) uint8, 255 = to be filled. side: of the face's crop, feather: width of the soft
+    edge inside the mask, both in photo px. hidden: (H, W) uint8, all that is covered, other people's masks too, of
+    which nothing is to be learnt; by default the mask. Safe to share between threads, as long as the photo stays.
     """
-    to_photo = cv2.invertAffineTransform(face.to_crop(len(crop)))
 
-    def place(window: tuple[int, int, int, int], step: int) -> np.ndarray:
-        x0, y0, x1, y1 = window
-        matrix = to_photo.copy()
-        matrix[:, 2] -= (x0, y0)
-        image, matrix = shrink_first(crop.astype(np.float32), matrix / step)
-        # Of the kernels OpenCV has, the one nearest to the photo, and with the least stair-steps.
-        size = ((x1 - x0) // step, (y1 - y0) // step)
-        return warp(image, matrix, size, flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+    def __init__(
+        self, photo: np.ndarray, mask: np.ndarray, side: float, feather: float = 0.0, hidden: np.ndarray | None = None
+    ):
+        self.photo, self.feather = photo, feather
+        self.hidden = mask if hidden is None else hidden
+        self.box = left, top, width, height = cv2.boundingRect(mask)
+        # Not the mask itself: a crowd has one of the photo's size for everybody.
+        self._inside = mask[top : top + height, left : left + width] > 127
+        if width == 0:
+            return
+        height_all, width_all = mask.shape
+        self.step = step = max(1, round(side / COARSE))
+        margin = round(MARGIN * side) + step
+        x0, y0 = max(left - margin, 0), max(top - margin, 0)
+        columns = -(-(min(left + width + margin, width_all) - x0) // step)
+        rows = -(-(min(top + height + margin, height_all) - y0) // step)
+        self.window = window = (x0, y0, x0 + columns * step, y0 + rows * step)
+        known = shrink(photo, window, step).astype(np.float32)
+        covered = shrink(mask, window, step)
+        elsewhere = covered if self.hidden is mask else shrink(self.hidden, window, step)
+        self._tone = tone_of(known[elsewhere == 0])
+        self._edge = Edge(known, covered, COARSE / max(side, COARSE) * step, elsewhere)
+        self._skin = Skin(photo, known, covered, elsewhere, window, step, side)
 
-    return blend(photo, mask, place, face.side, feather)
+    def paste(self, face: Face, crop: np.ndarray, onto: np.ndarray | None = None) -> np.ndarray:
+        """`blend` of a filled crop (S, S, 3) uint8 of this face, or of a frame around it."""
+        to_photo = cv2.invertAffineTransform(face.to_crop(len(crop)))
 
+        def place(window: Window, step: float) -> np.ndarray:
+            x0, y0, x1, y1 = window
+            matrix = to_photo.copy()
+            matrix[:, 2] -= (x0, y0)
+            image, matrix = shrink_first(crop.astype(np.float32), matrix / step)
+            # Of the kernels OpenCV has, the one nearest to the photo, and with the least stair-steps.
+            size = (int((x1 - x0) // step), int((y1 - y0) // step))
+            return warp(image, matrix, size, flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
 
-def blend(photo: np.ndarray, mask: np.ndarray, place: Place, side: float, feather: float) -> np.ndarray:
-    """The photo (H, W, 3) uint8 with the fill inside `mask` (H, W) uint8, 255 = covered; other pixels stay the same.
+        return self.blend(place, onto)
 
-    place: gives the fill of a window. side: of the face's crop, feather: width of the soft edge inside the mask, both
-    in photo px. The same input gives the same bytes.
-    """
-    result = photo.copy()
-    left, top, width, height = cv2.boundingRect(mask)
-    if width == 0:
+    def blend(self, place: Place, onto: np.ndarray | None = None) -> np.ndarray:
+        """The photo (H, W, 3) uint8 with the fill inside the mask; every other pixel stays the same.
+
+        place: gives the fill of a window. onto: a picture of the photo's size that is changed in place and returned,
+        for several holes; by default a copy of the photo. The same input gives the same bytes.
+        """
+        result = self.photo.copy() if onto is None else onto
+        left, top, width, height = self.box
+        if width == 0:
+            return result
+        if self._tone:
+            place = partial(_in_tone, self._tone, place)
+        fill = place(self.window, self.step)
+        change = self._edge.meet(fill)
+        fill += change
+        tile = self._skin.texture(fill, place)
+
+        reach = int(np.ceil(self.feather)) + 2  # px beyond a strip in which the distance to the mask's edge is decided
+        strip = max(STRIP // width, 1)
+        for y in range(top, top + height, strip):
+            end = min(y + strip, top + height)
+            box, target = np.s_[y:end, left : left + width], (left, y, left + width, end)
+            value = place(target, 1)
+            value += enlarge(change, self.window, self.step, target)
+            weight = soft_edge(self.hidden, target, self.feather, reach)[..., None]
+            value = self.photo[box] + weight * (value - self.photo[box])
+            if tile is not None:
+                # Two pictures mixed half and half have 0.7 of the noise of one: the noise's own weight is such that
+                # its variance stays the same across the edge (Heitz and Neyret 2018).
+                value += np.sqrt(1 - (1 - weight) ** 2) * repeat_tile(tile, target)
+            value = np.rint(np.clip(value, 0, 255)).astype(np.uint8)
+            np.copyto(result[box], value, where=self._inside[y - top : end - top, :, None])
         return result
-    height_all, width_all = mask.shape
-    step = max(1, round(side / COARSE))
-    margin = round(MARGIN * side) + step
-    x0, y0 = max(left - margin, 0), max(top - margin, 0)
-    columns = -(-(min(left + width + margin, width_all) - x0) // step)
-    rows = -(-(min(top + height + margin, height_all) - y0) // step)
-    window = (x0, y0, x0 + columns * step, y0 + rows * step)
-    known = shrink(photo, window, step).astype(np.float32)
-    covered = shrink(mask, window, step)
-    if tone := tone_of(known[covered == 0]):
-        place = partial(_in_tone, tone, place)
-    fill = place(window, step)
-    change = meet_edge(known, fill, covered, COARSE / max(side, COARSE) * step)
-    fill += change
-    tile = texture(photo, known, fill, covered, place, window, step, side)
-
-    reach = int(np.ceil(feather)) + 2  # px beyond a strip in which the distance to the mask's edge is decided
-    strip = max(STRIP // width, 1)
-    for y in range(top, top + height, strip):
-        end = min(y + strip, top + height)
-        box = np.s_[y:end, left : left + width]
-        value = place((left, y, left + width, end), 1)
-        value += enlarge(change, window, step, (left, y, left + width, end))
-        weight = soft_edge(mask, (left, y, left + width, end), feather, reach)[..., None]
-        value = photo[box] + weight * (value - photo[box])
-        if tile is not None:
-            # Two pictures mixed half and half have 0.7 of the noise of one: the noise's own weight is such that its
-            # variance stays the same across the edge (Heitz and Neyret 2018).
-            value += np.sqrt(1 - (1 - weight) ** 2) * repeat_tile(tile, (left, y, left + width, end))
-        value = np.rint(np.clip(value, 0, 255)).astype(np.uint8)
-        np.copyto(result[box], value, where=mask[box][..., None] > 127)
-    return result
 
 
 def _in_tone(tone: Callable[[np.ndarray], np.ndarray], place: Place, window: Window, step: float) -> np.ndarray:

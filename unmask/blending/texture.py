@@ -4,6 +4,7 @@ Pictures here are float32 in 0-255; windows are (x0, y0, x1, y1) in photo pixels
 """
 
 import zlib
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -21,65 +22,88 @@ WITHOUT_EDGES = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
 LARGEST_TILE = 768  # px, the period of the texture
 
 
-def texture(
-    photo: np.ndarray,
-    known: np.ndarray,
-    fill: np.ndarray,
-    covered: np.ndarray,
-    place: Place,
-    window: Window,
-    step: int,
-    side: float,
-) -> np.ndarray | None:
-    """A tile (N, N, 3) float32, periodic, of the grain and skin texture that the photo has and the fill lacks, or None.
+class Skin:
+    """The photo's grain and skin texture around a mask: measured once, for as many fills as come.
 
-    photo at full resolution; known, fill (h, w, 3), covered (h, w): the window at `step` photo px a pixel.
+    photo at full resolution; known (h, w, 3), covered (h, w) and elsewhere (h, w), where nothing is known of the photo:
+    the window at `step` photo px a pixel. side: of the face's crop, in photo px.
 
     Power and cross spectra of the colours are averaged over smooth patches of the photo's skin (Welch 1967), less the
     fill's own in the same way, less what rounding to 8 bits adds. The tile is Gaussian noise with what is left: the
     asymptotic discrete spot noise, or random-phase texture, of Galerne, Gousseau and Morel (2011). The photo's
     spectrum holds the size of its grain, blotchy chroma and JPEG's blocks as well as the skin's pores.
     """
-    patch = min(PATCH if side >= 192 else PATCH // 2, max(LARGEST_PATCH // step, 4))
-    hole = covered > 127
-    if not hole.any():
-        return None
-    colour = np.median(fill[hole], axis=0)
-    size = patch * step
 
-    def corners(picture: np.ndarray, inside: np.ndarray, colour: np.ndarray | None) -> list[tuple[int, int]]:
-        places = _smooth_patches(picture, inside, colour, patch)
-        places = [(window[0] + x * step, window[1] + y * step) for x, y in places]
-        return [(x, y) for x, y in places if x + size <= photo.shape[1] and y + size <= photo.shape[0]]
+    def __init__(
+        self, photo: np.ndarray, known: np.ndarray, covered: np.ndarray, elsewhere: np.ndarray, window: Window,
+        step: int, side: float,
+    ):  # fmt: skip
+        self._photo, self._known, self._covered, self._window, self._step = photo, known, covered, window, step
+        self._patch = min(PATCH if side >= 192 else PATCH // 2, max(LARGEST_PATCH // step, 4))
+        self._size = self._patch * step  # photo px
+        self._free = elsewhere == 0
+        self._patches = Patches(known, self._patch)
 
-    there, own = corners(known, covered == 0, colour), corners(fill, covered == 255, colour)
-    if min(len(there), len(own)) < FEWEST_PATCHES:
-        return None
-    look = lambda places: _spectrum(np.array([photo[y : y + size, x : x + size] for x, y in places], np.float32))
-    missing = look(there)
-    # Of the smoothest places, whatever they show: only black and white have no grain.
-    lit = (covered == 0) & (abs(known.mean(axis=2) - 128) < 100)
-    smoothest = corners(known, lit, None)[:FEWEST_PATCHES]
-    grain = look(smoothest or there)
-    missing -= _spectrum(np.array([place((x, y, x + size, y + size), 1) for x, y in own]))
-    missing -= np.eye(3) / 12
-    # Waves as long as the patch are shading, which the fill has.
-    fy, fx = np.fft.fftfreq(size)[:, None] * size, np.arange(size // 2 + 1)
-    missing *= np.clip(np.hypot(fx, fy) - 0.5, 0, 1)[..., None, None]
-    power, axes = np.linalg.eigh(missing)
-    power = np.maximum(power, 0)
-    # Wrinkles, stubble and hair are no texture to strew over a face: it is at most somewhat more than grain.
-    skin, waves = 3 * (STRONGEST * colour.mean()) ** 2, grain.shape[0] * grain.shape[1]
-    allowed = 1.5 * np.einsum("yxcc->", grain) + skin * waves
-    if step == 1:  # a small face may have no smooth patch at all: hair, bricks and cloth are no grain
-        allowed = min(allowed, (3 * (1.3 * _quietest(known, covered == 0)) ** 2 + skin / 4) * waves)
-    power *= min(1, allowed / max(power.sum(), 1e-9))
-    root = (axes * np.sqrt(power)[..., None, :]) @ np.swapaxes(axes, -1, -2)  # (P, P / 2 + 1, 3, 3)
+    def texture(self, fill: np.ndarray, place: Place) -> np.ndarray | None:
+        """A tile (N, N, 3) float32, periodic, of the grain and skin texture that the photo has and the fill lacks, or
+        None. fill: (h, w, 3), as `known`; place: gives it at full resolution."""
+        hole, size = self._covered > 127, self._size
+        if not hole.any():
+            return None
+        colour = np.median(fill[hole], axis=0)
+        there = self._in_photo(self._patches.smooth(self._free, colour))
+        own = self._in_photo(Patches(fill, self._patch).smooth(self._covered == 255, colour))
+        if min(len(there), len(own)) < FEWEST_PATCHES:
+            return None
+        missing = self._look(there)
+        grain = missing if self._grain is None else self._grain
+        missing = missing - _spectrum(np.array([place((x, y, x + size, y + size), 1) for x, y in own]))
+        missing -= np.eye(3) / 12
+        # Waves as long as the patch are shading, which the fill has.
+        fy, fx = np.fft.fftfreq(size)[:, None] * size, np.arange(size // 2 + 1)
+        missing *= np.clip(np.hypot(fx, fy) - 0.5, 0, 1)[..., None, None]
+        power, axes = np.linalg.eigh(missing)
+        power = np.maximum(power, 0)
+        # Wrinkles, stubble and hair are no texture to strew over a face: it is at most somewhat more than grain.
+        skin, waves = 3 * (STRONGEST * colour.mean()) ** 2, grain.shape[0] * grain.shape[1]
+        allowed = 1.5 * np.einsum("yxcc->", grain) + skin * waves
+        if self._step == 1:  # a small face may have no smooth patch at all: hair, bricks and cloth are no grain
+            allowed = min(allowed, (3 * (1.3 * self._quietest) ** 2 + skin / 4) * waves)
+        power *= min(1, allowed / max(power.sum(), 1e-9))
+        root = (axes * np.sqrt(power)[..., None, :]) @ np.swapaxes(axes, -1, -2)  # (P, P / 2 + 1, 3, 3)
+        return _noise(root.astype(np.float32), self._white)
 
-    _, _, width, height = cv2.boundingRect(covered)
-    count = min(-(-max(width, height) * step // 64) * 64, LARGEST_TILE)
-    seed = zlib.crc32(np.rint(known).astype(np.uint8).tobytes())
-    return _noise(root.astype(np.float32), count, np.random.default_rng(seed))
+    def _in_photo(self, places: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Corners in photo px, of the patches that lie in the photo as a whole."""
+        x0, y0, _, _ = self._window
+        places = [(x0 + x * self._step, y0 + y * self._step) for x, y in places]
+        height, width = self._photo.shape[:2]
+        return [(x, y) for x, y in places if x + self._size <= width and y + self._size <= height]
+
+    def _look(self, places: list[tuple[int, int]]) -> np.ndarray:
+        size = self._size
+        return _spectrum(np.array([self._photo[y : y + size, x : x + size] for x, y in places], np.float32))
+
+    @cached_property
+    def _grain(self) -> np.ndarray | None:
+        """Spectrum of the smoothest places, whatever they show: only black and white have no grain."""
+        lit = self._free & (abs(self._known.mean(axis=2) - 128) < 100)
+        smoothest = self._in_photo(self._patches.smooth(lit, None))[:FEWEST_PATCHES]
+        return self._look(smoothest) if smoothest else None
+
+    @cached_property
+    def _quietest(self) -> float:
+        return _quietest(self._known, self._free)
+
+    @cached_property
+    def _white(self) -> np.ndarray:
+        """White noise for a tile (N, N): complex64 (3, N, N / 2 + 1). Drawn for this photo, whatever is put into it."""
+        _, _, width, height = cv2.boundingRect(self._covered)
+        count = min(-(-max(width, height) * self._step // 64) * 64, LARGEST_TILE)
+        seed = zlib.crc32(np.rint(self._known).astype(np.uint8).tobytes())
+        shape = (3, count, count // 2 + 1, 2)
+        white = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32).view(np.complex64)[..., 0]
+        return white * np.float32(count / np.sqrt(2))
 
 
 def _quietest(image: np.ndarray, inside: np.ndarray, size: int = 8, share: float = 0.01) -> float:
@@ -103,33 +127,46 @@ def _quietest(image: np.ndarray, inside: np.ndarray, size: int = 8, share: float
     return min(quietest(fine), max(3 * quietest(pixel), 1.0))
 
 
-def _smooth_patches(
-    image: np.ndarray, inside: np.ndarray, colour: np.ndarray | None, size: int
-) -> list[tuple[int, int]]:
-    """Corners (x, y) of square patches with little structure inside a region, smoothest first; of about `colour`."""
-    if min(inside.shape) < size:
-        return []
-    box = lambda values: cv2.boxFilter(values, -1, (size, size), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
-    whole = box(inside.astype(np.float32)) > 1 - 0.5 / size**2
-    whole[-size + 1 :], whole[:, -size + 1 :] = False, False
-    grey = image @ LUMA
-    # Structure is what is larger than grain.
-    structure = box((cv2.GaussianBlur(grey, (0, 0), 1) - cv2.GaussianBlur(grey, (0, 0), 4)) ** 2)
-    mean = box(image)
-    ycc = lambda rgb: cv2.cvtColor(np.float32(rgb / 255).reshape(-1, 1, 3), cv2.COLOR_RGB2YCrCb)[:, 0] * 255
-    y, x = np.nonzero(whole[:: size // 2, :: size // 2])
-    y, x = y * (size // 2), x * (size // 2)
-    if len(x) == 0:
-        return []
-    if colour is not None:
-        away = (ycc(mean[y, x]) - ycc(colour))[:, [1, 2, 0]] / LIKE
-        like = (away**2).sum(axis=1) < 1
-        y, x = y[like], x[like]
-    order = np.argsort(structure[y, x], kind="stable")
-    # Of patches with grain alone most pass; of a face with features, only the smooth ones.
-    limit = 3 * structure[y, x][order[len(order) // 4]] if len(order) else 0
-    order = order[: max(np.searchsorted(structure[y, x][order], limit), FEWEST_PATCHES)]
-    return [(int(x[i]), int(y[i])) for i in order[:: -(-len(order) // PATCHES) or 1]]
+class Patches:
+    """Square patches of a picture (h, w, 3), `size` px wide, with little structure in them."""
+
+    def __init__(self, image: np.ndarray, size: int):
+        self._size = size
+        self._none = min(image.shape[:2]) < size
+        if self._none:
+            return
+        grey = image @ LUMA
+        # Structure is what is larger than grain.
+        self._structure = self._box((cv2.GaussianBlur(grey, (0, 0), 1) - cv2.GaussianBlur(grey, (0, 0), 4)) ** 2)
+        self._mean = self._box(image)
+
+    def smooth(self, inside: np.ndarray, colour: np.ndarray | None) -> list[tuple[int, int]]:
+        """Corners (x, y) of the patches inside a region (h, w), smoothest first; of about `colour`, where given."""
+        size = self._size
+        if self._none:
+            return []
+        whole = self._box(inside.astype(np.float32)) > 1 - 0.5 / size**2
+        whole[-size + 1 :], whole[:, -size + 1 :] = False, False
+        ycc = lambda rgb: cv2.cvtColor(np.float32(rgb / 255).reshape(-1, 1, 3), cv2.COLOR_RGB2YCrCb)[:, 0] * 255
+        y, x = np.nonzero(whole[:: size // 2, :: size // 2])
+        y, x = y * (size // 2), x * (size // 2)
+        if len(x) == 0:
+            return []
+        if colour is not None:
+            away = (ycc(self._mean[y, x]) - ycc(colour))[:, [1, 2, 0]] / LIKE
+            like = (away**2).sum(axis=1) < 1
+            y, x = y[like], x[like]
+        structure = self._structure[y, x]
+        order = np.argsort(structure, kind="stable")
+        # Of patches with grain alone most pass; of a face with features, only the smooth ones.
+        limit = 3 * structure[order[len(order) // 4]] if len(order) else 0
+        order = order[: max(np.searchsorted(structure[order], limit), FEWEST_PATCHES)]
+        return [(int(x[i]), int(y[i])) for i in order[:: -(-len(order) // PATCHES) or 1]]
+
+    def _box(self, values: np.ndarray) -> np.ndarray:
+        """Mean over the patch whose corner a pixel is."""
+        size = self._size
+        return cv2.boxFilter(values, -1, (size, size), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
 
 
 def _spectrum(patches: np.ndarray) -> np.ndarray:
@@ -148,14 +185,13 @@ def _spectrum(patches: np.ndarray) -> np.ndarray:
     return np.einsum("nyxc,nyxd->yxcd", waves, waves.conj()).real / (len(pixels) * (window**2).sum())
 
 
-def _noise(root: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Periodic Gaussian noise (count, count, 3) float32; root: of its spectrum, (P, P / 2 + 1, 3, 3) float32."""
-    size = len(root)
+def _noise(root: np.ndarray, white: np.ndarray) -> np.ndarray:
+    """Periodic Gaussian noise (N, N, 3) float32 from white noise (3, N, N / 2 + 1); root: of its spectrum,
+    (P, P / 2 + 1, 3, 3) float32."""
+    size, count = len(root), white.shape[1]
     shifted = np.fft.fftshift(root, axes=0)
     scale = np.array([[size / count, 0, 0], [0, size / count, 0]])
     shape, flags = (count // 2 + 1, count), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    white = rng.standard_normal((3, *shape[::-1], 2), dtype=np.float32).view(np.complex64)[..., 0]
-    white *= np.float32(count / np.sqrt(2))
     tile = np.empty((count, count, 3), np.float32)
     for c in range(3):
         fine = cv2.warpAffine(shifted[:, :, c], scale, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE)

@@ -10,6 +10,8 @@ import numpy as np
 
 from unmask.faces.face import Face, whole_photo
 
+CROP = 256  # px, the side of a face's crop as networks get it
+
 
 def upright_crop(face: Face, photo: np.ndarray) -> Face:
     """The face itself, or, where the photo (H, W, 3) already is about its crop, with the whole photo as the crop:

@@ -11,7 +11,6 @@ from unmask.registry import DEFAULT_MODELS
 from unmask.web.components.inputs import model_choices, photo_input
 from unmask.web.errors import plain_errors
 from unmask.web.events import COMPUTE
-from unmask.web.faces import faces_of
 from unmask.web.pictures import cached_png
 
 
@@ -60,10 +59,7 @@ def build(unmasker: Unmasker) -> None:
             check(image, models)
             photo = read_photo(image)
             given = None if mask is None else read_mask(mask, photo.shape[:2])
-            faces = faces_of(unmasker, photo)
-            if given is None and not faces:
-                raise PhotoError("No face was found in this photo: give a mask of what is to be removed.")
-            filled = unmasker.remove(photo, given, models, faces=faces, realism=realism)
+            filled = unmasker.remove(photo, given, models, realism=realism)
             return [cached_png(results_out, filled[name], f"{name}.png", NOTICE) for name in models]
 
     segment_call.click(segment, image_in, mask_out, api_name="segment", **COMPUTE)

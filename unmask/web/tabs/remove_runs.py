@@ -7,10 +7,9 @@ import gradio as gr
 
 from unmask import Guide, PhotoError, Unmasker, WeightsError
 from unmask.catalog import list_models
-from unmask.faces.alignment import align
+from unmask.faces.alignment import CROP, align
 from unmask.faces.editing import AS_FOUND
 from unmask.masks import check_mask, is_empty
-from unmask.pipeline import CROP
 from unmask.registry import GENDER_HINT, MODELS
 from unmask.web.components import disagreement_card, guide_panel
 from unmask.web.components.cards import Before, failed, finished, waiting
@@ -53,7 +52,7 @@ class Runs:
         return status(tr(DONE_HINT), "done")
 
     def fill(self, now: Visit, names: list[str], told: Guide, realism: float) -> Iterator[dict]:
-        """Run the chosen models one after the other; each result is shown as soon as it is there."""
+        """Run the chosen models; each result is shown as soon as it is there."""
         page, cards = self.page, self.page.cards
         names = [name for name in models_on_page() if name in names]
         try:
@@ -73,25 +72,26 @@ class Runs:
         kept = () if now.ran is None else now.ran.names  # earlier results stay, dimmed, until the new ones come
         fresh = self.nothing_said() | waiting(cards, names, before, kept)
         yield {page.visit: replace(now, ran=Run(now.mask, now.faces, tuple(names), realism))} | fresh
-        learned = []  # results that are all a network's own idea of this face
-        for count, name in enumerate(names, 1):
-            tone = "busy first" if count == 1 else "busy"
-            yield {page.run_status: status(painting_text(MODELS[name].title, count, len(names)), tone)}
-            try:
-                results, milliseconds = timed(
-                    self.unmasker.remove, now.photo, now.mask, [name], faces=now.faces, guide=told, realism=realism
-                )
-            except USER_ERRORS as error:
-                yield failed(cards[name], error)
-                continue
-            after = view.cut(results[name])
-            yield finished(cards[name], before, after, milliseconds)
-            if name == GUIDED:
-                yield {page.guess: self.guess(now)}
-            if MODELS[name].kind == "inpainting" and (name != GUIDED or told == AS_FOUND):
-                learned.append(to_show(after))
+        yield {page.run_status: status(painting_text(MODELS[names[0]].title, 1, len(names)), "busy first")}
+        pending, learned = list(names), {}  # results that are all a network's own idea of this face
+        for done in self.unmasker.remove_each(now.photo, now.mask, names, now.faces, guide=told, realism=realism):
+            name = done.model
+            pending.remove(name)
+            if done.error is not None:
+                yield failed(cards[name], done.error)
+            elif done.image is not None:
+                after = view.cut(done.image)
+                yield finished(cards[name], before, after, round(1000 * done.seconds))
+                if name == GUIDED:
+                    yield {page.guess: self.guess(now)}
+                if MODELS[name].kind == "inpainting" and (name != GUIDED or told == AS_FOUND):
+                    learned[name] = to_show(after)
+            if pending:
+                text = painting_text(MODELS[pending[0]].title, len(names) - len(pending) + 1, len(names))
+                yield {page.run_status: status(text, "busy")}
         if len(learned) > 1:
-            parts = to_show(view.cut(now.photo)), learned, view.cut(now.mask), now.faces, view.face
+            ideas = [learned[name] for name in names if name in learned]
+            parts = to_show(view.cut(now.photo)), ideas, view.cut(now.mask), now.faces, view.face
             yield {page.map: disagreement_card.render(page.map, *parts)}
         yield {page.run_status: status(tr(DONE_HINT), "done")}
 

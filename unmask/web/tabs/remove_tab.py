@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial, reduce
 
 import gradio as gr
-import numpy as np
 
 from unmask import Guide, PhotoError, Unmasker, read_photo
 from unmask.masks import is_empty, read_mask
@@ -20,7 +19,6 @@ from unmask.web.components.guide_panel import GUIDED
 from unmask.web.components.status import status, warn
 from unmask.web.errors import USER_ERRORS
 from unmask.web.events import HEAVY, PRIVATE
-from unmask.web.faces import faces_of
 from unmask.web.i18n import tr, tr_error
 from unmask.web.pictures import cached_png, file_url, thumbnail, to_show
 from unmask.web.session import Click, Visit
@@ -195,9 +193,8 @@ class RemoveTab:
         yield {page.run_status: status(tr(LOOKING), "busy outdated")}
         try:
             picture = read_photo(path)
-            faces = faces_of(self.unmasker, picture)
-            # Without a face, whatever looks like a mask is none: only a visitor can say what is to be removed.
-            found = self.unmasker.segment(picture, faces=faces) if faces else np.zeros(picture.shape[:2], np.uint8)
+            faces = self.unmasker.find(picture)
+            found = self.unmasker.segment(picture, faces=faces)
         except USER_ERRORS as error:
             before = None if old is None else cached_png(page.photo, to_show(old.photo), "photo.png")
             refused = {page.photo: before, page.mask_status: warn(tr_error(error))}

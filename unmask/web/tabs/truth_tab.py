@@ -21,7 +21,6 @@ from unmask.web.components.inputs import model_choices, models_on_page, photo_in
 from unmask.web.components.status import build_queue_line, draw_status, painting_text, status, step_title, timed
 from unmask.web.errors import USER_ERRORS
 from unmask.web.events import FORGET_AFTER, HEAVY
-from unmask.web.faces import faces_of
 from unmask.web.i18n import on_page, static, tr, tr_error
 from unmask.web.pictures import cached_png, file_url
 
@@ -195,7 +194,7 @@ def build(unmasker: Unmasker) -> None:
             return
         try:
             picture = read_photo(path)
-            faces = faces_of(unmasker, picture)
+            faces = unmasker.find(picture)
         except USER_ERRORS as error:
             gr.Warning(tr_error(error))
             yield {face_status: status(tr_error(error), "warn")}

@@ -1,0 +1,82 @@
+"""What is to be painted in a photo: one hole a face, and what every inpainting model is shown of it.
+
+All of it depends on the photo, its mask and its faces alone, and is made once for however many models.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from unmask.blending.composite import Backdrop
+from unmask.faces.alignment import CROP, align, align_mask
+from unmask.faces.face import Face, whole_photo
+from unmask.faces.framing import LARGEST, cut_sides, fit, set_in
+from unmask.masks import binarise, check_mask, connected_to, is_empty, part_of_face
+
+AROUND = 2 * LARGEST - 1  # sides of the crop that hold any larger one, whichever way it grows
+FEATHER = 2.5 / 256  # of the crop's side: the soft edge inside the mask
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a model is shown: the crop (CROP, CROP, 3) uint8 in a frame, and the mask in it, (CROP, CROP) uint8."""
+
+    frame: Face
+    crop: np.ndarray
+    mask: np.ndarray
+
+
+@dataclass(frozen=True)
+class Hole:
+    """The part of the mask that belongs to one face.
+
+    looks: the face's crop alone, or, where the mask runs out of that, a larger frame and then the crop. Networks do
+    best on a face at the crop's scale, so the larger frame only adds what lies beyond the crop.
+    """
+
+    looks: tuple[Look, ...]
+    backdrop: Backdrop
+
+    def blend(self, fills: Sequence[np.ndarray], onto: np.ndarray) -> None:
+        """Put a model's fills, (CROP, CROP, 3) uint8 for each look, into the hole of a picture of the photo's size."""
+        outer, inner = self.looks[0].frame, self.looks[-1].frame
+        filled = fills[0] if len(fills) == 1 else set_in(fills[0], outer, fills[1], inner)
+        self.backdrop.paste(outer, filled, onto)
+
+
+def find_holes(photo: np.ndarray, mask: np.ndarray, faces: Sequence[Face]) -> list[Hole]:
+    """The holes of a photo (H, W, 3) uint8 under a mask (H, W) uint8, above 127 = covered, one for each of the faces.
+
+    What was painted outside of every face is a hole of its own, in the photo as a whole; it comes last. Raises
+    PhotoError when the mask is empty, covers everything, or has another size than the photo.
+    """
+    check_mask(mask, photo.shape)
+    mask = left = binarise(mask)
+    holes = []
+    for index in range(len(faces) + 1):
+        face = frame = whole_photo(photo)
+        own = left
+        if index < len(faces):
+            face, frame = faces[index], frame_of(mask, faces, index)
+            own = left & part_of_face(mask, faces, index, frame)
+        if is_empty(own):
+            continue
+        left = left - own
+        looks = tuple(
+            Look(each, align(photo, each, CROP), align_mask(mask, each, CROP, threshold=0))
+            for each in dict.fromkeys((frame, face))
+        )
+        holes.append(Hole(looks, Backdrop(photo, own, frame.side, FEATHER * face.side, hidden=mask)))
+    return holes
+
+
+def frame_of(mask: np.ndarray, faces: Sequence[Face], index: int) -> Face:
+    """One of the faces, with a larger crop where its part of the photo's mask (H, W) runs out of the crop."""
+    face = faces[index]
+    if not cut_sides(align_mask(mask, face, CROP, threshold=0), face, mask.shape).any():
+        return face
+    around = replace(face, side=AROUND * face.side)
+    part = align_mask(part_of_face(mask, faces, index, around), around, round(AROUND * CROP))
+    seed = align_mask(part_of_face(mask, faces, index), around, round(AROUND * CROP))
+    return fit(face, connected_to(part, seed), around)
