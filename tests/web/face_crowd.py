@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from tests.web.one_by_one import OneByOne
+from unmask import PhotoError
 from unmask.faces.face import Face, face_from_box
 from unmask.imaging.metadata import write_png
 from unmask.registry import DEFAULT_MODELS
@@ -49,6 +50,10 @@ class StandIn(OneByOne):
         return np.where(cloth & seen, 255, 0).astype(np.uint8)
 
     def remove(self, photo, mask=None, models=DEFAULT_MODELS, aligned=False, faces=None, guide=None, realism=1.0):
+        if mask is None:
+            if not self.find(photo):
+                raise PhotoError("No face was found in this photo: give a mask of what is to be removed.")
+            mask = self.segment(photo)
         filled = np.where(mask[..., None] > 127, np.uint8(FILL), photo)
         return {name: filled for name in models}
 
