@@ -12,7 +12,6 @@ from unmask.web.events import PRIVATE
 from unmask.web.i18n import on_page, tr
 from unmask.web.pictures import STATIC, THUMBNAIL, file_url
 
-
 KINDS = (".jpg", ".png")
 
 
