@@ -28,6 +28,7 @@ from unmask.synth import KINDS, PATTERNS, WEARS
 from unmask.web import app as web_app
 from unmask.web import i18n, launch, pictures, theme
 from unmask.web.components import (
+    canvas,
     cards,
     disagreement_card,
     examples,
@@ -36,6 +37,7 @@ from unmask.web.components import (
     inputs,
     outline_tool,
     status,
+    viewer_bar,
 )
 from unmask.web.ideas import IDEAS
 from unmask.web.security import guard
@@ -197,7 +199,7 @@ def texts_in_code() -> set[str]:
     """Every English text that the page's modules hand to `tr`, `static` or a function that translates."""
     found = set()
     tabs = (remove_page, remove_tab, remove_runs, remove_texts, truth_tab, live_tab)
-    panels = (faces_panel, guide_panel, disagreement_card, outline_tool)
+    panels = (canvas, faces_panel, guide_panel, disagreement_card, outline_tool, viewer_bar)
     for module in (web_app, cards, examples, guard, inputs, status, pictures, theme, *panels, *tabs):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in TRANSLATING:

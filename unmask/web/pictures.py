@@ -71,13 +71,44 @@ class View:
         """This part of a picture (H, W, ...) in the photo's size."""
         return image[self.rows, self.columns]
 
+    def place(self, shape: tuple[int, ...]) -> tuple[float, float, float, float]:
+        """Where it lies in a photo of this shape (H, W, ...): x, y, width, height in shares."""
+        height, width = shape[:2]
+        top, left, bottom, right = self.rows.start, self.columns.start, self.rows.stop, self.columns.stop
+        return left / width, top / height, (right - left) / width, (bottom - top) / height
+
 
 def view_of(mask: np.ndarray, faces: Sequence[Face]) -> View:
     """The view of a photo whose mask (H, W) uint8 and faces, largest first, are being worked on."""
-    height, width = mask.shape
-    covered = cv2.boundingRect(mask)  # x, y, width, height
+    left, top, width, height = cv2.boundingRect(mask)
+    return _view_around((left, top, left + width, top + height), faces, mask.shape)
+
+
+def views_of(mask: np.ndarray, faces: Sequence[Face]) -> dict[int, View]:
+    """The view of every face that wears some of the mask (H, W) uint8, by its index; together they show all of it.
+
+    What is covered beside the faces is shown with the nearest.
+    """
+    if len(faces) < 2:
+        return {0: view_of(mask, faces)}
+    step = max(max(mask.shape) // SHOWN, 1)  # of a large mask one pixel in so many is looked at
+    ys, xs = np.nonzero(cv2.dilate(mask, np.ones((step, step), np.uint8))[::step, ::step])
+    ys, xs = ys * step, xs * step
+    away = [np.hypot(xs - face.center[0], ys - face.center[1]) / face.side for face in faces]
+    nearest = np.argmin(away, axis=0)
+    views = {}
+    for index in np.unique(nearest):
+        own_xs, own_ys = xs[nearest == index], ys[nearest == index]
+        covered = own_xs.min() - step, own_ys.min() - step, own_xs.max() + step, own_ys.max() + step
+        views[int(index)] = _view_around(covered, [faces[index]], mask.shape)
+    return views
+
+
+def _view_around(covered: tuple[int, int, int, int], faces: Sequence[Face], shape: tuple[int, ...]) -> View:
+    """The view of faces and of what is covered, x0, y0, x1, y1, in a photo of this shape (H, W, ...)."""
+    height, width = shape[:2]
     spans = [(*face.corners().min(axis=0), *face.corners().max(axis=0)) for face in faces]
-    spans.append((covered[0], covered[1], covered[0] + covered[2], covered[1] + covered[3]))
+    spans.append(covered)
     left, top = np.min(spans, axis=0)[:2]
     right, bottom = np.max(spans, axis=0)[2:]
     around = AROUND * max(right - left, bottom - top)

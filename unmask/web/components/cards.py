@@ -9,22 +9,14 @@ import numpy as np
 
 from unmask import PhotoError, WeightsError
 from unmask.registry import MODELS, ModelInfo
+from unmask.web.components.canvas import Before, draw_frame
 from unmask.web.components.facts import Score, parameters_of, score_of
 from unmask.web.components.inputs import models_on_page
 from unmask.web.i18n import on_page, static, tr, tr_error
 from unmask.web.ideas import IDEAS
-from unmask.web.pictures import STATIC, cached_png, file_url, to_show
+from unmask.web.pictures import STATIC, cached_png, to_show
 
 LINE_AT = 12  # %: where the line between two pictures begins: there is something beside the result, this shows
-
-
-@dataclass(frozen=True)
-class Before:
-    """The picture that every result is compared with."""
-
-    file: str
-    shape: tuple[int, ...]  # (H, W, ...)
-    face: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)  # in it: x, y, width, height in shares
 
 
 @dataclass(frozen=True)
@@ -91,19 +83,17 @@ def _card_head(info: ModelInfo, parameters: int, score: Score | None) -> str:
     )
 
 
-def _before_after(card: Card, before: Before, after: str) -> str:
-    """Two pictures of one shape, one over the other, with a line to drag between them. after: the second's file."""
-
-    def image(name: str, path: str, text: str) -> str:
-        return f'<img class="{name}" src="{html.escape(file_url(path))}" alt="{html.escape(text)}" draggable="false">'
-
+def _before_after(card: Card, before: Before, afters: list[str]) -> str:
+    """The photo and a result, one over the other, with a line to drag between them. afters: files, one a part."""
     full = html.escape(tr("Show full screen"))
-    ratio, face = before.shape[1] / before.shape[0], " ".join(f"{share:.4f}" for share in before.face)
+    line = (
+        f'<input type="range" min="0" max="100" value="{LINE_AT}" aria-label="{html.escape(tr(card.line))}">'
+        f'<span class="badge" aria-hidden="true">{html.escape(tr("Before"))}</span>'
+    )
+    after = tr("What {model} imagines", model=card.title)
     return f"""
-<figure class="before-after" data-face="{face}" style="--ratio: {ratio:.4f}; --at: {LINE_AT}">
-  {image("before", before.file, tr("Before"))}
-  {image("after", after, tr("What {model} imagines", model=card.title))}
-  <input type="range" min="0" max="100" value="{LINE_AT}" aria-label="{html.escape(tr(card.line))}">
+<figure class="before-after" style="--own: {before.ratio:.4f}; --at: {LINE_AT}">
+  {draw_frame(before, afters, after, line)}
   <button type="button" class="full" title="{full}" aria-label="{full}"><svg viewBox="0 0 16 16" width="16"
     height="16" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true">
     <path d="M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4"/></svg></button>
@@ -128,17 +118,17 @@ def waiting(
             continue
         updates[card.note] = f'<p class="card-note waiting">{text}</p>'
         if name not in kept and before is not None:
-            updates[card.pictures] = _before_after(card, before, before.file)
+            updates[card.pictures] = _before_after(card, before, before.files)
     return updates
 
 
-def finished(card: Card, before: Before, after: np.ndarray, milliseconds: int) -> dict:
-    """Updates that put a model's result, uint8 (H, W, 3) of what `before` shows, on its card."""
+def finished(card: Card, before: Before, afters: list[np.ndarray], milliseconds: int) -> dict:
+    """Updates that put a model's result on its card: uint8 (H, W, 3) of each of the parts that `before` has."""
     invention = html.escape(tr("This is an invention, not the person's face."))
     took = html.escape(tr("Took {milliseconds} ms", milliseconds=milliseconds))
     note = f'<p class="card-note invention">{invention}</p><p class="card-note time">{took}</p>'
-    file = cached_png(card.pictures, to_show(after), "result.png")
-    return {card.pictures: _before_after(card, before, file), card.note: note}
+    files = [cached_png(card.pictures, to_show(after), "result.png") for after in afters]
+    return {card.pictures: _before_after(card, before, files), card.note: note}
 
 
 def failed(card: Card, error: PhotoError | WeightsError) -> dict:

@@ -1,6 +1,7 @@
 """The card after the models' own: where their results differ, so that nobody can know what is under the mask."""
 
 import html
+from dataclasses import dataclass
 
 import gradio as gr
 import numpy as np
@@ -9,8 +10,18 @@ from unmask.disagreement import disagreement, draw, scale_colors
 from unmask.faces.face import Face
 from unmask.imaging.tensors import resize
 from unmask.masks import binarise
+from unmask.web.components.canvas import Before, draw_frame
 from unmask.web.i18n import on_page, tr
-from unmask.web.pictures import cached_png, file_url
+from unmask.web.pictures import cached_png
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is shown of one part of the photo."""
+
+    photo: np.ndarray  # (h, w, 3) uint8, as shown
+    results: list[np.ndarray]  # at least two, likewise
+    mask: np.ndarray  # (H, W) uint8, in the photo's own resolution
 
 
 def build() -> gr.HTML:
@@ -20,33 +31,28 @@ def build() -> gr.HTML:
         return gr.HTML(apply_default_css=False)
 
 
-def render(
-    card: gr.HTML,
-    shown: np.ndarray,
-    results: list[np.ndarray],
-    mask: np.ndarray,
-    faces: list[Face],
-    face: tuple[float, float, float, float],
-) -> str:
-    """The card's content from at least two results, (h, w, 3) uint8 as shown; the photo (h, w, 3) likewise.
+def render(card: gr.HTML, before: Before, shown: list[Shown], faces: list[Face], longest: int) -> str:
+    """The card's content: the map of each of the parts that `before` has, drawn on the canvas of all results.
 
-    mask: (H, W) uint8 of what is shown, and faces, in the photo's own resolution. Of several faces the smallest sets
-    what is detail. face: where one is in what is shown, see View.
+    faces: in the photo's own resolution, whose longer side is `longest` px; the smallest sets what is detail.
     """
-    height, width = shown.shape[:2]
-    sides = [face.side for face in faces] or [max(mask.shape)]
-    small = binarise(resize(mask, (height, width)))
-    apart = disagreement(results, small, min(sides) * max(height, width) / max(mask.shape))
-    url = file_url(cached_png(card, draw(shown, apart, small), "disagreement.png"))
+    side = min((face.side for face in faces), default=longest)
+    files = []
+    for each in shown:
+        small = binarise(resize(each.mask, each.photo.shape[:2]))
+        scale = max(each.photo.shape) / max(each.mask.shape)
+        apart = disagreement(each.results, small, side * scale)
+        files.append(cached_png(card, draw(each.photo, apart, small), "disagreement.png"))
     text = tr(
         "The brighter a place, the further the {count} networks are apart: what is there, nobody knows; and where they "
         "agree, all may be wrong.",
-        count=len(results),
+        count=len(shown[0].results),
     )
     colors = ", ".join("rgb({}, {}, {})".format(*color) for color in scale_colors(6))
+    alt = tr("The photo in grey, with the map of differences on the mask")
     return f"""
-<figure data-face="{" ".join(f"{share:.4f}" for share in face)}" style="--ratio: {width / height:.4f}">
-  <img src="{html.escape(url)}" alt="{html.escape(tr("The photo in grey, with the map of differences on the mask"))}">
+<figure style="--own: {before.ratio:.4f}">
+  {draw_frame(before, files, alt)}
   <figcaption><span>{html.escape(tr("the same"))}</span><i style="background: linear-gradient(90deg, {colors})"></i
     ><span>{html.escape(tr("far apart"))}</span></figcaption>
 </figure>

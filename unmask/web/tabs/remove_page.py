@@ -8,7 +8,7 @@ import gradio as gr
 from unmask.faces.editing import AS_FOUND
 from unmask.registry import DEFAULT_MODELS
 from unmask.sam import Sam
-from unmask.web.components import disagreement_card, faces_panel, guide_panel, outline_tool, stars
+from unmask.web.components import disagreement_card, faces_panel, guide_panel, outline_tool, stars, viewer_bar
 from unmask.web.components.cards import Card, build_cards
 from unmask.web.components.examples import build_examples
 from unmask.web.components.guide_panel import GUIDED
@@ -183,6 +183,7 @@ def build_page(sam: Sam | None) -> RemovePage:
             build_queue_line(run_status)
             gr.HTML(on_page(draw_how_to))
     with gr.Column(elem_id="results"):
+        viewer_bar.build()
 
         def below(name: str) -> None:
             if name == GUIDED:

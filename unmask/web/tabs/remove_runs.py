@@ -9,16 +9,18 @@ from unmask import Guide, PhotoError, Unmasker, WeightsError
 from unmask.catalog import list_models
 from unmask.faces.alignment import CROP, align
 from unmask.faces.editing import AS_FOUND
+from unmask.faces.face import Face
 from unmask.masks import check_mask, is_empty
 from unmask.registry import GENDER_HINT, MODELS
 from unmask.web.components import disagreement_card, guide_panel
-from unmask.web.components.cards import Before, failed, finished, waiting
+from unmask.web.components.canvas import Before, Part, within
+from unmask.web.components.cards import failed, finished, waiting
 from unmask.web.components.guide_panel import GUIDED
 from unmask.web.components.inputs import models_on_page
 from unmask.web.components.status import painting_text, status, timed, warn
 from unmask.web.errors import USER_ERRORS, plain_errors
 from unmask.web.i18n import tr, tr_error
-from unmask.web.pictures import View, cached_png, to_show, view_of
+from unmask.web.pictures import View, cached_png, to_show, views_of
 from unmask.web.session import Run, Visit
 from unmask.web.tabs.remove_page import NO_PHOTO, RUN_HINT, RemovePage
 
@@ -67,32 +69,36 @@ class Runs:
                 refused |= self.nothing() | {page.visit: replace(now, ran=None)}
             yield refused
             return
-        view = view_of(now.mask, now.faces)
-        before = self.before(now, view)
+        views = views_of(now.mask, now.faces)
+        before = self.before(now, now.faces, views)
         kept = () if now.ran is None else now.ran.names  # earlier results stay, dimmed, until the new ones come
         fresh = self.nothing_said() | waiting(cards, names, before, kept)
         yield {page.visit: replace(now, ran=Run(now.mask, now.faces, tuple(names), realism))} | fresh
         yield {page.run_status: status(painting_text(MODELS[names[0]].title, 1, len(names)), "busy first")}
-        pending, learned = list(names), {}  # results that are all a network's own idea of this face
+        pending, learned = list(names), {}  # results that are all a network's own idea of this face: parts, as shown
         for done in self.unmasker.remove_each(now.photo, now.mask, names, now.faces, guide=told, realism=realism):
             name = done.model
             pending.remove(name)
             if done.error is not None:
                 yield failed(cards[name], done.error)
             elif done.image is not None:
-                after = view.cut(done.image)
-                yield finished(cards[name], before, after, round(1000 * done.seconds))
+                afters = [view.cut(done.image) for view in views.values()]
+                yield finished(cards[name], before, afters, round(1000 * done.seconds))
                 if name == GUIDED:
                     yield {page.guess: self.guess(now)}
                 if MODELS[name].kind == "inpainting" and (name != GUIDED or told == AS_FOUND):
-                    learned[name] = to_show(after)
+                    learned[name] = [to_show(after) for after in afters]
             if pending:
                 text = painting_text(MODELS[pending[0]].title, len(names) - len(pending) + 1, len(names))
                 yield {page.run_status: status(text, "busy")}
         if len(learned) > 1:
             ideas = [learned[name] for name in names if name in learned]
-            parts = to_show(view.cut(now.photo)), ideas, view.cut(now.mask), now.faces, view.face
-            yield {page.map: disagreement_card.render(page.map, *parts)}
+            shown = [
+                disagreement_card.Shown(to_show(view.cut(now.photo)), list(results), view.cut(now.mask))
+                for view, results in zip(views.values(), zip(*ideas))
+            ]
+            longest = max(now.mask.shape)
+            yield {page.map: disagreement_card.render(page.map, before, shown, now.faces, longest)}
         yield {page.run_status: status(tr(DONE_HINT), "done")}
 
     def add_model(self, old: Visit | None, names: list[str], told: Guide, event: gr.EventData) -> Iterator[dict]:
@@ -105,8 +111,8 @@ class Runs:
             yield {page.run_status: warn(tr("There is no such model."))}
             return
         card, ran = page.cards[name], old.ran
-        view = view_of(ran.mask, ran.faces)
-        before = self.before(old, view)
+        views = views_of(ran.mask, ran.faces)
+        before = self.before(old, ran.faces, views)
         added = replace(old, ran=replace(ran, names=(*ran.names, name)))
         waits = waiting({name: card}, [name], before)
         painting = status(painting_text(card.title, 1, 1), "busy")
@@ -115,16 +121,24 @@ class Runs:
             results, milliseconds = timed(
                 self.unmasker.remove, old.photo, ran.mask, [name], faces=ran.faces, guide=told, realism=ran.realism
             )
-            yield finished(card, before, view.cut(results[name]), milliseconds)
+            afters = [view.cut(results[name]) for view in views.values()]
+            yield finished(card, before, afters, milliseconds)
         except USER_ERRORS as error:
             yield failed(card, error)
         yield {page.run_status: self.results_status(added)}
 
-    def before(self, visit: Visit, view: View) -> Before:
-        """The photo as results are compared with it."""
-        shown = to_show(view.cut(visit.photo))
-        file = cached_png(next(iter(self.page.cards.values())).pictures, shown, "photo.png")
-        return Before(file, shown.shape, view.face)
+    def before(self, visit: Visit, faces: list[Face], views: dict[int, View]) -> Before:
+        """The photo as results are compared with it: whole, and the views of these faces, by their index."""
+        pictures = next(iter(self.page.cards.values())).pictures
+        shape = visit.photo.shape
+        known = [each.face for each in visit.candidates]
+        parts = []
+        for index, view in views.items():
+            file = cached_png(pictures, to_show(view.cut(visit.photo)), "photo.png")
+            place = view.place(shape)
+            number = known.index(faces[index]) + 1 if len(views) > 1 and faces[index] in known else None
+            parts.append(Part(file, place, within(place, view.face), number))
+        return Before(shape[1] / shape[0], tuple(parts), visit.overview)
 
     def guess(self, now: Visit) -> str:
         """The hint network's guess, as HTML; nothing before it is released, nor for several faces at once."""
@@ -155,8 +169,9 @@ class Runs:
         except USER_ERRORS as error:
             yield {page.run_status: warn(tr_error(error))}
             return
-        view = view_of(ran.mask, ran.faces)
-        yield finished(card, self.before(old, view), view.cut(results[GUIDED]), milliseconds)
+        views = views_of(ran.mask, ran.faces)
+        afters = [view.cut(results[GUIDED]) for view in views.values()]
+        yield finished(card, self.before(old, ran.faces, views), afters, milliseconds)
         yield {page.run_status: status(tr(DONE_HINT), "done")}
 
     def run_again(

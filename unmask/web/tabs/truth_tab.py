@@ -15,7 +15,8 @@ from unmask.masks import is_empty
 from unmask.metrics import psnr, ssim
 from unmask.registry import DEFAULT_MODELS, MODELS
 from unmask.synth import KINDS, MEAN_LANDMARKS, PATTERNS, WEARS, MaskedFace, put_mask_on
-from unmask.web.components.cards import Before, build_cards, failed, finished, waiting
+from unmask.web.components.canvas import Before, Part
+from unmask.web.components.cards import build_cards, failed, finished, waiting
 from unmask.web.components.examples import build_examples
 from unmask.web.components.inputs import model_choices, models_on_page, photo_input
 from unmask.web.components.status import build_queue_line, draw_status, painting_text, status, step_title, timed
@@ -222,7 +223,7 @@ def build(unmasker: Unmasker) -> None:
             crop, place_landmarks(size, right, down, tilt), np.random.default_rng(number), **choice
         )
         names = [name for name in models_on_page() if name in names]
-        before = Before(cached_png(preview, crop, "truth.png"), crop.shape)
+        before = Before(crop.shape[1] / crop.shape[0], (Part(cached_png(preview, crop, "truth.png")),))
         shown = draw_preview(cached_png(preview, masked.image, "masked.png"))
         yield {preview: shown} | waiting(cards, names, before)
         yield from score(crop, before, masked, source, names)
@@ -251,7 +252,7 @@ def build(unmasker: Unmasker) -> None:
                 continue
             rows.append(Scores.of(title, crop, results[name], masked.mask, milliseconds))
             scored = {table: scores_table(untouched, rows)}
-            yield finished(cards[name], before, results[name], milliseconds) | scored
+            yield finished(cards[name], before, [results[name]], milliseconds) | scored
         worn = ", ".join(map(tr, (masked.kind, masked.wear, masked.pattern)))
         yield {run_status: status(tr("Done. The mask: {worn}.", worn=worn), "done")}
 
