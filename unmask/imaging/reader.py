@@ -73,7 +73,7 @@ def open_upright(source: str | Path | bytes | BinaryIO) -> Image.Image:
 
     The mode is one of 1, L, LA, P, PA, RGB, RGBA, CMYK; 16-bit grey is scaled to L. Raises PhotoError only.
     """
-    data = _read_bytes(source)
+    data = read_bytes(source)
     try:
         picture = pixels_only(data)
     except ContainerError as error:
@@ -94,8 +94,8 @@ def open_upright(source: str | Path | bytes | BinaryIO) -> Image.Image:
     return image
 
 
-def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
-    """The file's bytes, of which at most MAX_BYTES + 1 are ever read."""
+def read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
+    """The file's bytes, of which at most MAX_BYTES + 1 are ever read. Raises PhotoError."""
     try:
         if isinstance(source, bytes):
             data = source

@@ -12,13 +12,13 @@ from unmask.faces.alignment import align
 from unmask.faces.face import Face
 from unmask.imaging.metadata import NOTICE, write_png
 from unmask.registry import MODELS
+from unmask.web.pictures import PAD
 
 TILE = 320  # px, the side of a face on the sheet
 COLUMNS = 5  # of the sheet: the photo and four models
 FACES = 6  # of a crowd that are on the sheet
 GAP, CAPTION = 12, 30  # px
 INK, PAPER = (32, 43, 52), (255, 255, 255)  # RGB
-PAD = (125, 138, 148)  # RGB around a face at the photo's border
 LONGEST_STEM = 80  # characters: file systems end at 255
 
 

@@ -22,6 +22,7 @@ THUMBNAIL = 112  # px, the side of a face's small picture
 SHOWN = 1024  # px: longest side of what is shown; downloads have the photo's own size
 AROUND = 0.1  # of what is worked on: as much of its surroundings is shown on each side
 WIDEST = 1.5  # width : height to which a result's view is widened, where the photo goes on
+PAD = (125, 138, 148)  # RGB around a photo that is not square: a grey that is quiet on light and dark pages
 CLOSE = 0.8  # of a face's crop: what a small picture shows of it
 STATIC = Path(__file__).resolve().parent / "static"
 

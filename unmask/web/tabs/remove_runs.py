@@ -61,7 +61,7 @@ class Runs:
                 raise PhotoError("No model is chosen: tick at least one.")
             if not now.faces and is_empty(now.mask):
                 raise PhotoError("No face is chosen: click one on the photo.")
-            check_mask(now.mask, now.photo.shape)
+            check_mask(now.mask, now.shape)
         except PhotoError as error:
             refused = {page.run_status: warn(tr_error(error), "outdated" if now.is_outdated() else "")}
             if now.faces and is_empty(now.mask):  # there is nothing that results could be of
@@ -72,7 +72,7 @@ class Runs:
         before = self.before(now, view)
         kept = () if now.ran is None else now.ran.names  # earlier results stay, dimmed, until the new ones come
         fresh = self.nothing_said() | waiting(cards, names, before, kept)
-        yield {page.visit: replace(now, ran=Run(now.mask, now.faces, tuple(names), realism))} | fresh
+        yield {page.visit: replace(now, ran=Run(now.kept_mask, now.faces, tuple(names), realism))} | fresh
         learned = []  # results that are all a network's own idea of this face
         for count, name in enumerate(names, 1):
             tone = "busy first" if count == 1 else "busy"
