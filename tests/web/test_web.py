@@ -239,13 +239,13 @@ def test_a_bare_face_can_be_marked_by_hand(page, pictures):
 @needs_browser
 def test_a_bad_file_gets_a_sentence_and_costs_nothing(page, pictures):
     give_photo(page, pictures["bad"])
-    assert "not a readable JPEG, PNG or WebP" in toast(page)
+    assert "not a readable JPEG, PNG, WebP" in toast(page)
     give_photo(page, pictures["square"])
     wait_until_done(page)
     found = download_mask(page)
     with mask_change(page):
         give_photo(page, pictures["bad"])
-    assert "not a readable JPEG, PNG or WebP" in toast(page)
+    assert "not a readable JPEG, PNG, WebP" in toast(page)
     assert page.evaluate("document.querySelector('#photo img').naturalWidth") > 0, "the photo is gone"
     assert np.array_equal(download_mask(page), found)
     run_again(page)
@@ -385,7 +385,7 @@ def test_api_remove(client, pictures, unmasker, tmp_path):
 def test_api_errors_are_sentences(client, pictures):
     bad, square, tall = (handle_file(pictures[name]) for name in ("bad", "square", "tall"))
     for arguments, sentence in (
-        ({"image": bad}, "not a readable JPEG, PNG or WebP"),
+        ({"image": bad}, "not a readable JPEG, PNG, WebP"),
         ({"image": square, "mask": tall}, "but the photo is 335 x 335"),
         ({"image": square, "models": ["nobody"]}, "nobody"),
         ({"image": square, "models": []}, "There is no model"),

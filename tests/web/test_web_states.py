@@ -186,7 +186,7 @@ def test_a_bad_file_brings_the_old_state_back(page, pictures, tmp_path):
     wait_until_done(page)
     with mask_change(page):
         give_photo(page, bad)
-    assert "not a readable JPEG, PNG or WebP" in toast(page)
+    assert "not a readable JPEG, PNG, WebP" in toast(page)
     wait_until_done(page)
     assert opacity(page, "#results .card:visible .before-after") == 1
 
