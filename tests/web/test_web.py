@@ -434,7 +434,7 @@ def test_the_editors_pictures_are_read_as_carefully_as_uploads(tmp_path):
     layer = np.zeros((512, 512, 4), np.uint8)
     layer[100:200, 100:200] = (255, 51, 102, 153)
     Image.fromarray(layer).save(tmp_path / "layer.png")
-    Image.fromarray(layer).convert("P").save(tmp_path / "layer.gif")
+    Image.fromarray(layer).convert("RGB").save(tmp_path / "layer.ppm")
     (tmp_path / "torn.png").write_bytes((tmp_path / "layer.png").read_bytes()[:300])
     with gr.Blocks():
         editor = MaskEditor(type="numpy", format="png", sources=())
@@ -444,7 +444,7 @@ def test_the_editors_pictures_are_read_as_carefully_as_uploads(tmp_path):
         return editor.preprocess(EditorData(background=None, layers=[FileData(path=path)], composite=None))
 
     assert (read("layer.png")["layers"][0] == layer).all()
-    for name in ("layer.gif", "torn.png"):
+    for name in ("layer.ppm", "torn.png"):
         with pytest.raises(gr.Error, match="picture"):
             read(name)
 

@@ -79,6 +79,24 @@ def read_photo(source: str | Path | bytes | BinaryIO) -> np.ndarray:
         raise PhotoError(DAMAGED) from error
 
 
+def read_transparent(source: str | Path | bytes | BinaryIO) -> np.ndarray | None:
+    """The same picture with its alpha: RGBA uint8 (H, W, 4); None where nothing of it is transparent.
+
+    Raises PhotoError. Where alpha is 255, its colours are those of `read_photo`.
+    """
+    image = open_upright(source)
+    if not image.has_transparency_data:
+        return None
+    icc_profile = image.info.get("icc_profile")
+    try:
+        rgba = image.convert("RGBA")
+        alpha = np.array(rgba.getchannel("A"))
+        colours = np.array(_to_srgb(rgba.convert("RGB"), icc_profile))
+    except Exception as error:  # a palette fault that only shows on conversion
+        raise PhotoError(DAMAGED) from error
+    return None if alpha.min() == 255 else np.dstack([colours, alpha])
+
+
 def open_upright(source: str | Path | bytes | BinaryIO) -> Image.Image:
     """Decode an untrusted picture into an upright PIL image, alpha and colour profile still on it.
 

@@ -10,7 +10,7 @@ from collections import OrderedDict
 
 import numpy as np
 
-from unmask.imaging.reader import read_photo
+from unmask.imaging.reader import read_photo, read_transparent
 
 
 class DecodedPhotos:
@@ -65,6 +65,10 @@ class KeptPhoto:
             pixels = read_photo(self._file)
             self._decoded.put(self._key, pixels)
         return pixels
+
+    def transparent(self) -> np.ndarray | None:
+        """(H, W, 4) uint8, where the photo has an alpha channel; see `read_transparent`."""
+        return read_transparent(self._file)
 
     @property
     def nbytes(self) -> int:

@@ -119,6 +119,10 @@ class Visit:
         """(H, W, 3) uint8, as it was read: every model works on this one."""
         return self.kept_photo if isinstance(self.kept_photo, np.ndarray) else self.kept_photo.pixels
 
+    def transparent(self) -> np.ndarray | None:
+        """(H, W, 4) uint8, where the photo has an alpha channel: its colours are not yet put on white."""
+        return None if isinstance(self.kept_photo, np.ndarray) else self.kept_photo.transparent()
+
     @property
     def shape(self) -> tuple[int, int]:
         """The photo's height and width."""
