@@ -1,4 +1,4 @@
-"""Damaged pictures for scripts/fuzz.py: real JPEG, PNG and WebP files, cut at chunks and segments, and mutated."""
+"""Damaged pictures for scripts/fuzz.py: real files of every format, cut at their parts, and mutated."""
 
 import io
 import struct
@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES, HEIC = ROOT / "examples", ROOT / "tests" / "unmask" / "pictures"
 
 # ---------------------------------------------------------------- the parts of a file
 
@@ -33,7 +34,7 @@ def webp(chunks: bytes) -> bytes:
 
 
 def split(data: bytes) -> list[bytes]:
-    """A whole JPEG, PNG or WebP file's head and parts, which joined are the file again."""
+    """A whole file's head and parts, which joined are the file again; GIF, BMP and TIFF have one part."""
     parts, at = [], 0
 
     def cut(length: int) -> None:
@@ -50,6 +51,13 @@ def split(data: bytes) -> list[bytes]:
         while at < len(data):
             length = int.from_bytes(data[at + 4 : at + 8], "little")
             cut(8 + length + length % 2)
+    elif is_boxed(data):
+        cut(0)
+        while at < len(data):
+            cut(int.from_bytes(data[at : at + 4], "big"))
+    elif not data.startswith(b"\xff\xd8"):
+        cut(8)
+        cut(len(data) - at)
     else:
         cut(2)
         while data[at + 1] != 0xDA:
@@ -58,12 +66,21 @@ def split(data: bytes) -> list[bytes]:
     return parts
 
 
+def is_boxed(data: bytes) -> bool:
+    """Whether it is a HEIC or AVIF file."""
+    return data[4:8] == b"ftyp"
+
+
 def mended(parts: list[bytes]) -> bytes:
     """The parts as a file whose lengths and checksums are right again, so that damage gets past them."""
     if parts[0] == PNG_SIGNATURE:
         return PNG_SIGNATURE + b"".join(png_chunk(part[4:8], part[8:-4]) for part in parts[1:])
     if parts[0].startswith(b"RIFF"):
         return webp(b"".join(riff_chunk(part[:4], part[8:]) for part in parts[1:]))
+    if is_boxed(parts[1]):
+        return b"".join(struct.pack(">I", len(part)) + part[4:] for part in parts[1:])
+    if not parts[0].startswith(b"\xff\xd8"):
+        return b"".join(parts)
     whole = [part[:2] + struct.pack(">H", len(part) - 2 & 0xFFFF) + part[4:] for part in parts[1:-1]]
     return parts[0] + b"".join(whole) + parts[-1]
 
@@ -84,7 +101,7 @@ def encode(picture: Image.Image, format: str, **options) -> bytes:
 
 
 def real_files() -> list[bytes]:
-    """JPEG, PNG and WebP files as cameras, phones and editors write them."""
+    """Files as cameras, phones and editors write them. Those of HEIC are drawn pictures, too, made beforehand."""
     picture = Image.fromarray(drawn(96, 128, 0))
     example = Image.open(EXAMPLES / "hopper-kn95.png").convert("RGB")
     exif = Image.Exif()
@@ -118,6 +135,12 @@ def real_files() -> list[bytes]:
         encode(picture.convert("RGBA"), "WEBP", quality=50, **about),
         encode(picture.convert("RGBA"), "WEBP", **frames),
         encode(example, "WEBP"),
+        encode(picture.convert("P"), "GIF", transparency=3, save_all=True, append_images=[picture.rotate(90)]),
+        encode(picture, "BMP"),
+        encode(picture, "TIFF", compression="tiff_lzw", icc_profile=icc),
+        encode(picture.convert("RGBA"), "TIFF"),
+        encode(picture, "AVIF", **about),
+        *(path.read_bytes() for path in sorted(HEIC.glob("*.heic"))),
     ]
 
 
@@ -200,6 +223,10 @@ def set_size(rng: np.random.Generator, data: bytes, others: list[bytes]) -> byte
             parts[index] = part[:14] + struct.pack("<HH", width & 0x3FFF, height & 0x3FFF) + part[18:]
         elif part[:4] == b"VP8L":
             parts[index] = part[:9] + struct.pack("<I", width & 0x3FFF | (height & 0x3FFF) << 14) + part[13:]
+        elif head[:4] == b"GIF8":
+            head = head[:6] + struct.pack("<H", width)
+        elif head[:2] == b"BM":
+            parts[index] = part[:10] + struct.pack("<II", width, height) + part[18:]
         elif head == b"\xff\xd8" and part[1] in (0xC0, 0xC2):
             parts[index] = part[:5] + struct.pack(">HH", height, width) + part[9:]
     return head + b"".join(parts)

@@ -2,7 +2,7 @@
 
     python scripts/fuzz.py --count 10000
 
-Real JPEG, PNG and WebP files, drawn here or made from examples/, are mutated; known bombs follow, up to the upload
+Real files of every format, drawn here or made from examples/, are mutated; known bombs follow, up to the upload
 limit. All of it goes through `read_photo` and `read_mask`, in child processes whose memory is limited. Exit status 1
 when anything else than a picture or a PhotoError comes out, or a limit is passed.
 """

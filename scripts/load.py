@@ -65,6 +65,7 @@ class Visitor:
     def __init__(self, web: httpx.AsyncClient, functions: dict[str, int], figures: Figures):
         self.web, self.functions, self.figures = web, functions, figures
         self.session = secrets.token_hex(6)
+        self.told: list[str] = []  # what popped up on the page
 
     async def upload(self, name: str, data: bytes) -> dict:
         """Put a file on the server; what a call names it by."""
@@ -82,6 +83,10 @@ class Visitor:
 
     async def call(self, name: str, data: list):
         """Ask, wait in the queue, and return the first output."""
+        return (await self.outputs(name, data))[0]
+
+    async def outputs(self, name: str, data: list) -> list:
+        """Ask, wait in the queue, and return every output as it is in the end; what popped up goes into `told`."""
         start, placed, timed = time.perf_counter(), False, False
         event = await self.join(name, data)
         async with self.web.stream("GET", API + "queue/data", params={"session_hash": self.session}) as stream:
@@ -91,7 +96,9 @@ class Visitor:
                 message = json.loads(line[5:])
                 if message.get("event_id") != event:
                     continue
-                if message["msg"] == "estimation":
+                if message["msg"] == "log":
+                    self.told.append(message["log"])
+                elif message["msg"] == "estimation":
                     placed, timed = True, timed or message.get("rank_eta") is not None
                     self.figures.longest_queue = max(self.figures.longest_queue, message["queue_size"])
                 elif message["msg"] == "process_completed":
@@ -100,7 +107,7 @@ class Visitor:
                     self.figures.seconds.setdefault(name, []).append(time.perf_counter() - start)
                     self.figures.told += placed
                     self.figures.told_time += timed
-                    return message["output"]["data"][0]
+                    return message["output"]["data"]
         raise LoadError(f"{name}: the connection ended before the answer")
 
     async def fetch(self, file: dict) -> bytes:

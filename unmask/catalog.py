@@ -48,14 +48,14 @@ def describe(name: str) -> dict:
     """The registry's row as plain types, with `parameters`, `weights` (path or None) and `sha256` of the file.
 
     outputs: of each output that the model can be asked for, the default first, `weights` and `sha256`; empty where it
-    has but one.
+    has but one. needs: the package that it is built from, None where it is one of ours.
     """
     info = MODELS[name]
     row = {
         key: getattr(info, key)
         for key in ("name", "title", "kind", "paper", "year", "needs_mask", "takes_landmarks", "size", "licence")
     }
-    row |= {"parameters": 0, "weights": None, "sha256": None}
+    row |= {"parameters": 0, "weights": None, "sha256": None, "needs": info.package}
     row |= {"outputs": {output: _describe_file(name, output) for output in info.outputs}}
     if info.kind == "classical":
         return row

@@ -30,7 +30,7 @@ from torch.nn import functional as F
 from unmask import settings
 from unmask.imaging.tensors import resize
 from unmask.masks import binarise
-from unmask.weights import WeightsError, sha256
+from unmask.weights import WeightsError, count_parameters, sha256
 
 REPO, FILENAME = "facebook/sam-vit-base", "model.safetensors"
 REVISION = "70c1a07f894ebb5b307fd9eaaee97b9dfc16068f"
@@ -131,6 +131,28 @@ def is_wanted() -> bool:
 
 def _is_installed() -> bool:
     return find_spec("transformers") is not None
+
+
+def describe() -> dict:
+    """What `unmask models --json` says of it, beside the registry's rows: needs is what has to be there to use it."""
+    path = settings.SAM.read()
+    return {
+        "name": "sam",
+        "title": "Segment Anything, ViT-B",
+        "kind": "outline by click",
+        "paper": "Kirillov et al., Segment Anything, ICCV 2023",
+        "year": 2023,
+        "needs_mask": False,
+        "takes_landmarks": False,
+        "size": 1024,
+        "licence": "Apache-2.0",
+        "outputs": {},
+        "parameters": count_parameters(path) if path and path.is_file() else 0,
+        "weights": str(path) if path else None,
+        "sha256": settings.SAM_SHA256.read().lower() or SHA256,
+        "needs": f"the extra 'sam' ({'installed' if _is_installed() else 'not installed'}), and its checkpoint: "
+        f"{FILENAME} of {REPO} (375 MB, fetched when first asked for), or a file named in UNMASK_SAM",
+    }
 
 
 def _fitted(shape: tuple[int, int], side: int) -> tuple[int, int]:

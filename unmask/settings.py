@@ -61,6 +61,7 @@ HUB_REVISION = Setting("UNMASK_HUB_REVISION", "the commit of that repository to 
 SAM = Setting("UNMASK_SAM", "Segment Anything's checkpoint on this machine", _path, None)
 SAM_SHA256 = Setting("UNMASK_SAM_SHA256", "its hash, where it is not the published ViT-B", str.strip, "")
 RATE_LIMIT = Setting("UNMASK_RATE_LIMIT", "uploads and computations a minute for one visitor", _number, None)
+VISITS_MB = Setting("UNMASK_VISITS_MB", "memory for all visitors' photos and masks, MB; 600 by default", _whole, 600)
 STUDIES = Setting("UNMASK_STUDIES", "folder of the rating studies; by default the user's data folder", _path, None)
 STUDY_SECRET = Setting("UNMASK_STUDY_SECRET", "what makes the studies' links hard to guess", str, "", secret=True)
 DATABASE_URL = Setting("UNMASK_DATABASE_URL", "PostgreSQL for the answers; by default SQLite", str, "", secret=True)
@@ -69,7 +70,7 @@ RESEARCHER_TOKEN = Setting("UNMASK_RESEARCHER_TOKEN", "opens the page's tab for 
 CASUAL_RATINGS = Setting("UNMASK_CASUAL_RATINGS", "1: visitors may give results stars", lambda text: text == "1", False)
 
 ALL: tuple[Setting, ...] = (
-    HOME, WEIGHTS, HUB_REPO, HUB_REVISION, SAM, SAM_SHA256, RATE_LIMIT,
+    HOME, WEIGHTS, HUB_REPO, HUB_REVISION, SAM, SAM_SHA256, RATE_LIMIT, VISITS_MB,
     STUDIES, STUDY_SECRET, DATABASE_URL, RATINGS_REPO, RESEARCHER_TOKEN, CASUAL_RATINGS,
 )  # fmt: skip
 

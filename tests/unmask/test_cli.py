@@ -89,6 +89,69 @@ def status(*arguments: object) -> int:
 # remove
 
 
+def test_json_lines_tell_what_was_written(photos, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert status("remove", photos, "--out", out, "--model", "ganmasker", "--json") == 1
+    printed = capsys.readouterr()
+    first, broken, last = [json.loads(line) for line in printed.out.splitlines()]
+    written = {"mask": str(out / "a.mask.png"), "results": {"ganmasker": str(out / "a.ganmasker.png")}}
+    assert first == {"path": str(photos / "a.JPG")} | written and all(map(Path.exists, out.iterdir()))
+    assert broken["path"] == str(photos / "b.png") and "not a readable" in broken["error"]
+    assert last["results"] == {"ganmasker": str(out / "c.ganmasker.png")}
+    assert status("mask", photos / "c.webp", "--out", out, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"path": str(photos / "c.webp"), "mask": str(out / "c.mask.png")}
+
+
+def test_a_closing_line_counts_the_files(photos, tmp_path, capsys):
+    assert status("remove", photos, "--out", tmp_path / "out", "--model", "telea") == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last == "2 photos done, 1 failed, 1 file skipped: no pictures by their names."
+    assert status("mask", photos / "c.webp", photos / "a.JPG", "--out", tmp_path / "out") == 0
+    assert capsys.readouterr().err.strip().splitlines()[-1] == "2 photos done."
+
+
+def test_recursive_takes_subfolders_and_keeps_them_apart(photos, tmp_path, capsys):
+    inner = photos / "inner" / "most"
+    inner.mkdir()
+    Image.new("RGB", (50, 40), (1, 2, 3)).save(inner / "c.png")
+    Image.fromarray(MASK).save(tmp_path / "c.png")
+    (tmp_path / "masks" / "inner" / "most").mkdir(parents=True)
+    for place in ("a", "c", "inner/most/c"):
+        Image.fromarray(MASK).save(tmp_path / "masks" / f"{place}.png")
+    (photos / "b.png").unlink()
+    (inner / "film.mov").write_bytes(b"")
+    out = tmp_path / "out"
+    words = ("remove", photos, "--out", out, "--model", "telea")
+    assert status(*words) == 0 and not (out / "inner").exists()
+    assert status(*words, "--recursive", "--mask", tmp_path / "masks") == 0
+    assert names(out) == ["a.mask.png", "a.telea.png", "c.mask.png", "c.telea.png", "inner"]
+    assert names(out / "inner" / "most") == ["c.mask.png", "c.telea.png"]
+    assert "3 photos done, 2 files skipped" in capsys.readouterr().err
+    assert status("faces", photos, "--recursive") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert status("mask", photos, inner, "--out", out) == 2
+    assert "would both be written" in capsys.readouterr().err
+
+
+def test_pictures_of_every_format_are_found_in_folders(tmp_path, capsys):
+    for ending in ("heic", "HEIF", "avif", "gif", "bmp", "tif", "tiff", "jpg", "jpeg", "png", "webp"):
+        (tmp_path / f"{ending}.{ending}").write_bytes(b"")
+    assert status("faces", tmp_path, "--json") == 1
+    assert len(capsys.readouterr().out.splitlines()) == 11
+
+
+def test_options_that_no_model_listens_to_are_an_error(photos, tmp_path, capsys):
+    words = ("remove", photos / "c.webp", "--out", tmp_path / "out", "--model", "glcic")
+    for option in (("--smile", 0.5), ("--mouth", 0), ("--jaw", -1), ("--hint", "open")):
+        assert status(*words, *option) == 2
+        assert f"only landmark-guided listens to {option[0]}" in capsys.readouterr().err
+    assert status(*words, "--realism", 0.5) == 2
+    assert "--realism needs a model with both outputs: ganmasker" in capsys.readouterr().err
+    assert status(*words, "--mask", photos / "c.webp", "--segmentation-model", "mseg") == 2
+    assert "one of the two" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_remove_writes_every_model_and_the_mask(photos, tmp_path):
     out = tmp_path / "new" / "out"
     assert status("remove", photos / "c.webp", "--out", out, "--model", "ganmasker", "pix2pix") == 0
@@ -150,7 +213,7 @@ def test_remove_names_the_files_that_fail_and_writes_the_others(photos, tmp_path
     assert status("remove", photos, missing, "--out", tmp_path / "out", "--model", "telea") == 1
     assert names(tmp_path / "out") == ["a.mask.png", "a.telea.png", "c.mask.png", "c.telea.png"]
     printed = capsys.readouterr()
-    assert f"{photos / 'b.png'}: The file is not a readable JPEG, PNG or WebP picture." in printed.err
+    assert f"{photos / 'b.png'}: The file is not a readable JPEG" in printed.err
     assert f"{photos / 'd.png'}: No face mask was found in the picture" in printed.err
     assert f"{missing}: The file could not be opened: No such file or directory." in printed.err
     assert str(photos / "a.JPG") not in printed.err and printed.out == ""
@@ -282,7 +345,8 @@ def test_faces_prints_one_json_line_per_photo(photos, capsys):
     Image.new("RGB", (50, 40)).save(photos / "d.png")
     assert status("faces", photos, "--json") == 1
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [Path(line["path"]).name for line in lines] == ["a.JPG", "c.webp", "d.png"]
+    assert [Path(line["path"]).name for line in lines] == ["a.JPG", "b.png", "c.webp", "d.png"]
+    assert "not a readable" in lines.pop(1)["error"]
     assert lines[0]["faces"] == [{"box": [1.5, 2.0, 30.0, 39.0], "points": None, "score": 0.5, "masked": 0.25}]
     assert lines[1]["faces"][0]["points"] == [[1.0, 2.0]] * 5
     assert lines[2]["faces"] == []  # the whole photo stands in where no face was found
@@ -312,14 +376,16 @@ def test_faces_stops_quietly_when_nobody_reads_on(photos):
 def test_models_lists_the_registry(capsys):
     assert status("models", "--json") == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [row["name"] for row in rows] == list(unmask.MODELS)
+    assert [row["name"] for row in rows] == [*unmask.MODELS, "sam"]
+    assert all(row.keys() == rows[0].keys() for row in rows)
+    assert "the extra 'sam'" in rows[-1]["needs"] and rows[0]["needs"] is None
     assert {"name", "paper", "parameters", "weights", "sha256", "licence"} <= set(rows[0])
     outputs = {row["name"]: row["outputs"] for row in rows}
     assert list(outputs.pop("ganmasker")) == ["realistic", "faithful"] and not any(outputs.values())
     assert status("models") == 0
     table = capsys.readouterr().out.splitlines()
     assert table[0].split() == ["name", "paper", "parameters", "weights", "sha256"]
-    assert [line.split()[0] for line in table[1:]] == list(unmask.MODELS)
+    assert [line.split()[0] for line in table[1:]] == [*unmask.MODELS, "sam"]
 
 
 def test_serve_starts_the_demo(monkeypatch):

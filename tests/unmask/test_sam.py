@@ -17,9 +17,10 @@ from unmask.faces.alignment import align, mask_to_photo
 from unmask.faces.face import face_from_box, whole_photo
 from unmask.metrics import iou
 from unmask.sam import Sam
+from unmask.web.clicks import EMBEDDINGS, LOOKED_AT, PAD, Click, Clicks
 from unmask.web.components import outline_tool
 from unmask.web.mask_layers import to_layer
-from unmask.web.session import EDITOR_SIZE, EMBEDDINGS, LOOKED_AT, PAD, UNDO_STEPS, Click, Clicks, Visit
+from unmask.web.session import EDITOR_SIZE, UNDO_STEPS, Visit
 
 needs_library = pytest.mark.skipif(
     find_spec("transformers") is None, reason="transformers is not installed: pip install '.[sam]'"

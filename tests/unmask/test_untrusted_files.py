@@ -28,7 +28,7 @@ def refusal(source) -> str:
 
 @pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n", b"RIFF\x10\0\0\0WEBP"])
 def test_no_picture(data):
-    assert "not a readable JPEG, PNG or WebP" in refusal(data)
+    assert "not a readable JPEG, PNG, WebP" in refusal(data)
 
 
 @pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xd9"])
@@ -36,11 +36,11 @@ def test_nothing_but_a_beginning(data):
     assert "damaged or incomplete" in refusal(data)
 
 
-@pytest.mark.parametrize("format", ["GIF", "BMP", "TIFF", "PPM", "ICO", "JPEG2000", "AVIF", "PDF"])
+@pytest.mark.parametrize("format", ["PPM", "ICO", "JPEG2000", "PDF", "TGA", "PCX"])
 def test_other_formats(tmp_path, format):
     path = tmp_path / "disguised.png"
     path.write_bytes(encode(smooth_picture(64, 64), format))
-    assert "not a readable JPEG, PNG or WebP" in refusal(path)
+    assert "not a readable JPEG, PNG, WebP" in refusal(path)
 
 
 def test_svg():

@@ -22,6 +22,7 @@ from tests.web.web_page import (
 )
 from unmask import PhotoError, read_photo
 from unmask.catalog import list_inpainting_models
+from unmask.imaging.container import UNREADABLE
 from unmask.imaging.metadata import write_png
 from unmask.masks import check_mask, read_mask
 from unmask.synth import KINDS, PATTERNS, WEARS
@@ -362,7 +363,7 @@ def test_no_english_of_ours_is_left(browser, demo, picture, locale, tmp_path):
         bad.write_text("no picture")
         give_photo(page, bad)
         said = toast(page)
-        assert table["The file is not a readable JPEG, PNG or WebP picture."] in said and "Warning" not in said
+        assert table[UNREADABLE] in said and "Warning" not in said
         give_photo(page, picture)
         wait_until_done(page)
         said = page.evaluate(SAID)

@@ -239,13 +239,13 @@ def test_a_bare_face_can_be_marked_by_hand(page, pictures):
 @needs_browser
 def test_a_bad_file_gets_a_sentence_and_costs_nothing(page, pictures):
     give_photo(page, pictures["bad"])
-    assert "not a readable JPEG, PNG or WebP" in toast(page)
+    assert "not a readable JPEG, PNG, WebP" in toast(page)
     give_photo(page, pictures["square"])
     wait_until_done(page)
     found = download_mask(page)
     with mask_change(page):
         give_photo(page, pictures["bad"])
-    assert "not a readable JPEG, PNG or WebP" in toast(page)
+    assert "not a readable JPEG, PNG, WebP" in toast(page)
     assert page.evaluate("document.querySelector('#photo img').naturalWidth") > 0, "the photo is gone"
     assert np.array_equal(download_mask(page), found)
     run_again(page)
@@ -385,7 +385,7 @@ def test_api_remove(client, pictures, unmasker, tmp_path):
 def test_api_errors_are_sentences(client, pictures):
     bad, square, tall = (handle_file(pictures[name]) for name in ("bad", "square", "tall"))
     for arguments, sentence in (
-        ({"image": bad}, "not a readable JPEG, PNG or WebP"),
+        ({"image": bad}, "not a readable JPEG, PNG, WebP"),
         ({"image": square, "mask": tall}, "but the photo is 335 x 335"),
         ({"image": square, "models": ["nobody"]}, "nobody"),
         ({"image": square, "models": []}, "There is no model"),
@@ -434,7 +434,7 @@ def test_the_editors_pictures_are_read_as_carefully_as_uploads(tmp_path):
     layer = np.zeros((512, 512, 4), np.uint8)
     layer[100:200, 100:200] = (255, 51, 102, 153)
     Image.fromarray(layer).save(tmp_path / "layer.png")
-    Image.fromarray(layer).convert("P").save(tmp_path / "layer.gif")
+    Image.fromarray(layer).convert("RGB").save(tmp_path / "layer.ppm")
     (tmp_path / "torn.png").write_bytes((tmp_path / "layer.png").read_bytes()[:300])
     with gr.Blocks():
         editor = MaskEditor(type="numpy", format="png", sources=())
@@ -444,7 +444,7 @@ def test_the_editors_pictures_are_read_as_carefully_as_uploads(tmp_path):
         return editor.preprocess(EditorData(background=None, layers=[FileData(path=path)], composite=None))
 
     assert (read("layer.png")["layers"][0] == layer).all()
-    for name in ("layer.gif", "torn.png"):
+    for name in ("layer.ppm", "torn.png"):
         with pytest.raises(gr.Error, match="picture"):
             read(name)
 

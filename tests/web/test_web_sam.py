@@ -25,8 +25,9 @@ from unmask import read_photo
 from unmask.imaging.metadata import write_png
 from unmask.sam import Sam
 from unmask.web import app, launch
+from unmask.web.clicks import LOOKED_AT
 from unmask.web.mask_layers import MASK_COLOR
-from unmask.web.session import LOOKED_AT, Visit
+from unmask.web.session import Visit
 
 pytest.importorskip("transformers", reason="transformers is not installed: pip install '.[sam]'")
 RADIUS = 60 / LOOKED_AT  # of the disks that are found, in shares of the frame

@@ -186,7 +186,7 @@ def test_a_bad_file_brings_the_old_state_back(page, pictures, tmp_path):
     wait_until_done(page)
     with mask_change(page):
         give_photo(page, bad)
-    assert "not a readable JPEG, PNG or WebP" in toast(page)
+    assert "not a readable JPEG, PNG, WebP" in toast(page)
     wait_until_done(page)
     assert opacity(page, "#results .card:visible .before-after") == 1
 
@@ -218,20 +218,22 @@ def test_downloads_are_called_after_the_photo(page, pictures):
             button.click()
         return download.value
 
-    assert download(page.get_by_role("button", name="Download the mask")).suggested_filename == "crowd.mask.png"
+    assert download(page.get_by_role("button", name="Download the mask")).suggested_filename == "crowd-mask.png"
     one = download(card(page).get_by_text("Download at full size"))
-    assert one.suggested_filename == "crowd.ganmasker.png"
+    assert one.suggested_filename == "crowd-unmasked-ganmasker.png"
     bundle = download(page.get_by_role("button", name="Download all"))
-    assert bundle.suggested_filename == "crowd.unmask.zip"
+    assert bundle.suggested_filename == "crowd-unmasked.zip"
     with zipfile.ZipFile(bundle.path()) as archive:
-        expected = {f"crowd.{kind}.png" for kind in (*DEFAULT_MODELS, "mask", "comparison")}
+        results = {f"crowd-unmasked-{name}.png" for name in DEFAULT_MODELS}
+        expected = results | {"crowd-mask.png", "crowd-comparison.png"}
         assert set(archive.namelist()) == expected
         images = {name: Image.open(io.BytesIO(archive.read(name))) for name in expected}
         photo = read_photo(pictures["crowd"])
-        assert np.array_equal(np.array(images["crowd.mask.png"]), StandIn().segment(photo))
-        result, single = (np.array(Image.open(file)) for file in (one.path(), archive.open("crowd.ganmasker.png")))
+        assert np.array_equal(np.array(images["crowd-mask.png"]), StandIn().segment(photo))
+        files = one.path(), archive.open("crowd-unmasked-ganmasker.png")
+        result, single = (np.array(Image.open(file)) for file in files)
         assert np.array_equal(result, single) and result.shape == photo.shape
-        sheet = images["crowd.comparison.png"]
+        sheet = images["crowd-comparison.png"]
         assert sheet.info["Description"] == NOTICE and sheet.width > 3 * sheet.height / 2
     pictures["again"] = pictures["crowd"].with_name("My holiday (2).png")
     pictures["again"].write_bytes(pictures["one"].read_bytes())
@@ -239,7 +241,7 @@ def test_downloads_are_called_after_the_photo(page, pictures):
     page.wait_for_selector("#run-status .busy")
     wait_until_done(page)
     name = download(page.get_by_role("button", name="Download the mask")).suggested_filename
-    assert "holiday" in name and name.endswith(".mask.png")
+    assert "holiday" in name and name.endswith("-mask.png")
 
 
 @needs_browser

@@ -43,27 +43,52 @@ class Outcome(NamedTuple):
 def remove_from_photo(
     unmasker: Unmasker, path: Path, out: Path, models: Sequence[str], mask: Path | None, aligned: bool,
     segmentation_model: str = DEFAULT_SEGMENTATION_MODEL, guide: Guide = AS_FOUND, realism: float = 1.0,
-) -> None:  # fmt: skip
-    """Write <stem>.<model>.png for each model, and <stem>.mask.png. mask: a file, or a folder of them. guide, realism:
-    see `Unmasker.remove`."""
+    roots: Sequence[Path] = (),
+) -> dict:  # fmt: skip
+    """Write <stem>.<model>.png for each model, and <stem>.mask.png, and return where they are: {"mask", "results"}.
+
+    mask: a file, or a folder of them. guide, realism: see `Unmasker.remove`. roots: see `folder_for`.
+    """
     photo = read_photo(path)
-    given = None if mask is None else read_mask(mask_path(mask, path), photo.shape[:2])
+    given = None
+    if mask is not None:
+        masks = folder_for(path, mask, roots) if mask.is_dir() else mask
+        given = read_mask(mask_path(masks, path), photo.shape[:2])
     faces = unmasker.find(photo, aligned=aligned)
     found = unmasker.segment(photo, faces=faces, model=segmentation_model) if given is None else given
     if given is None and is_empty(found):
         raise PhotoError("No face mask was found in the picture: give one with --mask.")
     results = unmasker.remove(photo, mask=found, models=models, faces=faces, guide=guide, realism=realism)
+    out = folder_for(path, out, roots)
+    written = {name: out / f"{path.stem}.{name}.png" for name in results}
     write(out / f"{path.stem}.mask.png", found)
     for name, result in results.items():
-        write(out / f"{path.stem}.{name}.png", result, NOTICE)
+        write(written[name], result, NOTICE)
+    where = {name: str(target) for name, target in written.items()}
+    return {"mask": str(out / f"{path.stem}.mask.png"), "results": where}
 
 
 def find_mask(
-    unmasker: Unmasker, path: Path, out: Path, aligned: bool, segmentation_model: str = DEFAULT_SEGMENTATION_MODEL
-) -> None:
-    """Write <stem>.mask.png; all black when no mask was found."""
+    unmasker: Unmasker,
+    path: Path,
+    out: Path,
+    aligned: bool,
+    segmentation_model: str = DEFAULT_SEGMENTATION_MODEL,
+    roots: Sequence[Path] = (),
+) -> dict:
+    """Write <stem>.mask.png, all black when no mask was found, and return where it is: {"mask"}. roots: see
+    `folder_for`."""
     found = unmasker.segment(read_photo(path), aligned=aligned, model=segmentation_model)
-    write(out / f"{path.stem}.mask.png", found)
+    target = folder_for(path, out, roots) / f"{path.stem}.mask.png"
+    write(target, found)
+    return {"mask": str(target)}
+
+
+def folder_for(photo: Path, folder: Path, roots: Sequence[Path]) -> Path:
+    """Where a photo's files lie within `folder`: right in it, or where the photo lies below one of the absolute
+    `roots`."""
+    below = (photo.absolute().parent.relative_to(root) for root in roots if photo.absolute().is_relative_to(root))
+    return folder / next(below, Path())
 
 
 def find_faces(unmasker: Unmasker, path: Path) -> list[dict]:
@@ -157,7 +182,7 @@ def run_local(
 def stop(out: Path | None) -> None:
     """End the process at once after Ctrl-C, with no file half written. Photos in work are given up."""
     with _writing:  # threads of this process: none is writing now, and none begins
-        for part in out.glob(f".*.png{PART}") if out else ():  # processes that were ended on the way
+        for part in out.rglob(f".*.png{PART}") if out else ():  # processes that were ended on the way
             part.unlink(missing_ok=True)
         sys.stdout.flush()
         sys.stderr.write("\nStopped.\n")

@@ -4,11 +4,20 @@ What loads torch is imported inside the functions: `--help` need not wait for it
 """
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".gif", ".bmp", ".tif", ".tiff")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+class Found(NamedTuple):
+    """What a call names."""
+
+    photos: list[Path]
+    skipped: int  # files in the folders that are no pictures by their name
 
 
 class CallError(Exception):
@@ -65,18 +74,32 @@ def check_device(args: argparse.Namespace) -> None:
         raise CallError(f"this machine has no {args.device} device")
 
 
-def expand(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are, folders as the pictures right in them, sorted; each file once."""
+def expand(paths: Sequence[Path], recursive: bool = False) -> Found:
+    """Files as they are, folders as the pictures right in them, or below them, too, sorted; each file once."""
     files: dict[Path, Path] = {}
+    skipped = 0
     for path in paths:
         inside = [path]
         if path.is_dir():
-            try:
-                inside = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
-            except OSError as error:
-                raise CallError(f"the folder {path} cannot be read: {error.strerror}") from error
+            every = _files_in(path, recursive)
+            inside = [file for file in every if file.suffix.lower() in SUFFIXES]
+            skipped += len(every) - len(inside)
             if not inside:
-                raise CallError(f"there is no JPEG, PNG or WebP picture in {path}")
+                raise CallError(f"there is no picture in {path}: {', '.join(SUFFIXES)}")
         for file in inside:
             files.setdefault(file.resolve(), file)
-    return list(files.values())
+    return Found(list(files.values()), skipped)
+
+
+def _files_in(folder: Path, recursive: bool) -> list[Path]:
+    """The files of a folder, sorted; recursive: of those below it, too. Links to folders are not followed."""
+
+    def fail(error: OSError) -> None:
+        raise CallError(f"the folder {error.filename or folder} cannot be read: {error.strerror}") from error
+
+    files: list[Path] = []
+    for parent, folders, names in os.walk(folder, onerror=fail):
+        files += [Path(parent, name) for name in names]
+        if not recursive:
+            folders.clear()
+    return sorted(files)

@@ -47,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     def add_photos(added: argparse.ArgumentParser) -> None:
         added.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="picture, or folder of them")
+        added.add_argument("--recursive", action="store_true", help="folders with their subfolders")
         added.add_argument("--device", default="auto", choices=DEVICES)
         added.add_argument("--jobs", type=positive, metavar="N", help="photos at a time; default: one for each core")
         added.add_argument("--ray", action="store_true", help="as a Ray Data pipeline; needs the extra 'ray'")
@@ -61,6 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
         )
         added.add_argument("--segmenter", dest="segmentation_model", help=argparse.SUPPRESS)  # its old name
         added.add_argument("--aligned", action="store_true", help="the pictures are face crops already")
+        added.add_argument("--json", action="store_true", help="one JSON object per line and photo: what was written")
 
     added = add(remove, "Write each photo without its mask, once per model, and the mask that was used.")
     add_photos(added)
@@ -75,16 +77,15 @@ def build_parser() -> argparse.ArgumentParser:
     added.add_argument(
         "--realism",
         type=within(0),
-        default=1.0,
         metavar="X",
         help="0, faithful (the average of likely faces, soft), to 1, realistic (one likely face, sharp); where a model "
         "has both, see 'models --json'; default: 1",
     )
     told = added.add_argument_group("what landmark-guided is told; 0 is the face as it was found")
-    told.add_argument("--smile", type=within(-1), default=0.0, metavar="X", help="-1, corners down, to 1")
-    told.add_argument("--mouth", type=within(0), default=0.0, metavar="X", help="0 to 1, open")
-    told.add_argument("--jaw", type=within(-1), default=0.0, metavar="X", help="-1, narrow, to 1, wide")
-    told.add_argument("--hint", choices=HINTS, default="open", help="guess: by a network, from the visible half")
+    told.add_argument("--smile", type=within(-1), metavar="X", help="-1, corners down, to 1")
+    told.add_argument("--mouth", type=within(0), metavar="X", help="0 to 1, open")
+    told.add_argument("--jaw", type=within(-1), metavar="X", help="-1, narrow, to 1, wide")
+    told.add_argument("--hint", choices=HINTS, help="default: open; guess: by a network, from the visible half")
 
     added = add(mask, "Write the mask found in each photo.")
     add_photos(added)

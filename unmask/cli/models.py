@@ -8,10 +8,11 @@ from unmask.cli.inputs import CallError
 
 
 def models(args: argparse.Namespace) -> int:
+    from unmask import sam
     from unmask.catalog import describe
     from unmask.registry import MODELS
 
-    rows = [describe(name) for name in MODELS]
+    rows = [*map(describe, MODELS), sam.describe()]
     if args.json:
         print(json.dumps(rows, indent=2))
         return 0

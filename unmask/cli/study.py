@@ -125,12 +125,12 @@ def create(args: argparse.Namespace) -> int:
     from unmask.study.plan import StudyError
 
     pictures = []
-    for path in expand([args.images]):
+    for path in expand([args.images]).photos:
         photo = read_photo(path)
         mask = None if args.mask is None else read_mask(mask_path(args.mask, path), photo.shape[:2])
         truth = None
         if args.truth is not None:
-            same = [file for file in expand([args.truth]) if file.stem == path.stem]
+            same = [file for file in expand([args.truth]).photos if file.stem == path.stem]
             if not same:
                 raise StudyError(f"There is no bare photo of {path.stem} in {args.truth}.")
             truth = read_photo(same[0])

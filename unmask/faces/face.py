@@ -43,7 +43,12 @@ class Face:
 
 def whole_photo(photo: np.ndarray) -> Face:
     """The whole photo (H, W, 3) as one face: the smallest square around it."""
-    height, width = photo.shape[:2]
+    return whole_photo_of(photo.shape)
+
+
+def whole_photo_of(shape: tuple[int, ...]) -> Face:
+    """`whole_photo` of a photo of this shape, (H, W) or (H, W, 3)."""
+    height, width = shape[:2]
     return Face(box=(0.0, 0.0, width, height), center=(width / 2, height / 2), side=max(height, width))
 
 

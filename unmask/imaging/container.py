@@ -33,7 +33,7 @@ SCAN_HEADER = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)"
 ORIENTATION_TAG = 0x0112
 SHORT, LONG = 3, 4  # TIFF's types of a whole number
 
-UNREADABLE = "The file is not a readable JPEG, PNG or WebP picture."
+UNREADABLE = "The file is not a readable JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF picture."
 DAMAGED = "The picture file is damaged or incomplete."
 TOO_MANY = f"The picture file has more than {MAX_PARTS:,} parts, which no camera or editor writes."
 
@@ -49,6 +49,13 @@ class Picture:
     data: bytes
     orientation: int = 1  # EXIF's, 1-8
     icc_profile: bytes | None = None
+    decoder: str = ""  # HEIC, AVIF or TIFF where it is to be decoded apart, see sandbox.py
+
+
+def is_for_the_web(data: bytes) -> bool:
+    """Whether it begins as a JPEG, PNG or WebP file does."""
+    webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+    return data.startswith((b"\xff\xd8\xff", PNG_SIGNATURE)) or webp
 
 
 def pixels_only(data: bytes) -> Picture:
@@ -76,7 +83,7 @@ def _jpeg(data: bytes) -> Picture:
             raise ContainerError(DAMAGED)
         at, code = marker.start(), data[marker.start() + 1]
         if code == START_OF_SCAN:  # the pixels: nothing from here on is looked at but by libjpeg
-            orientation = _orientation(exif)
+            orientation = orientation_of_tiff(exif)
             return Picture(b"".join((*kept, memoryview(data)[at:])), orientation, _joined_profile(profile))
         if code in JPEG_BARE:
             at += 2
@@ -133,7 +140,7 @@ def _png(data: bytes) -> Picture:
             elif not pixels:  # what describes the pixels stands before them
                 kept.append(view[at:end])
         elif kind == b"eXIf":
-            orientation = _orientation(bytes(body[: 1 << 16]))
+            orientation = orientation_of_tiff(bytes(body[: 1 << 16]))
         elif kind == b"iCCP":
             profile = _inflated_profile(bytes(body))
         at = end
@@ -170,7 +177,7 @@ def _webp(data: bytes) -> Picture:
         elif kind in WEBP_PIXELS:
             kept[kind] = bytes(body)
         elif kind == b"EXIF":
-            orientation = _orientation(bytes(body[: 1 << 16]).removeprefix(b"Exif\0\0"))
+            orientation = orientation_of_tiff(bytes(body[: 1 << 16]).removeprefix(b"Exif\0\0"))
         elif kind == b"ICCP" and length <= MAX_PROFILE:
             profile = bytes(body)
     else:
@@ -181,7 +188,7 @@ def _webp(data: bytes) -> Picture:
     return Picture(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks, orientation, profile)
 
 
-def _orientation(tiff: bytes) -> int:
+def orientation_of_tiff(tiff: bytes) -> int:
     """EXIF's orientation, 1-8; an unreadable block counts as upright, as in every browser."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None or len(tiff) < 8:

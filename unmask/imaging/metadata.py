@@ -19,7 +19,7 @@ XMP = (
 
 
 def write_png(target: str | Path | BinaryIO, image: np.ndarray, notice: str | None = None) -> None:
-    """Write uint8 (H, W) or (H, W, 3) as PNG without metadata; with `notice`, marked as made by a network.
+    """Write uint8 (H, W), (H, W, 3) or (H, W, 4) as PNG without metadata; with `notice`, marked as made by a network.
 
     The mark is what machines look for: PNG text, and IPTC's digital source type as text and as XMP.
     """

@@ -1,4 +1,4 @@
-"""Reads an untrusted picture: a JPEG, PNG or WebP file becomes an upright RGB array, or one sentence says why not."""
+"""Reads an untrusted picture: a file of eight formats becomes an upright RGB array, or one sentence says why not."""
 
 import io
 import warnings
@@ -9,7 +9,18 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
-from unmask.imaging.container import DAMAGED, UNREADABLE, ContainerError, count_scans, pixels_only
+from unmask.imaging.container import (
+    DAMAGED,
+    MAX_PROFILE,
+    UNREADABLE,
+    ContainerError,
+    Picture,
+    count_scans,
+    is_for_the_web,
+    pixels_only,
+)
+from unmask.imaging.further_formats import further_pixels
+from unmask.imaging.sandbox import decode_apart
 
 MAX_BYTES = 30_000_000
 MAX_PIXELS = 50_000_000  # a 40-megapixel photo passes; decoded it takes 150 MB
@@ -17,7 +28,7 @@ MIN_SIDE = 32
 MAX_ASPECT = 8  # with MAX_PIXELS this keeps every side below OpenCV's 32767
 MAX_SCANS = 100  # of a progressive JPEG, which mostly has ten; each costs a pass over all pixels for 60 bytes
 MAX_PASSES = 30 * MAX_PIXELS  # pixels, over all scans: a second's work
-FORMATS = ("JPEG", "PNG", "WEBP")  # recognised by content, never by the file's name
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")  # decoded here; HEIC, AVIF and TIFF apart, see sandbox.py
 
 
 TURN_UPRIGHT = {
@@ -55,10 +66,10 @@ def limit_pillow() -> None:
 
 
 def read_photo(source: str | Path | bytes | BinaryIO) -> np.ndarray:
-    """Decode an untrusted JPEG, PNG or WebP picture: RGB uint8 (H, W, 3), upright, sRGB, no metadata.
+    """Decode an untrusted JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF picture.
 
-    Transparency is put on white; of an animation the first frame is taken. Raises PhotoError, and nothing
-    else, for whatever is wrong with the file.
+    Returns RGB uint8 (H, W, 3), upright, sRGB, no metadata. Transparency is put on white; of an animation the first
+    frame is taken. Raises PhotoError, and nothing else, for whatever is wrong with the file.
     """
     image = open_upright(source)
     try:
@@ -68,14 +79,34 @@ def read_photo(source: str | Path | bytes | BinaryIO) -> np.ndarray:
         raise PhotoError(DAMAGED) from error
 
 
+def read_transparent(source: str | Path | bytes | BinaryIO) -> np.ndarray | None:
+    """The same picture with its alpha: RGBA uint8 (H, W, 4); None where nothing of it is transparent.
+
+    Raises PhotoError. Where alpha is 255, its colours are those of `read_photo`.
+    """
+    image = open_upright(source)
+    if not image.has_transparency_data:
+        return None
+    icc_profile = image.info.get("icc_profile")
+    try:
+        rgba = image.convert("RGBA")
+        alpha = np.array(rgba.getchannel("A"))
+        colours = np.array(_to_srgb(rgba.convert("RGB"), icc_profile))
+    except Exception as error:  # a palette fault that only shows on conversion
+        raise PhotoError(DAMAGED) from error
+    return None if alpha.min() == 255 else np.dstack([colours, alpha])
+
+
 def open_upright(source: str | Path | bytes | BinaryIO) -> Image.Image:
     """Decode an untrusted picture into an upright PIL image, alpha and colour profile still on it.
 
     The mode is one of 1, L, LA, P, PA, RGB, RGBA, CMYK; 16-bit grey is scaled to L. Raises PhotoError only.
     """
-    data = _read_bytes(source)
+    data = read_bytes(source)
     try:
-        picture = pixels_only(data)
+        picture = pixels_only(data) if is_for_the_web(data) else further_pixels(data)
+        if picture.decoder:
+            return _decode_apart(picture)
     except ContainerError as error:
         raise PhotoError(str(error)) from error
     image = _open(picture.data)  # reads the header only
@@ -85,17 +116,33 @@ def open_upright(source: str | Path | bytes | BinaryIO) -> Image.Image:
         raise PhotoError("The JPEG file has {count} scans, more than any camera or editor writes.", count=scans)
     try:
         image.load()
-        if picture.orientation in TURN_UPRIGHT:
-            image = image.transpose(TURN_UPRIGHT[picture.orientation])
-        image = _scale_16_bit(image) if image.mode == "I;16" else image
+        image = _upright_8_bit(image, picture.orientation)
     except Exception as error:  # the decoders raise a dozen unrelated types on damaged data
         raise PhotoError(DAMAGED) from error
     image.info["icc_profile"] = picture.icc_profile
     return image
 
 
-def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
-    """The file's bytes, of which at most MAX_BYTES + 1 are ever read."""
+def _decode_apart(picture: Picture) -> Image.Image:
+    """As `open_upright`, of a format whose decoder is not let into this process. Raises ContainerError, PhotoError."""
+    decoded = decode_apart(picture.data, picture.decoder, MAX_PIXELS)
+    _check_size(*decoded.size)
+    if decoded.image is None:
+        raise PhotoError(DAMAGED)
+    image = _upright_8_bit(decoded.image, picture.orientation if picture.decoder == "TIFF" else decoded.orientation)
+    profile = picture.icc_profile or decoded.icc_profile
+    image.info["icc_profile"] = profile if profile and len(profile) <= MAX_PROFILE else None
+    return image
+
+
+def _upright_8_bit(image: Image.Image, orientation: int) -> Image.Image:
+    if orientation in TURN_UPRIGHT:
+        image = image.transpose(TURN_UPRIGHT[orientation])
+    return _scale_16_bit(image) if image.mode.startswith("I;16") else image
+
+
+def read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
+    """The file's bytes, of which at most MAX_BYTES + 1 are ever read. Raises PhotoError."""
     try:
         if isinstance(source, bytes):
             data = source
@@ -113,7 +160,7 @@ def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
 
 
 def _open(data: bytes) -> Image.Image:
-    """Read the header with the three allowed decoders."""
+    """Read the header with the allowed decoders."""
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -143,7 +190,7 @@ def _check_size(width: int, height: int) -> None:
 
 def _scale_16_bit(image: Image.Image) -> Image.Image:
     """16-bit grey to L; Pillow's own conversion clips at 255 instead."""
-    return Image.fromarray(cv2.convertScaleAbs(np.array(image), alpha=255 / 65535))
+    return Image.fromarray(cv2.convertScaleAbs(np.asarray(image).astype(np.uint16), alpha=255 / 65535))
 
 
 def _flatten(image: Image.Image) -> Image.Image:

@@ -20,7 +20,7 @@ def build(unmasker: Unmasker) -> None:
     Components, not `gr.api`: it does not check that a file is an upload, so a call could name any of ours.
     """
     with gr.Column(visible=False):
-        image_in = photo_input(label="Photo: JPEG, PNG or WebP")
+        image_in = photo_input(label="Photo: JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF")
         mask_in = photo_input(
             label="Mask of the photo's size, brighter than 127 = covered; without one it is found"
         )

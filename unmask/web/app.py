@@ -13,6 +13,7 @@ from unmask.sam import Sam, is_wanted
 from unmask.web import api, study_page
 from unmask.web.events import FORGET_AFTER
 from unmask.web.i18n import i18n, on_page, static
+from unmask.web.memory import Memory
 from unmask.web.security import guard, temporary_files
 from unmask.web.tabs import live_tab, remove_tab, researcher_tab, truth_tab
 from unmask.web.theme import CSS, HEAD, build_theme, draw_footer, draw_header
@@ -35,7 +36,8 @@ def build_demo(unmasker: Unmasker | None = None, studies: study_page.Studies | N
         gr.HTML(on_page(draw_header))
         with gr.Tabs():
             with gr.Tab(static("Take the mask off")):
-                remove_tab.build(unmasker, Sam(getattr(unmasker, "device", "cpu")) if is_wanted() else None)
+                sam = Sam(getattr(unmasker, "device", "cpu")) if is_wanted() else None
+                remove_tab.build(unmasker, Memory(demo), sam)
             with gr.Tab(static("On a bare face")):
                 truth_tab.build(unmasker)
             with gr.Tab(static("Live"), elem_id="live-tab"):

@@ -15,6 +15,7 @@ from PIL import Image
 
 from unmask.faces.alignment import align
 from unmask.faces.face import Face
+from unmask.imaging.further_formats import AVIF_BRANDS, TIFF_ORDERS
 from unmask.imaging.metadata import write_png
 from unmask.imaging.tensors import resize
 
@@ -22,6 +23,7 @@ THUMBNAIL = 112  # px, the side of a face's small picture
 SHOWN = 1024  # px: longest side of what is shown; downloads have the photo's own size
 AROUND = 0.1  # of what is worked on: as much of its surroundings is shown on each side
 WIDEST = 1.5  # width : height to which a result's view is widened, where the photo goes on
+PAD = (125, 138, 148)  # RGB around a photo that is not square: a grey that is quiet on light and dark pages
 CLOSE = 0.8  # of a face's crop: what a small picture shows of it
 STATIC = Path(__file__).resolve().parent / "static"
 
@@ -50,6 +52,12 @@ def thumbnail(photo: np.ndarray, face: Face) -> str:
     file = io.BytesIO()
     Image.fromarray(align(photo, face, THUMBNAIL)).save(file, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def browsers_show(file: bytes) -> bool:
+    """Whether browsers show a picture file that we can read: all but HEIC and TIFF."""
+    tiff, boxes = file[:4] in TIFF_ORDERS, file[4:8] == b"ftyp"
+    return not tiff and (not boxes or any(brand in file[8:64] for brand in AVIF_BRANDS))
 
 
 def to_show(image: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from gradio.themes.utils import sizes
 from gradio.themes.utils.colors import Color
 
 from unmask.web.i18n import tr
+from unmask.web.pictures import STATIC
 
 # System fonts only: a web font would be a request to another server, and to nobody when offline.
 FONTS = ("Inter", "Segoe UI", "Helvetica Neue", "Noto Sans", "Liberation Sans", "Arial", "sans-serif")
@@ -116,6 +117,7 @@ HEAD = """
     if (track) target.dataset.mirrored = track.getSettings().facingMode !== "environment";
   }, true);
 </script>"""
+HEAD += f"<script>{(STATIC / 'photo_formats.js').read_text()}</script>"
 
 LOGO = """
 <svg viewBox="0 0 48 48" width="44" height="44" aria-hidden="true">

@@ -55,7 +55,7 @@ def render(visit: Visit | None) -> str:
     if any(visit.frame_of(index) != visit.frame_of(None) for index in range(len(candidates))):
         views += _view(visit, None)
     add = tr("Add a face") if candidates else tr("Box a face by hand")
-    height, width = visit.photo.shape[:2]
+    height, width = visit.shape
     hints = {
         "draw": tr("Drag a box over the face, from forehead to chin, or tap two opposite corners."),
         "opposite": tr("Now the opposite corner."),
@@ -95,7 +95,7 @@ def _state(visit: Visit, index: int, each: Candidate) -> str:
 
 def _box(visit: Visit, index: int, each: Candidate) -> str:
     """A face's outline on the photo."""
-    height, width = visit.photo.shape[:2]
+    height, width = visit.shape
     x0, y0, x1, y1 = each.face.box
     x0, x1 = max(x0, 0.0), min(x1, width)
     y0, y1 = max(y0, 0.0), min(y1, height)

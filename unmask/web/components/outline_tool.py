@@ -12,11 +12,12 @@ import gradio as gr
 
 from unmask import PhotoError
 from unmask.sam import Sam
+from unmask.web.clicks import Click
 from unmask.web.components.status import build_queue_line
 from unmask.web.events import COMPUTE, PRIVATE
 from unmask.web.i18n import tr
 from unmask.web.pictures import STATIC
-from unmask.web.session import Click, Visit
+from unmask.web.session import Visit
 
 # A queue of its own: looking at a picture takes seconds, in which the inpainting models are not to wait.
 OUTLINE = PRIVATE | COMPUTE | {"concurrency_id": "outline", "show_progress": "minimal"}

@@ -9,7 +9,7 @@ import numpy as np
 
 from unmask import Guide, Unmasker
 from unmask.imaging.metadata import NOTICE
-from unmask.web.bundle import write_bundle
+from unmask.web.bundle import result_name, with_alpha, write_bundle
 from unmask.web.errors import plain_errors
 from unmask.web.i18n import tr
 from unmask.web.pictures import cached_png
@@ -28,7 +28,7 @@ class Downloads:
         if visit is None:
             gr.Warning(tr(NO_PHOTO))
             return None
-        return cached_png(self.page.mask_file, visit.edited(value).mask, f"{visit.stem}.mask.png")
+        return cached_png(self.page.mask_file, visit.edited(value).mask, f"{visit.stem}-mask.png")
 
     def save_result(self, name: str, visit: Visit | None, told: Guide) -> str | None:
         """One model's result, as a PNG file."""
@@ -36,8 +36,8 @@ class Downloads:
             gr.Warning(tr(NO_PHOTO))
             return None
         with plain_errors():
-            result = self._run(visit, name, told)
-        return cached_png(self.page.result_file, result, f"{visit.stem}.{name}.png", NOTICE)
+            result = with_alpha(self._run(visit, name, told), visit.photo, visit.transparent())
+        return cached_png(self.page.result_file, result, result_name(visit.stem, name), NOTICE)
 
     def save_all(self, visit: Visit | None, told: Guide) -> str | None:
         """All results of the last run, its mask and a sheet that compares them, as a ZIP file."""
@@ -51,8 +51,10 @@ class Downloads:
                 yield name, self._run(visit, name, told)
 
         with tempfile.TemporaryDirectory() as folder, plain_errors():
-            path = Path(folder) / f"{visit.stem}.unmask.zip"
-            write_bundle(path, visit.stem, visit.photo, ran.mask, ran.faces, results())
+            path = Path(folder) / f"{visit.stem}-unmasked.zip"
+            write_bundle(
+                path, visit.stem, visit.photo, ran.mask, ran.faces, results(), visit.transparent()
+            )
             return self.page.result_file.move_resource_to_block_cache(path)
 
     def _run(self, visit: Visit, name: str, told: Guide) -> np.ndarray:

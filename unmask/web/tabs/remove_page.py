@@ -28,7 +28,7 @@ REALISM_HINT = (
     "GANMasker alone has both; the slider counts from the next run."
 )
 RUN_HINT = "The chosen models run as soon as there is a photo."
-NO_PHOTO = "There is no photo here (any more): give one, or click an example."
+NO_PHOTO = "No photo is here, or it is not kept any more: give the photo once more, or click an example."
 
 # The first result is below the fold: when it begins to appear, it comes into view by itself; after a click on an
 # example the focus goes with it, so that the keyboard goes on where the eye is.

@@ -57,26 +57,27 @@ class Runs:
         """Run the chosen models; each result is shown as soon as it is there."""
         page, cards = self.page, self.page.cards
         names = [name for name in models_on_page() if name in names]
+        photo, mask = now.photo, now.mask  # unpacked once
         try:
             if not names:
                 raise PhotoError("No model is chosen: tick at least one.")
-            if not now.faces and is_empty(now.mask):
+            if not now.faces and is_empty(mask):
                 raise PhotoError("No face is chosen: click one on the photo.")
-            check_mask(now.mask, now.photo.shape)
+            check_mask(mask, now.shape)
         except PhotoError as error:
             refused = {page.run_status: warn(tr_error(error), "outdated" if now.is_outdated() else "")}
-            if now.faces and is_empty(now.mask):  # there is nothing that results could be of
+            if now.faces and is_empty(mask):  # there is nothing that results could be of
                 refused |= self.nothing() | {page.visit: replace(now, ran=None)}
             yield refused
             return
-        views = views_of(now.mask, now.faces)
+        views = views_of(mask, now.faces)
         before = self.before(now, now.faces, views)
         kept = () if now.ran is None else now.ran.names  # earlier results stay, dimmed, until the new ones come
         fresh = self.nothing_said() | waiting(cards, names, before, kept)
-        yield {page.visit: replace(now, ran=Run(now.mask, now.faces, tuple(names), realism))} | fresh
+        yield {page.visit: replace(now, ran=Run(now.kept_mask, now.faces, tuple(names), realism))} | fresh
         yield {page.run_status: status(painting_text(MODELS[names[0]].title, 1, len(names)), "busy first")}
         pending, learned = list(names), {}  # results that are all a network's own idea of this face: parts, as shown
-        for done in self.unmasker.remove_each(now.photo, now.mask, names, now.faces, guide=told, realism=realism):
+        for done in self.unmasker.remove_each(photo, mask, names, now.faces, guide=told, realism=realism):
             name = done.model
             pending.remove(name)
             if done.error is not None:
@@ -94,10 +95,10 @@ class Runs:
         if len(learned) > 1:
             ideas = [learned[name] for name in names if name in learned]
             shown = [
-                disagreement_card.Shown(to_show(view.cut(now.photo)), list(results), view.cut(now.mask))
+                disagreement_card.Shown(to_show(view.cut(photo)), list(results), view.cut(mask))
                 for view, results in zip(views.values(), zip(*ideas))
             ]
-            longest = max(now.mask.shape)
+            longest = max(now.shape)
             yield {page.map: disagreement_card.render(page.map, before, shown, now.faces, longest)}
         yield {page.run_status: status(tr(DONE_HINT), "done")}
 

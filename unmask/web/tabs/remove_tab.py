@@ -10,9 +10,11 @@ from functools import partial, reduce
 import gradio as gr
 
 from unmask import Guide, PhotoError, Unmasker, read_photo
+from unmask.imaging.reader import read_bytes
 from unmask.masks import is_empty, read_mask
 from unmask.sam import Sam
 from unmask.web.bundle import stem_of
+from unmask.web.clicks import Click
 from unmask.web.components import faces_panel, outline_tool
 from unmask.web.components.cards import download_through
 from unmask.web.components.guide_panel import GUIDED
@@ -20,8 +22,9 @@ from unmask.web.components.status import status, warn
 from unmask.web.errors import USER_ERRORS
 from unmask.web.events import HEAVY, PRIVATE
 from unmask.web.i18n import tr, tr_error
-from unmask.web.pictures import cached_png, file_url, thumbnail, to_show
-from unmask.web.session import Click, Visit
+from unmask.web.memory import Memory
+from unmask.web.pictures import browsers_show, cached_png, file_url, thumbnail, to_show
+from unmask.web.session import Visit
 from unmask.web.tabs.remove_downloads import Downloads
 from unmask.web.tabs.remove_page import (
     MASK_HINT,
@@ -40,12 +43,12 @@ LOOKING = "Looking for the face …"
 IN_TURN = {"trigger_mode": "multiple", "concurrency_id": "mask", "concurrency_limit": 1}
 
 
-def build(unmasker: Unmasker, sam: Sam | None = None) -> None:
+def build(unmasker: Unmasker, memory: Memory, sam: Sam | None = None) -> None:
     """Lay out the tab and wire it. sam: what the tool "Outline by click" asks; without it there is no such tool."""
     page = build_page(sam)
     # What Gradio shows progress on it also reads back, many times: the editor would upload its pictures.
     progress = {"show_progress_on": page.run_status}
-    tab, private, heavy = RemoveTab(unmasker, page), PRIVATE | progress, HEAVY | progress
+    tab, private, heavy = RemoveTab(unmasker, page, memory), PRIVATE | progress, HEAVY | progress
     wire_photo_and_models(tab, private, heavy)
     wire_mask_and_faces(tab, private | IN_TURN, heavy)
     if page.outline:
@@ -104,7 +107,7 @@ def wire_mask_and_faces(tab: "RemoveTab", in_turn: dict, heavy: dict) -> None:
     ):
         button.click(tab.change_mask(change), here, page.mask_parts(), **in_turn)
     page.import_mask.upload(
-        tab.change_mask(lambda now, path: now.with_mask(read_mask(path, now.photo.shape[:2]))),
+        tab.change_mask(lambda now, path: now.with_mask(read_mask(path, now.shape))),
         [*here, page.import_mask],
         page.mask_parts(),
         **in_turn,
@@ -153,8 +156,9 @@ def wire_outline(outlines: "OutlineTool", in_turn: dict) -> None:
 class RemoveTab:
     """The tab's callbacks. It keeps no visitor's photo: that is in the Visit each callback is given."""
 
-    def __init__(self, unmasker: Unmasker, page: RemovePage):
-        self.unmasker, self.page, self.runs = unmasker, page, Runs(unmasker, page)
+    def __init__(self, unmasker: Unmasker, page: RemovePage, memory: Memory):
+        self.unmasker, self.page, self.memory = unmasker, page, memory
+        self.runs = Runs(unmasker, page)
 
     # ------------------------------------------------------------ updates
 
@@ -166,6 +170,7 @@ class RemoveTab:
 
     def show(self, new: Visit, text: str | None = None) -> dict:
         """Updates that put a visit's faces and mask on the page, and say how much the mask covers."""
+        self.memory.make_room(new)
         page, value = self.page, self.in_editor(new)
         tone = "warn" if text or is_empty(new.mask) else "done"
         updates = {
@@ -192,7 +197,8 @@ class RemoveTab:
             return
         yield {page.run_status: status(tr(LOOKING), "busy outdated")}
         try:
-            picture = read_photo(path)
+            file = read_bytes(path)
+            picture = read_photo(file)
             faces = self.unmasker.find(picture)
             found = self.unmasker.segment(picture, faces=faces)
         except USER_ERRORS as error:
@@ -200,10 +206,12 @@ class RemoveTab:
             refused = {page.photo: before, page.mask_status: warn(tr_error(error))}
             yield refused | {page.run_status: self.runs.results_status(old)}
             return
-        new = Visit.begin(picture, found, faces, [thumbnail(picture, face) for face in faces])
+        small = [thumbnail(picture, face) for face in faces]
+        new = Visit.begin(picture, found, faces, small, self.memory.keep(file, picture))
         overview = file_url(cached_png(page.panel, to_show(picture), "photo.png"))
         new = replace(new, overview=overview, stem=stem_of(path))
-        yield {page.empty_bench: ""} | self.runs.nothing()
+        there = {} if browsers_show(file) else {page.photo: cached_png(page.photo, to_show(picture), "photo.png")}
+        yield {page.empty_bench: ""} | there | self.runs.nothing()
         if is_empty(found):
             waits = {page.run_status: status(tr(WAITING_HINT), "warn")}
             yield self.show(new, nothing_found_text(new)) | waits

@@ -11,6 +11,7 @@ import numpy as np
 from unmask import Unmasker, read_photo
 from unmask.faces.alignment import align
 from unmask.faces.face import whole_photo
+from unmask.imaging.reader import read_bytes
 from unmask.masks import is_empty
 from unmask.metrics import psnr, ssim
 from unmask.registry import DEFAULT_MODELS, MODELS
@@ -23,7 +24,7 @@ from unmask.web.components.status import build_queue_line, draw_status, painting
 from unmask.web.errors import USER_ERRORS
 from unmask.web.events import FORGET_AFTER, HEAVY
 from unmask.web.i18n import on_page, static, tr, tr_error
-from unmask.web.pictures import cached_png, file_url
+from unmask.web.pictures import browsers_show, cached_png, file_url, to_show
 
 FRAME = 256  # px: the side of the face crop, the frame in which the mean landmarks are given
 ANY = "any"
@@ -194,7 +195,8 @@ def build(unmasker: Unmasker) -> None:
             yield {run_status: gr.skip()}
             return
         try:
-            picture = read_photo(path)
+            file = read_bytes(path)
+            picture = read_photo(file)
             faces = unmasker.find(picture)
         except USER_ERRORS as error:
             gr.Warning(tr_error(error))
@@ -202,7 +204,8 @@ def build(unmasker: Unmasker) -> None:
             return
         crop = align(picture, faces[0] if faces else whole_photo(picture), FRAME)
         hint = status(tr(FACE_HINT)) if faces else status(tr(WHOLE_HINT), "warn")
-        yield {truth: crop, face_status: hint, empty_preview: ""}
+        there = {} if browsers_show(file) else {photo: cached_png(photo, to_show(picture), "photo.png")}
+        yield {truth: crop, face_status: hint, empty_preview: ""} | there
         yield from measure(crop, number, *settings)
 
     def put_another(crop: np.ndarray | None, number: int, *settings) -> Iterator[dict]:
@@ -262,7 +265,7 @@ def build(unmasker: Unmasker) -> None:
     new_photo = options | {
         "fn": take_photo,
         "inputs": [photo, seed, *controls],
-        "outputs": [truth, face_status, empty_preview, *results],
+        "outputs": [photo, truth, face_status, empty_preview, *results],
     }
     photo.input(**new_photo)
     example.then(**new_photo)
