@@ -131,11 +131,11 @@ class Runs:
     def before(self, visit: Visit, faces: list[Face], views: dict[int, View]) -> Before:
         """The photo as results are compared with it: whole, and the views of these faces, by their index."""
         pictures = next(iter(self.page.cards.values())).pictures
-        shape = visit.photo.shape
+        photo, shape = visit.photo, visit.shape
         known = [each.face for each in visit.candidates]
         parts = []
         for index, view in views.items():
-            file = cached_png(pictures, to_show(view.cut(visit.photo)), "photo.png")
+            file = cached_png(pictures, to_show(view.cut(photo)), "photo.png")
             place = view.place(shape)
             number = known.index(faces[index]) + 1 if len(views) > 1 and faces[index] in known else None
             parts.append(Part(file, place, within(place, view.face), number))
