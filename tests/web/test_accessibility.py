@@ -34,6 +34,7 @@ from unmask.web.components import (
     disagreement_card,
     examples,
     faces_panel,
+    first_result,
     guide_panel,
     inputs,
     outline_tool,
@@ -200,7 +201,7 @@ def texts_in_code() -> set[str]:
     """Every English text that the page's modules hand to `tr`, `static` or a function that translates."""
     found = set()
     tabs = (remove_page, remove_tab, remove_runs, remove_texts, truth_tab, live_tab)
-    panels = (canvas, faces_panel, guide_panel, disagreement_card, outline_tool, viewer_bar)
+    panels = (canvas, faces_panel, first_result, guide_panel, disagreement_card, outline_tool, viewer_bar)
     for module in (web_app, cards, examples, guard, inputs, status, pictures, theme, *panels, *tabs):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in TRANSLATING:

@@ -52,7 +52,6 @@ def test_the_guide_is_followed_and_the_map_shown(browser, demo):
     with visit(browser, demo, PHONE, has_touch=True, is_mobile=True) as page:
         page.wait_for_selector("#examples img")
         assert not page.locator(".disagreement").is_visible() and not page.locator(".guide").is_visible()
-        page.get_by_label(TITLE).first.check()
         give_photo(page, PHOTO)
         wait_until_done(page)
         # The map, with a text and a picture of its own.

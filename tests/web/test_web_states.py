@@ -96,7 +96,7 @@ def test_clearing_a_photo_leaves_an_empty_page_and_no_blank_one(page, pictures):
         page.wait_for_timeout(1000)
         assert page.get_by_role("heading", name="Unmask").is_visible(), "the page is blank"
         assert page.locator("#examples button").count() > 5
-        assert page.locator(".empty-bench").first.is_visible()
+        assert page.locator(".first-result").is_visible()
         assert page.locator("#results .card:visible").count() == 0
 
 

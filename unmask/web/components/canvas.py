@@ -46,17 +46,34 @@ def within(outer: Box, inner: Box) -> Box:
     )  # fmt: skip
 
 
+def draw_before_after(before: Before, afters: list[str], after: str, line: str, at: int) -> str:
+    """The photo and a result, one over the other, with a line to drag between them.
+
+    afters: files, one a part; after: what they show; line: what it is for, to a screen reader; at: %, where it begins.
+    """
+    full = html.escape(tr("Show full screen"))
+    slider = (
+        f'<input type="range" min="0" max="100" value="{at}" aria-label="{html.escape(line)}">'
+        f'<span class="badge" aria-hidden="true">{html.escape(tr("Before"))}</span>'
+    )
+    return f"""
+<figure class="before-after" style="--own: {before.ratio:.4f}; --at: {at}">
+  {draw_frame(before, afters, after, slider)}
+  <button type="button" class="full" title="{full}" aria-label="{full}"><svg viewBox="0 0 16 16" width="16"
+    height="16" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true">
+    <path d="M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4"/></svg></button>
+</figure>"""
+
+
 def draw_frame(before: Before, afters: list[str], after: str, more: str = "") -> str:
     """The canvas in its frame. afters: files, one a part; after: what they show; more: HTML that lies over them."""
-    data = {
-        "ratio": before.ratio,
-        "pages": [{"place": part.place, "face": part.face, "number": part.number} for part in before.parts],
-    }
+    pages = [{"place": part.place, "face": part.face, "number": part.number} for part in before.parts]
+    data = html.escape(json.dumps({"ratio": before.ratio, "pages": pages}))
     under = [_image(before.whole, ALL)] if before.whole else []
     under += [_image(file_url(part.file), part.place) for part in before.parts]
     over = [_image(file_url(file), part.place) for file, part in zip(afters, before.parts, strict=True)]
     return f"""
-<div class="frame" data-pages="{html.escape(json.dumps(data))}">
+<div class="frame"{f' data-pages="{data}"' if before.whole else ""}>
   <div class="scene" role="img" aria-label="{html.escape(tr("Before"))}">{"".join(under)}</div>
   <div class="after"><div class="scene" role="img" aria-label="{html.escape(after)}">{"".join(over)}</div></div>
   {more}

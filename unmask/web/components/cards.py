@@ -9,7 +9,7 @@ import numpy as np
 
 from unmask import PhotoError, WeightsError
 from unmask.registry import MODELS, ModelInfo
-from unmask.web.components.canvas import Before, draw_frame
+from unmask.web.components.canvas import Before, draw_before_after
 from unmask.web.components.facts import Score, parameters_of, score_of
 from unmask.web.components.inputs import models_on_page
 from unmask.web.i18n import on_page, static, tr, tr_error
@@ -84,20 +84,8 @@ def _card_head(info: ModelInfo, parameters: int, score: Score | None) -> str:
 
 
 def _before_after(card: Card, before: Before, afters: list[str]) -> str:
-    """The photo and a result, one over the other, with a line to drag between them. afters: files, one a part."""
-    full = html.escape(tr("Show full screen"))
-    line = (
-        f'<input type="range" min="0" max="100" value="{LINE_AT}" aria-label="{html.escape(tr(card.line))}">'
-        f'<span class="badge" aria-hidden="true">{html.escape(tr("Before"))}</span>'
-    )
-    after = tr("What {model} imagines", model=card.title)
-    return f"""
-<figure class="before-after" style="--own: {before.ratio:.4f}; --at: {LINE_AT}">
-  {draw_frame(before, afters, after, line)}
-  <button type="button" class="full" title="{full}" aria-label="{full}"><svg viewBox="0 0 16 16" width="16"
-    height="16" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true">
-    <path d="M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4"/></svg></button>
-</figure>"""
+    """The photo and the model's result. afters: files, one a part."""
+    return draw_before_after(before, afters, tr("What {model} imagines", model=card.title), tr(card.line), LINE_AT)
 
 
 def waiting(

@@ -8,12 +8,20 @@ import gradio as gr
 from unmask.faces.editing import AS_FOUND
 from unmask.registry import DEFAULT_MODELS
 from unmask.sam import Sam
-from unmask.web.components import disagreement_card, faces_panel, guide_panel, outline_tool, stars, viewer_bar
+from unmask.web.components import (
+    disagreement_card,
+    faces_panel,
+    first_result,
+    guide_panel,
+    outline_tool,
+    stars,
+    viewer_bar,
+)
 from unmask.web.components.cards import Card, build_cards
 from unmask.web.components.examples import build_examples
 from unmask.web.components.guide_panel import GUIDED
 from unmask.web.components.inputs import MaskEditor, model_choices, photo_input
-from unmask.web.components.status import PICTOGRAM, build_queue_line, draw_status, step_title
+from unmask.web.components.status import build_queue_line, draw_status, step_title
 from unmask.web.events import FORGET_AFTER
 from unmask.web.i18n import on_page, static, tr
 from unmask.web.mask_layers import MASK_COLOR
@@ -55,7 +63,8 @@ class RemovePage:
     photo: gr.Image
     example: gr.events.Dependency  # an example was clicked
     mask_status: gr.HTML
-    empty_bench: gr.HTML
+    empty_bench: gr.HTML  # where there is no photo
+    first: tuple[str, str]  # the files of the result that is shown there
     panel: gr.HTML  # the faces
     editor: gr.ImageEditor
     outline: outline_tool.Tool | None
@@ -89,12 +98,6 @@ class RemovePage:
     def mask_parts(self) -> list:
         """All that another mask changes."""
         return [self.visit, self.editor, self.panel, self.mask_status, self.run_status, *self.outline_parts()]
-
-
-def draw_empty_bench() -> str:
-    """What is in the editor's place until there is a photo."""
-    text = tr("Here you will see the photo with its mask in pink. You can correct it with a brush.")
-    return f'<div class="empty-bench">{PICTOGRAM}<p>{html.escape(text)}</p></div>'
 
 
 def draw_how_to() -> str:
@@ -133,7 +136,11 @@ def build_page(sam: Sam | None) -> RemovePage:
         with gr.Column(scale=7, min_width=320, elem_classes="step"):
             gr.HTML(on_page(step_title, 2, "Check the mask"))
             mask_status = gr.HTML(on_page(draw_status, MASK_HINT), elem_id="mask-status")
-            empty_bench = gr.HTML(on_page(draw_empty_bench))
+            first = first_result.put_files(photo)
+            empty_bench = gr.HTML(
+                on_page(first_result.draw, *first), js_on_load=(STATIC / "before_after.js").read_text(),
+                apply_default_css=False, elem_id="first",
+            )  # fmt: skip
             panel = faces_panel.build()
             with gr.Column(elem_classes="workbench"):
                 editor = MaskEditor(
@@ -201,7 +208,7 @@ def build_page(sam: Sam | None) -> RemovePage:
         result_file = gr.DownloadButton(visible="hidden", elem_id="result-file")
     controls, guess = panels or (None, None)
     return RemovePage(
-        visit, guide, photo, example, mask_status, empty_bench, panel, editor, outline, grow, shrink, clear, reset,
-        import_mask, download_mask, mask_file, chosen, realism, run, run_status, cards, controls, guess, maps[0], row,
-        download_all, result_file,
+        visit, guide, photo, example, mask_status, empty_bench, first, panel, editor, outline, grow, shrink, clear,
+        reset, import_mask, download_mask, mask_file, chosen, realism, run, run_status, cards, controls, guess,
+        maps[0], row, download_all, result_file,
     )  # fmt: skip

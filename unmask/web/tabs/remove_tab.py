@@ -15,7 +15,7 @@ from unmask.masks import is_empty, read_mask
 from unmask.sam import Sam
 from unmask.web.bundle import stem_of
 from unmask.web.clicks import Click
-from unmask.web.components import faces_panel, outline_tool
+from unmask.web.components import faces_panel, first_result, outline_tool
 from unmask.web.components.cards import download_through
 from unmask.web.components.guide_panel import GUIDED
 from unmask.web.components.status import status, warn
@@ -33,7 +33,6 @@ from unmask.web.tabs.remove_page import (
     SCROLL_TO_RESULTS,
     RemovePage,
     build_page,
-    draw_empty_bench,
 )
 from unmask.web.tabs.remove_runs import DONE_HINT, RUN_AGAIN_HINT, WAITING_HINT, Runs
 from unmask.web.tabs.remove_texts import mask_text, nothing_found_text
@@ -226,7 +225,7 @@ class RemoveTab:
             page.visit: None,
             page.editor: None,
             page.panel: "",
-            page.empty_bench: draw_empty_bench(),
+            page.empty_bench: first_result.draw(*page.first),
             page.mask_status: status(tr(MASK_HINT)),
             page.run_status: status(tr(RUN_HINT)),
         } | dict.fromkeys(page.outline_parts(), "") | self.runs.nothing()

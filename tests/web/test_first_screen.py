@@ -1,0 +1,99 @@
+"""What a visitor finds on arrival: one result large, the place for a photo beside it, few words."""
+
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.paths import ROOT
+from tests.web.face_crowd import StandIn, write_pictures
+from tests.web.web_page import PHONE, free_port, give_photo, needs_browser, screenshot, toast, visit, wait_until_done
+from unmask import Unmasker, read_photo
+from unmask.imaging.metadata import NOTICE
+from unmask.web import launch
+from unmask.web.components.first_result import AFTER, BEFORE
+
+PATH = ROOT / "scripts" / "make_first_result.py"
+# What can be read without scrolling.
+WORDS = """() => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), said = [];
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (element.closest("script, style") || !element.checkVisibility({ visibilityProperty: true })) continue;
+    const range = document.createRange();
+    range.selectNodeContents(walker.currentNode);
+    const { top, bottom, width } = range.getBoundingClientRect();
+    if (width > 1 && bottom > 0 && top < innerHeight) said.push(walker.currentNode.textContent);
+  }
+  return said.join(" ");
+}"""
+
+
+@pytest.fixture(scope="module")
+def demo():
+    demo = launch("127.0.0.1", free_port(), wait=False, unmasker=StandIn())
+    yield demo
+    demo.close()
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    return write_pictures(tmp_path_factory.mktemp("pictures"))
+
+
+@needs_browser
+@pytest.mark.parametrize("size", [(1440, 900), PHONE], ids=["desktop", "phone"])
+def test_the_first_screen_is_a_result_and_the_place_for_a_photo(browser, demo, size):
+    with visit(browser, demo, size, has_touch=size == PHONE, is_mobile=size == PHONE) as page:
+        page.wait_for_function(
+            "[...document.querySelectorAll('.first-result img')].every(image => image.naturalWidth) && "
+            "document.querySelector('.first-result img')"
+        )
+        words = page.evaluate(WORDS)
+        assert "drawn mask" in words and "invention" in words
+        assert 10 < len(words.split()) < 80, words
+        result, drop = page.locator(".first-result .frame").bounding_box(), page.locator("#photo").bounding_box()
+        assert result["width"] > 0.45 * size[0] and result["y"] + result["height"] < size[1]
+        assert drop["y"] + drop["height"] < size[1]
+        if size != PHONE:
+            assert drop["x"] + drop["width"] < result["x"], "they do not stand side by side"
+        assert screenshot(page, ".first-result .frame").std() > 20
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+@needs_browser
+def test_it_gives_way_to_a_photo_and_to_what_is_said_of_a_bad_one(page, pictures, tmp_path):
+    line = page.locator(".first-result input")
+    line.focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".first-result .before-after").evaluate("each => each.style.getPropertyValue('--at')") == "51"
+    bad = tmp_path / "bad.png"
+    bad.write_text("This is no picture.")
+    give_photo(page, bad)
+    assert "not a readable" in toast(page)
+    page.locator("#mask-status .warn").wait_for()
+    assert page.locator(".first-result").is_visible()
+    give_photo(page, pictures["one"])
+    wait_until_done(page)
+    assert page.locator(".first-result").count() == 0
+    assert page.locator("#editor").is_visible() and page.locator("#run").is_visible()
+
+
+def test_it_is_what_the_released_network_makes_of_the_example(script):
+    """The stored pictures are those that the script would make now."""
+    for stored, made in zip((BEFORE, AFTER), script.make(Unmasker(device="cpu"))):
+        kept = read_photo(stored)
+        assert kept.shape == made.shape, f"run scripts/make_first_result.py again: {stored.name} has another size"
+        apart = np.abs(kept.astype(int) - made).mean()
+        assert apart < 1, f"run scripts/make_first_result.py again: {stored.name} is {apart:.1f} off"
+    assert Image.open(AFTER).info["Description"] == NOTICE
+
+
+def test_the_script_writes_both(script, tmp_path, monkeypatch):
+    pictures = np.zeros((20, 30, 3), np.uint8), np.full((20, 30, 3), 200, np.uint8)
+    monkeypatch.setattr(script, "make", lambda unmasker: pictures)
+    monkeypatch.setattr(sys, "argv", [str(PATH), "--out", str(tmp_path)])
+    assert script.main() == 0
+    for path, expected in zip((BEFORE, AFTER), pictures):
+        assert np.array_equal(np.array(Image.open(tmp_path / path.name)), expected)
