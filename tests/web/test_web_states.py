@@ -92,7 +92,7 @@ def test_clearing_a_photo_leaves_an_empty_page_and_no_blank_one(page, pictures):
         give_photo(page, pictures["one"])
         wait_until_done(page)
         clear_photo(page)
-        page.get_by_text("The chosen models run as soon as there is a photo.").wait_for()
+        page.locator(".first-result").wait_for()
         page.wait_for_timeout(1000)
         assert page.get_by_role("heading", name="Unmask").is_visible(), "the page is blank"
         assert page.locator("#examples button").count() > 5
@@ -106,7 +106,7 @@ def test_what_is_at_work_ends_when_the_photo_is_cleared(page, pictures, stand_in
     give_photo(page, pictures["one"])
     page.wait_for_selector("#run-status .first")
     clear_photo(page)
-    page.get_by_text("The chosen models run as soon as there is a photo.").wait_for()
+    page.locator(".first-result").wait_for()
     stand_in.may_paint.set()
     page.wait_for_timeout(2000)
     assert page.locator("#run-status .done").count() == 0
