@@ -290,6 +290,8 @@ class Store:
     # -------------------------------------------------------------- inside
 
     def _check_open(self) -> None:
+        if self.study.plan.draft:
+            raise StudyError("This study has not begun yet: please come back later.", 403)
         if self.study.plan.ended:
             raise StudyError("This study has ended and takes no more answers. Thank you!", 410)
 

@@ -134,7 +134,9 @@ def build_app(studies: Studies) -> FastAPI:
         except (PhotoError, WeightsError, OSError) as error:
             raise StudyError(f"The study could not be prepared: {error}", 503) from error
         return [
-            {"id": study.plan.study_id, "title": study.plan.title} for study in found if not study.plan.ended
+            {"id": each.plan.study_id, "title": each.plan.title}
+            for each in found
+            if not (each.plan.ended or each.plan.draft)
         ]
 
     @app.get("/api/{study_id}")

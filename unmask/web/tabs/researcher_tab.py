@@ -17,8 +17,9 @@ import gradio as gr
 from unmask import PhotoError, Unmasker, WeightsError, read_photo
 from unmask.registry import DEFAULT_MODELS
 from unmask.settings import RESEARCHER_TOKEN
-from unmask.study.create import Picture, create_study
+from unmask.study.create import create_study
 from unmask.study.export import export_study, load
+from unmask.study.pictures import Picture
 from unmask.study.plan import PRESENTATIONS, Study, StudyError
 from unmask.study.store import Store
 from unmask.web.components.inputs import model_choices
