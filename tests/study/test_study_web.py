@@ -599,8 +599,6 @@ def test_the_researchers_tab_is_absent_without_a_token(monkeypatch, tmp_path):
 
 @needs_browser
 def test_a_researcher_sees_progress_and_downloads(browser, demo, single):
-    for package in ("statsmodels", "pyarrow", "matplotlib"):
-        pytest.importorskip(package)
     for score in (4, 7):
         rater = single.join(consent=True)
         for question in [item for screen in rater.screens for item in screen]:

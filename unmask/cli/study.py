@@ -112,12 +112,9 @@ def _condition(text: str) -> tuple[str, Path]:
 def _run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """What a study cannot do is one sentence on standard error, and exit status 1."""
     from unmask import PhotoError, WeightsError
-    from unmask.study.needs import require_analysis
     from unmask.study.plan import StudyError
 
     try:
-        if command in (report, export, size, simulate):
-            require_analysis()
         return command(args)
     except (StudyError, PhotoError, WeightsError, ValueError) as error:
         print(error, file=sys.stderr)
