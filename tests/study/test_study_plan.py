@@ -114,6 +114,8 @@ def test_a_photo_that_is_not_square_is_put_on_grey(tmp_path):
         ({"raters": 0}, "one rater or more"),
         ({"pictures": 0}, "one picture or more"),
         ({"title": " "}, "needs a name, which raters read"),
+        ({"completion": "http://plain.example"}, "an address that begins with https://"),
+        ({"completion": "javascript://x"}, "an address that begins with https://"),
     ],
 )
 def test_a_study_that_cannot_be_run_is_not_made(tmp_path, options, sentence):

@@ -52,6 +52,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     )
     added.add_argument("--question", help="what raters are asked")
     added.add_argument("--consent", type=Path, metavar="FILE", help="the text that raters agree to")
+    added.add_argument("--completion", metavar="CODE_OR_URL", help="what raters of a panel get at the end")
     added.add_argument("--seed", type=int, help="of the raters' orders")
     added.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
 
@@ -144,7 +145,7 @@ def create(args: argparse.Namespace) -> int:
     )
     options = {"title": args.out.resolve().name}
     options |= _given(args, "title", "raters", "scale_max", "scale_labels", "presentation", "pairs", "repeats")
-    options |= _given(args, "attention", "size", "ends", "by_invitation", "question", "seed")
+    options |= _given(args, "attention", "size", "ends", "by_invitation", "question", "seed", "completion")
     if args.consent is not None:
         options["consent"] = args.consent.read_text(encoding="utf-8").strip()
     study = create_study(

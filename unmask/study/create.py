@@ -76,6 +76,7 @@ def create_study(
     question: str = QUESTION,
     consent: str = CONSENT,
     draft: bool = False,
+    completion: str = "",
     study_id: str | None = None,
     progress: Callable[[Sequence], Sequence] = lambda pictures: pictures,
 ) -> Study:
@@ -85,8 +86,8 @@ def create_study(
     anchor for one masked photo in three (side by side: for each), `repeats` items (side by side: screens) shown twice,
     and `attention` items that ask for a certain score. title: no other study beside `out` has it. scale_labels: of the
     lowest and the highest score. size: px, by default the largest picture's side, at most LARGEST. draft: nobody is
-    let in before `Study.publish`. progress: wraps the pictures. Raises StudyError, PhotoError, WeightsError, without
-    `out`.
+    let in before `Study.publish`. completion: a code or an https address for those who have finished. progress: wraps
+    the pictures. Raises StudyError, PhotoError, WeightsError, without `out`.
     """
     title = title.strip()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -166,6 +167,7 @@ def create_study(
             by_invitation=by_invitation,
             conditions={name: _digest(picture.made[name] for picture in pictures) for name in conditions},
             draft=draft,
+            completion=completion.strip(),
         )
         plan.check()
         plan.write(folder / "plan.json")

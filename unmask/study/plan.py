@@ -68,6 +68,7 @@ class Plan:
     by_invitation: bool = False  # whether only those come in who were sent a link, and each but once
     conditions: dict[str, str] = field(default_factory=dict)  # what other systems made: name -> sha256 of all its files
     draft: bool = False  # to be looked at: nobody is let in
+    completion: str = ""  # who has finished gets this code, or is sent back to this https address
 
     @property
     def ended(self) -> bool:
@@ -90,6 +91,8 @@ class Plan:
             raise StudyError(
                 f"The scale may end at 2 to 10, the keys that there are, not at {self.scale_max}."
             )
+        if len(self.completion) > 300 or ("://" in self.completion and not self.completion.startswith("https://")):
+            raise StudyError("What raters get at the end is a code, or an address that begins with https://.")
         if self.raters < 1:
             raise StudyError("A study needs one rater or more.")
         if self.ends is not None:
