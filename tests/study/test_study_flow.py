@@ -118,6 +118,7 @@ def rate(browser, link, store, rules, size, **options):
 
 
 @needs_browser
+@pytest.mark.slow
 def test_from_pictures_to_the_sentence(browser, demo, folders):
     page = open_tab(browser, demo)
     fill_in(page, folders, "Faces of spring")
