@@ -136,7 +136,7 @@ def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
             enter = gr.Button("Open", variant="primary", scale=1)
     with gr.Column(visible=False) as desk:
         with gr.Row(elem_classes="study-bar") as bar:
-            chosen = gr.Dropdown(label="Study", scale=4)
+            chosen = gr.Dropdown(label="Study", scale=4, min_width=320)
             refresh = gr.Button("Refresh", scale=1)
             new = gr.Button("New study", scale=1)
         wizard = study_wizard.build(token)
@@ -148,10 +148,11 @@ def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
                 discard = gr.Button("Discard the draft", variant="stop")
         with gr.Column(visible=False) as running:
             with gr.Row():
-                with gr.Column(scale=3):
+                with gr.Column(scale=3, min_width=320):
                     address = gr.Textbox(label="Address at which raters find this page")
                     link = gr.Textbox(label="Link for raters", interactive=False, buttons=["copy"], elem_id="link")
-                code = gr.HTML()
+                with gr.Column(scale=1, min_width=320):
+                    code = gr.HTML()
             table = gr.HTML()
             with gr.Row():
                 write = gr.Button("Report and tables")

@@ -128,7 +128,7 @@ def _upload(label: str, what: str, kept: gr.State, token: gr.Textbox) -> None:
         check(given, request)
         return _keep(what, files, before)
 
-    file = gr.File(label=label, file_count="multiple", file_types=["image"], height=150, scale=2)
+    file = gr.File(label=label, file_count="multiple", file_types=["image"], height=150, scale=2, min_width=320)
     # One at a time: each adds to what the others have kept.
     file.change(keep, [token, file, kept], kept, concurrency_id="keep", concurrency_limit=1, **PRIVATE)
 
