@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unmask.study.create import Picture, create_study
+from unmask.study.create import create_study
+from unmask.study.pictures import Picture
 from unmask.study.plan import Study
 
 MODELS = ("ganmasker", "pix2pix", "glcic")

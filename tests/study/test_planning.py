@@ -7,8 +7,6 @@ import pytest
 from scipy import stats
 
 from unmask.cli.main import main
-from unmask.study import needs
-from unmask.study.plan import StudyError
 from unmask.study.statistics import simulate
 from unmask.study.statistics.planning import Design, advise
 
@@ -104,15 +102,3 @@ def test_size_on_the_command_line(capsys):
     for wrong in (["--effect", "-1"], [], ["--effect", "1", "--models", "1"], ["--raters", "1"]):
         assert main(["study", "size", *wrong]) == 1
         assert len(capsys.readouterr().err.splitlines()) == 1
-
-
-@pytest.mark.parametrize("call", [["size", "--effect", "1"], ["report", "STUDY"], ["export", "STUDY", "--out", "x"]])
-def test_without_the_packages_there_is_one_sentence(call, monkeypatch, capsys):
-    there = needs.find_spec
-    monkeypatch.setattr(needs, "find_spec", lambda name: None if name in ("statsmodels", "choix") else there(name))
-    assert main(["study", *call]) == 1
-    assert capsys.readouterr().err == (
-        "Analysing a study needs statsmodels, choix, not installed here: pip install '.[study]'.\n"
-    )
-    with pytest.raises(StudyError):
-        needs.require_analysis()

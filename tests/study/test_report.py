@@ -163,6 +163,7 @@ def test_all_is_exported_twice(written, drawn):
     assert {path.name for path in written.parent.iterdir()} == {
         "report.html",
         "report.json",
+        "references.bib",
         *(f"{name}.{kind}" for name in TABLES for kind in ("csv", "parquet")),
     }
     for name in TABLES:
@@ -200,7 +201,7 @@ def test_only_the_stimuli_say_whose_an_item_is(written):
 def test_simulated_data_cry_out(drawn, summary, written, tmp_path):
     path = report.write_report(drawn, tmp_path)
     page = path.read_text(encoding="utf-8")
-    assert all(file.name.startswith("simulated-") for file in tmp_path.iterdir())
+    assert all(file.name.startswith("simulated-") for file in tmp_path.iterdir() if file.suffix != ".bib")
     assert "<title>SIMULATED: " in page and "SIMULATED DATA" in page
     assert all("SIMULATED" in svg for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL))
     assert all(table["simulated"].all() for table in summary.values())

@@ -3,8 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from tests.study.study_maker import answer_all, make_picture, make_study, token
 from unmask.cli.main import main
 from unmask.imaging.metadata import write_png
@@ -12,12 +10,6 @@ from unmask.study.plan import open_study
 from unmask.study.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def analysis():
-    for package in ("statsmodels", "pyarrow", "matplotlib"):
-        pytest.importorskip(package)
 
 
 def status(*arguments) -> int:
@@ -78,7 +70,7 @@ def test_withdraw_close_and_restore(tmp_path, backup, capsys):
     assert "There is no study in" in capsys.readouterr().err
 
 
-def test_load_gives_what_the_statistics_take(tmp_path, analysis):
+def test_load_gives_what_the_statistics_take(tmp_path):
     from unmask.study.export import load
 
     study = make_study(tmp_path / "study", pairs=True)
@@ -99,7 +91,7 @@ def test_load_gives_what_the_statistics_take(tmp_path, analysis):
     assert (data.scale_max, data.title) == (10, "A study")
 
 
-def test_report_export_and_a_dry_run_that_leaves_no_trace(tmp_path, analysis, capsys):
+def test_report_export_and_a_dry_run_that_leaves_no_trace(tmp_path, capsys):
     study = make_study(tmp_path / "study", pairs=True)
     store = Store(study)
     assert status("report", study.folder) == 1
@@ -121,7 +113,7 @@ def test_report_export_and_a_dry_run_that_leaves_no_trace(tmp_path, analysis, ca
     )
 
 
-def test_careless_raters_guess_in_the_pairs_too(tmp_path, analysis):
+def test_careless_raters_guess_in_the_pairs_too(tmp_path):
     from unmask.study.export import simulated
 
     study = make_study(tmp_path / "study", pairs=True)

@@ -21,7 +21,7 @@ def made(tmp_path_factory):
     """Studies that no test writes into, by name."""
     folder = tmp_path_factory.mktemp("made")
     return {
-        "single": make_study(folder / "single", pictures=5, repeats=3, attention=2, pairs=True),
+        "single": make_study(folder / "single", title="One by one", pictures=5, repeats=3, attention=2, pairs=True),
         "side-by-side": make_study(folder / "side", pictures=4, presentation="side-by-side", attention=2),
     }
 
@@ -83,13 +83,13 @@ def test_stimuli_show_what_the_plan_says(made):
 
 
 def test_ids_cannot_be_told_from_a_published_plan_of_another_secret(tmp_path):
-    ids = [{item.item_id for item in make_study(tmp_path / name).plan.stimuli} for name in "ab"]
+    ids = [{item.item_id for item in make_study(tmp_path / name / "study").plan.stimuli} for name in "ab"]
     assert not ids[0] & ids[1]
 
 
 def test_two_servers_with_one_secret_make_the_same_study(tmp_path, monkeypatch):
     monkeypatch.setenv("UNMASK_STUDY_SECRET", "a secret that the host chose")
-    first, second = (make_study(tmp_path / name, study_id="abc") for name in "ab")
+    first, second = (make_study(tmp_path / name / "study", study_id="abc") for name in "ab")
     assert first.plan.stimuli == second.plan.stimuli
 
 
@@ -98,7 +98,7 @@ def test_a_photo_that_is_not_square_is_put_on_grey(tmp_path):
     wide = replace(
         picture, masked=picture.masked[:32], mask=picture.mask[:32] | 255, truth=picture.truth[:32]
     )
-    study = create_study([wide], tmp_path / "s", MODELS, PainterUnmasker(), size=SIZE)
+    study = create_study([wide], tmp_path / "s", MODELS, PainterUnmasker(), title="Wide", size=SIZE)
     image = np.array(Image.open(study.image(study.plan.stimuli[0].item_id)))
     assert image.shape == (SIZE, SIZE, 3) and (image[0] == 128).all() and (image[-1] == 128).all()
 
@@ -113,6 +113,9 @@ def test_a_photo_that_is_not_square_is_put_on_grey(tmp_path):
         ({"presentation": "upside-down"}, "The presentation is one of"),
         ({"raters": 0}, "one rater or more"),
         ({"pictures": 0}, "one picture or more"),
+        ({"title": " "}, "needs a name, which raters read"),
+        ({"completion": "http://plain.example"}, "an address that begins with https://"),
+        ({"completion": "javascript://x"}, "an address that begins with https://"),
     ],
 )
 def test_a_study_that_cannot_be_run_is_not_made(tmp_path, options, sentence):
@@ -125,7 +128,7 @@ def test_a_study_is_never_overwritten(made, tmp_path):
     with pytest.raises(StudyError, match="is there already"):
         make_study(made["single"].folder)
     with pytest.raises(StudyError, match="There is no inpainting model mseg"):
-        create_study([make_picture(0)], tmp_path / "x", ["mseg"], PainterUnmasker())
+        create_study([make_picture(0)], tmp_path / "x", ["mseg"], PainterUnmasker(), title="X")
 
 
 def test_a_damaged_study_says_what_is_wrong(tmp_path):

@@ -43,7 +43,7 @@ def test_tokens_are_good_for_one_rater_and_one_item(store, tmp_path):
     good = token(store, one)
     study_id, rater_id, question, signature = good.split(".")
     another_item = one.screens[1][0]
-    other_study = Store(make_study(tmp_path / "other"))
+    other_study = Store(make_study(tmp_path / "other", title="Another"))
     forged = [
         f"{study_id}.{other.rater_id}.{question}.{signature}",  # replayed for another rater
         f"{study_id}.{rater_id}.{another_item}.{signature}",  # for another item

@@ -264,7 +264,7 @@ def error_templates() -> set[str]:
 
 ERRORS = {"PhotoError", "WeightsError", "ContainerError"}
 ERROR_MODULES = ("masks", "weights", "sam")
-RESEARCHERS = {"researcher_tab", "study_page", "stars"}  # in English alone
+RESEARCHERS = {"researcher_tab", "study_wizard", "study_page", "stars"}  # in English alone
 
 
 def test_every_language_has_every_error():

@@ -20,18 +20,23 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         return added
 
     added = add(create, "Plan a study and render all that its raters will see.", study=False)
-    added.add_argument("--images", required=True, type=Path, metavar="DIR", help="masked photos")
+    added.add_argument("--images", type=Path, metavar="DIR", help="masked photos, for --models")
+    added.add_argument(
+        "--condition", action="append", default=[], type=_condition, metavar="NAME=DIR", dest="conditions",
+        help="what another system made, by the same file names; repeatable, beside --models or instead",
+    )  # fmt: skip
     added.add_argument(
         "--truth", type=Path, metavar="DIR", help="the same photos without masks, by the same names"
     )
     added.add_argument(
         "--mask", type=Path, metavar="FILE_OR_DIR", help="brighter than 127 = covered; else it is found"
     )
-    added.add_argument("--models", required=True, nargs="+", metavar="NAME", help="see 'models'")
+    added.add_argument("--models", default=[], nargs="+", metavar="NAME", help="see 'models'")
     added.add_argument("--out", required=True, type=Path, metavar="STUDY", help="the study's folder, new")
-    added.add_argument("--title", help="raters read it: it must not name a model")
+    added.add_argument("--title", help="raters read it: it must not name a model; by default the folder's")
     added.add_argument("--raters", type=int, help="how many are wanted")
     added.add_argument("--scale", type=int, dest="scale_max", metavar="N", help="scores go from 1 to this")
+    added.add_argument("--labels", nargs=2, metavar=("LOW", "HIGH"), dest="scale_labels", help="of the scale's ends")
     added.add_argument(
         "--presentation", choices=("single", "side-by-side"), help="one at a time, or all of a photo"
     )
@@ -47,6 +52,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     )
     added.add_argument("--question", help="what raters are asked")
     added.add_argument("--consent", type=Path, metavar="FILE", help="the text that raters agree to")
+    added.add_argument("--completion", metavar="CODE_OR_URL", help="what raters of a panel get at the end")
     added.add_argument("--seed", type=int, help="of the raters' orders")
     added.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
 
@@ -94,15 +100,22 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _condition(text: str) -> tuple[str, Path]:
+    """NAME=DIR, as (name, folder)."""
+    name, _, path = text.partition("=")
+    if not (name and path):
+        raise argparse.ArgumentTypeError(f"write it like ours=results/ours, not {text!r}")
+    if not Path(path).is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {path}")
+    return name, Path(path)
+
+
 def _run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """What a study cannot do is one sentence on standard error, and exit status 1."""
     from unmask import PhotoError, WeightsError
-    from unmask.study.needs import require_analysis
     from unmask.study.plan import StudyError
 
     try:
-        if command in (report, export, size, simulate):
-            require_analysis()
         return command(args)
     except (StudyError, PhotoError, WeightsError, ValueError) as error:
         print(error, file=sys.stderr)
@@ -117,26 +130,22 @@ def _given(args: argparse.Namespace, *names: str) -> dict:
 def create(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from unmask import Unmasker, read_photo
+    from unmask import Unmasker
     from unmask.batch.local import mask_path
     from unmask.cli.inputs import expand
     from unmask.masks import read_mask
-    from unmask.study.create import Picture, create_study
-    from unmask.study.plan import StudyError
+    from unmask.study.create import create_study
+    from unmask.study.pictures import gather, pair
 
-    pictures = []
-    for path in expand([args.images]).photos:
-        photo = read_photo(path)
-        mask = None if args.mask is None else read_mask(mask_path(args.mask, path), photo.shape[:2])
-        truth = None
-        if args.truth is not None:
-            same = [file for file in expand([args.truth]).photos if file.stem == path.stem]
-            if not same:
-                raise StudyError(f"There is no bare photo of {path.stem} in {args.truth}.")
-            truth = read_photo(same[0])
-        pictures.append(Picture(path.stem, photo, mask, truth))
-    options = _given(args, "title", "raters", "scale_max", "presentation", "pairs", "repeats", "attention")
-    options |= _given(args, "size", "ends", "by_invitation", "question", "seed")
+    pictures = pair(
+        [gather(name, expand([path]).photos) for name, path in args.conditions],
+        args.images and gather(str(args.images), expand([args.images]).photos),
+        args.truth and gather(str(args.truth), expand([args.truth]).photos),
+        None if args.mask is None else lambda photo, shape: read_mask(mask_path(args.mask, photo), shape),
+    )
+    options = {"title": args.out.resolve().name}
+    options |= _given(args, "title", "raters", "scale_max", "scale_labels", "presentation", "pairs", "repeats")
+    options |= _given(args, "attention", "size", "ends", "by_invitation", "question", "seed", "completion")
     if args.consent is not None:
         options["consent"] = args.consent.read_text(encoding="utf-8").strip()
     study = create_study(

@@ -4,9 +4,9 @@ import hashlib
 import hmac
 import random
 import secrets
+import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -23,7 +23,8 @@ from unmask.masks import is_empty
 from unmask.pipeline import Unmasker
 from unmask.registry import DEFAULT_MODELS
 from unmask.settings import STUDY_SECRET, examples
-from unmask.study.plan import Plan, Stimulus, Study, StudyError, now, open_study
+from unmask.study.pictures import Picture, read_named
+from unmask.study.plan import Plan, Stimulus, Study, StudyError, find_studies, now, open_study
 from unmask.weights import WeightsError
 
 LARGEST = 512  # px: the most that a stimulus measures, unless the plan says otherwise
@@ -36,6 +37,7 @@ EXAMPLE_PAIRS = (
     ("astronaut-cloth", "astronaut"),
 )
 EXAMPLE_TITLE = "How real do these faces look?"
+BASELINE = "telea"  # needs no weights
 TRAINING_PAIR = ("astronaut-n95", "astronaut")  # practice for every study; the built-in one does not rate it
 
 QUESTION = "How real does this face look?"
@@ -53,25 +55,16 @@ and no photo of you. The scores are analysed for research and may be published t
 """.strip()
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A masked photo of which stimuli are made."""
-
-    name: str
-    masked: np.ndarray  # RGB uint8 (H, W, 3)
-    mask: np.ndarray | None = None  # uint8 (H, W), 255 = covered; None: it is found
-    truth: np.ndarray | None = None  # RGB uint8 of the same shape, without the mask
-
-
 def create_study(
     pictures: Sequence[Picture],
     out: Path,
     models: Sequence[str],
     unmasker: Unmasker,
     *,
-    title: str = EXAMPLE_TITLE,
+    title: str,
     raters: int = 30,
     scale_max: int = 10,
+    scale_labels: tuple[str, str] = (LOW_LABEL, HIGH_LABEL),
     presentation: str = "single",
     pairs: bool = False,
     repeats: int = 2,
@@ -82,69 +75,76 @@ def create_study(
     by_invitation: bool = False,
     question: str = QUESTION,
     consent: str = CONSENT,
+    draft: bool = False,
+    completion: str = "",
     study_id: str | None = None,
     progress: Callable[[Sequence], Sequence] = lambda pictures: pictures,
 ) -> Study:
     """Take the masks off with every model, render all that raters will see, and write the plan into `out`.
 
-    There is a test item per picture and model, a hidden reference per picture with its truth, a low anchor
-    for one picture in three (side by side: for each), `repeats` items (side by side: screens) shown twice,
-    and `attention` items that ask for a certain score. size: px, by default the largest picture's side, at
-    most LARGEST. progress: wraps the pictures. Raises StudyError, PhotoError, WeightsError, without `out`.
+    There is a test item per picture and model or condition, a hidden reference per picture with its truth, a low
+    anchor for one masked photo in three (side by side: for each), `repeats` items (side by side: screens) shown twice,
+    and `attention` items that ask for a certain score. title: no other study beside `out` has it. scale_labels: of the
+    lowest and the highest score. size: px, by default the largest picture's side, at most LARGEST. draft: nobody is
+    let in before `Study.publish`. completion: a code or an https address for those who have finished. progress: wraps
+    the pictures. Raises StudyError, PhotoError, WeightsError, without `out`.
     """
+    title = title.strip()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise StudyError(f"{out} is there already: choose another folder.")
-    if unknown := [name for name in models if name not in list_inpainting_models()]:
-        known = ", ".join(list_inpainting_models())
-        raise StudyError(f"There is no inpainting model {', '.join(unknown)}; there are {known}.")
+    if not title:
+        raise StudyError("A study needs a name, which raters read.")
+    if any(title.casefold() == study.plan.title.casefold() for study in find_studies(out.parent).values()):
+        raise StudyError(f"There is a study called {title} already: give this one a name of its own.")
     if not pictures:
         raise StudyError("A study needs one picture or more.")
+    conditions = list(pictures[0].made)
+    _check_systems(models, conditions, masked=all(picture.masked is not None for picture in pictures))
     secret = STUDY_SECRET.read().encode() or secrets.token_hex(32).encode()
     study_id = study_id or secrets.token_hex(6)
-    size = size or min(LARGEST, max(max(picture.masked.shape[:2]) for picture in pictures))
+    size = size or min(LARGEST, max(max(_first(picture).shape[:2]) for picture in pictures))
     rng = random.Random(seed)
 
     out.parent.mkdir(parents=True, exist_ok=True)
     # Written aside and moved in one step: a study that is there is whole, also when two servers make it.
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as aside:
-        draft = Path(aside) / "study"
-        (draft / "stimuli").mkdir(parents=True)
+        folder = Path(aside) / "study"
+        (folder / "stimuli").mkdir(parents=True)
 
-        def add(image: np.ndarray, model: str, picture: str, role: str, **more) -> Stimulus:
-            """Write one stimulus. Its id cannot be guessed; all servers with this secret give the same."""
+        def named(model: str, picture: str, role: str, **more) -> Stimulus:
+            """A stimulus whose id cannot be guessed; all servers with this secret give the same."""
             label = "\n".join([study_id, role, model, picture, str(more)])
             item_id = hmac.new(secret, f"item\n{label}".encode(), hashlib.sha256).hexdigest()[:16]
-            # Without the notice that a network made it, which every other file carries: it would unblind.
-            write_png(
-                draft / "stimuli" / f"{item_id}.png", align(image, whole_photo(image), size, pad=SURROUND)
-            )
             return Stimulus(item_id, model, picture, role, **more)
 
-        stimuli, shown = [], {}
+        def place(item: Stimulus) -> Path:
+            return folder / "stimuli" / f"{item.item_id}.png"
+
+        def add(image: np.ndarray, *label: str, **more) -> Stimulus:
+            """Write one stimulus, without the notice that a network made it, which would unblind."""
+            item = named(*label, **more)
+            write_png(place(item), align(image, whole_photo(image), size, pad=SURROUND))
+            return item
+
+        stimuli = []
         anchored = _choose_anchored(pictures, presentation, rng)
         for picture in progress(pictures):
-            mask = _mask_of(picture, unmasker)
-            made = unmasker.remove(picture.masked, mask=mask, models=list(models))
-            made = {name: (image, "test") for name, image in made.items()}
-            if picture.truth is not None:
-                made["reference"] = (_fit(picture), "reference")
-            if picture.name in anchored:
-                made["anchor"] = (draw_anchor(picture.masked, mask), "anchor")
-            for name, (image, role) in made.items():
+            for name, role, image in _render(picture, models, unmasker, picture.name in anchored):
                 stimuli.append(add(image, name, picture.name, role))
-                shown[stimuli[-1].item_id] = image
         for item in _choose_repeated(stimuli, presentation, repeats, rng):
-            again = add(shown[item.item_id], item.model, item.picture, "repeat", repeat_of=item.item_id)
+            again = named(item.model, item.picture, "repeat", repeat_of=item.item_id)
+            shutil.copyfile(place(item), place(again))
             stimuli.append(again)
         asked = [rng.randint(2, scale_max - 1) if scale_max > 2 else 1 for _ in range(attention)]
         for count, score in enumerate(asked):
             picture = pictures[count % len(pictures)]
-            image = draw_attention(picture.masked, score)
+            image = draw_attention(_first(picture), score)
             name = f"{picture.name} {count + 1}"
             stimuli.append(
                 add(image, "attention", name, "attention", expected_low=score, expected_high=score)
             )
-        practice = [add(image, *label, "training") for image, label in _training(models[0], unmasker)]
+        model = models[0] if models else BASELINE
+        practice = [add(image, *label, "training") for image, label in _training(model, unmasker)]
 
         plan = Plan(
             study_id=study_id,
@@ -155,7 +155,7 @@ def create_study(
             presentation=presentation,
             question=question,
             scale_max=scale_max,
-            scale_labels={"1": LOW_LABEL, str(scale_max): HIGH_LABEL},
+            scale_labels=dict(zip(("1", str(scale_max)), scale_labels)),
             pairs=pairs,
             pair_question=PAIR_QUESTION,
             consent=consent,
@@ -165,15 +165,18 @@ def create_study(
             training=[item.item_id for item in practice],
             stimuli=stimuli,
             by_invitation=by_invitation,
+            conditions={name: _digest(picture.made[name] for picture in pictures) for name in conditions},
+            draft=draft,
+            completion=completion.strip(),
         )
         plan.check()
-        plan.write(draft / "plan.json")
-        (draft / "secret.key").touch(mode=0o600)
-        (draft / "secret.key").write_bytes(secret)
+        plan.write(folder / "plan.json")
+        (folder / "secret.key").touch(mode=0o600)
+        (folder / "secret.key").write_bytes(secret)
         if out.is_dir():
             out.rmdir()  # empty, as was looked at above
         try:
-            draft.rename(out)
+            folder.rename(out)
         except OSError as error:
             raise StudyError(f"{out} has appeared meanwhile: choose another folder.") from error
     return open_study(out)
@@ -196,6 +199,7 @@ def create_example_study(folder: Path, unmasker: Unmasker) -> Study:
         folder / "examples",
         models,
         unmasker,
+        title=EXAMPLE_TITLE,
         raters=1000,
         pairs=True,
         repeats=2,
@@ -252,27 +256,70 @@ def _example(masked: str, bare: str) -> Picture:
     return Picture(masked, image, mask, truth)
 
 
-def _mask_of(picture: Picture, unmasker: Unmasker) -> np.ndarray:
-    mask = unmasker.segment(picture.masked) if picture.mask is None else picture.mask
-    if is_empty(mask):
-        raise StudyError(f"No mask was found in {picture.name}: give one, or leave the picture out.")
-    return mask
+def _check_systems(models: Sequence[str], conditions: Sequence[str], masked: bool) -> None:
+    """Raises StudyError unless there is something to compare, and our models have photos to take masks off."""
+    if unknown := [name for name in models if name not in list_inpainting_models()]:
+        known = ", ".join(list_inpainting_models())
+        raise StudyError(f"There is no inpainting model {', '.join(unknown)}; there are {known}.")
+    if both := [name for name in conditions if name in models]:
+        raise StudyError(f"{both[0]} is one of our models here: give the condition another name.")
+    if models and not masked:
+        raise StudyError("Our models take masks off photos: give the masked photos, too.")
+    if not models and len(conditions) < 2:
+        raise StudyError("There is nothing to compare: give a second condition, or masked photos and a model.")
 
 
-def _fit(picture: Picture) -> np.ndarray:
-    """The truth at the masked photo's size."""
-    (height, width), (true_height, true_width) = picture.masked.shape[:2], picture.truth.shape[:2]
+def _first(picture: Picture) -> np.ndarray:
+    """The masked photo, or else what the first condition made: RGB uint8 (H, W, 3)."""
+    return picture.masked if picture.masked is not None else read_named(next(iter(picture.made.values())))
+
+
+def _render(
+    picture: Picture, models: Sequence[str], unmasker: Unmasker, anchored: bool
+) -> Iterator[tuple[str, str, np.ndarray]]:
+    """All that is shown of one photo, as (model, role, image). Raises StudyError where sizes differ."""
+    shape = _first(picture).shape[:2]
+    mask = None
+    if picture.masked is not None and (models or anchored):
+        mask = unmasker.segment(picture.masked) if picture.mask is None else picture.mask
+        if is_empty(mask):
+            raise StudyError(f"No mask was found in {picture.name}: give one, or leave the picture out.")
+    if models:
+        results = unmasker.remove(picture.masked, mask=mask, models=list(models))
+        yield from ((name, "test", image) for name, image in results.items())
+    for name, path in picture.made.items():
+        image = read_named(path)
+        if image.shape[:2] != shape:
+            sizes = " and ".join(f"{width} x {height}" for height, width in (image.shape[:2], shape))
+            raise StudyError(
+                f"{picture.name} of {name} has another size than the others of this picture ({sizes} pixels): "
+                "raters could tell by it."
+            )
+        yield name, "test", image
+    if picture.truth is not None:
+        yield "reference", "reference", _fit(picture.truth, shape, picture.name)
+    if anchored:
+        yield "anchor", "anchor", draw_anchor(picture.masked, mask)
+
+
+def _fit(truth: np.ndarray, shape: tuple[int, int], name: str) -> np.ndarray:
+    """The bare photo at the (H, W) of the others."""
+    (height, width), (true_height, true_width) = shape, truth.shape[:2]
     if abs(height * true_width - width * true_height) > 0.02 * height * true_width:
-        raise StudyError(f"The bare photo of {picture.name} has another shape than the masked one.")
-    return (
-        resize(picture.truth, (height, width))
-        if (height, width) != (true_height, true_width)
-        else picture.truth
-    )
+        raise StudyError(f"The bare photo of {name} has another shape than the masked one.")
+    return resize(truth, shape) if shape != truth.shape[:2] else truth
+
+
+def _digest(files: Iterable[Path]) -> str:
+    """The sha256 of all these files, one after the other."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _choose_anchored(pictures: Sequence[Picture], presentation: str, rng: random.Random) -> set[str]:
-    names = [picture.name for picture in pictures]
+    names = [picture.name for picture in pictures if picture.masked is not None]
     return set(names if presentation == "side-by-side" else rng.sample(names, -(-len(names) // 3)))
 
 

@@ -11,7 +11,7 @@ A study is a folder:
 import json
 import os
 import re
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -36,7 +36,7 @@ class Stimulus:
     """One picture to rate."""
 
     item_id: str  # opaque: its file's name, and all that a browser learns of it
-    model: str  # a name in the registry, or "reference", "anchor", "attention"
+    model: str  # a name in the registry, a condition's, or "reference", "anchor", "attention"
     picture: str  # the photo that it was made of
     role: str  # one of ROLES
     repeat_of: str | None = None  # the item_id that a repeat shows again
@@ -66,6 +66,9 @@ class Plan:
     training: list[str]  # item ids of the practice, not counted
     stimuli: list[Stimulus]
     by_invitation: bool = False  # whether only those come in who were sent a link, and each but once
+    conditions: dict[str, str] = field(default_factory=dict)  # what other systems made: name -> sha256 of all its files
+    draft: bool = False  # to be looked at: nobody is let in
+    completion: str = ""  # who has finished gets this code, or is sent back to this https address
 
     @property
     def ended(self) -> bool:
@@ -88,6 +91,8 @@ class Plan:
             raise StudyError(
                 f"The scale may end at 2 to 10, the keys that there are, not at {self.scale_max}."
             )
+        if len(self.completion) > 300 or ("://" in self.completion and not self.completion.startswith("https://")):
+            raise StudyError("What raters get at the end is a code, or an address that begins with https://.")
         if self.raters < 1:
             raise StudyError("A study needs one rater or more.")
         if self.ends is not None:
@@ -98,6 +103,9 @@ class Plan:
         for name in MODELS:
             if any(re.search(rf"\b{re.escape(word)}\b", shown, re.IGNORECASE) for word in _names(name)):
                 raise StudyError(f"A text that raters read names the model {name}: they must not know.")
+        for name in self.conditions:
+            if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", shown, re.IGNORECASE):
+                raise StudyError(f"A text that raters read has the condition's name in it, {name}: they must not know.")
 
     def write(self, path: Path) -> None:
         """As JSON, replacing what is there in one step."""
@@ -110,7 +118,7 @@ class Plan:
         """Raises StudyError for a file that is missing, or no plan."""
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            if unknown := set(values) - {field.name for field in fields(cls)}:
+            if unknown := set(values) - {each.name for each in fields(cls)}:
                 raise StudyError(f"{path} has an entry that no plan has: {', '.join(sorted(unknown))}.")
             plan = cls(**values | {"stimuli": [Stimulus(**item) for item in values["stimuli"]]})
         except FileNotFoundError as error:
@@ -134,7 +142,13 @@ class Study:
 
     def close(self) -> "Study":
         """End the study now: no answer is taken any more."""
-        plan = replace(self.plan, ends=now())
+        return self._write(replace(self.plan, ends=now()))
+
+    def publish(self) -> "Study":
+        """A draft no more: raters are let in from now on."""
+        return self._write(replace(self.plan, draft=False))
+
+    def _write(self, plan: Plan) -> "Study":
         plan.write(self.folder / "plan.json")
         return replace(self, plan=plan)
 

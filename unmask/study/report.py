@@ -21,6 +21,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
+from unmask.study.answer import answer
 from unmask.study.statistics import (
     agreement,
     comparison,
@@ -34,6 +35,7 @@ from unmask.study.statistics import (
 from unmask.study.statistics.data import RESAMPLES, StudyData, check, judged, rater_by_item
 
 SEED = 0  # of every bootstrap: the same data give the same report
+REFERENCES = Path(__file__).with_name("references.bib")
 LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "choix")
 DRAWING = threading.Lock()  # matplotlib's style is one for all threads
 BEFORE, AFTER = "#d9730d", "#3b82c4"  # read well on white and on black
@@ -93,7 +95,8 @@ def summarise(data: StudyData) -> dict[str, pd.DataFrame]:
 
 
 def write_report(data: StudyData, out_dir: Path) -> Path:
-    """Write report.html into the folder, and beside it report.json, and the data and all tables as CSV and Parquet.
+    """Write report.html into the folder, and beside it report.json, the data and all tables as CSV and Parquet, and
+    references.bib with what the methods cite.
 
     report.json: title, simulated, scale_max, and tables, name -> rows; what cannot be had is null.
 
@@ -114,6 +117,7 @@ def write_report(data: StudyData, out_dir: Path) -> Path:
     numbers["tables"] = {name: json.loads(table.to_json(orient="records")) for name, table in summary.items()}
     text = json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False)
     (out_dir / f"{prefix}report.json").write_text(text + "\n", encoding="utf-8")
+    (out_dir / "references.bib").write_bytes(REFERENCES.read_bytes())
     path = out_dir / f"{prefix}report.html"
     path.write_text(page, encoding="utf-8")
     return path
@@ -122,10 +126,11 @@ def write_report(data: StudyData, out_dir: Path) -> Path:
 def render(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> str:
     """The page, of the tables that summarise made of the same data."""
     raters, tests = summary["raters"], data.stimuli[data.stimuli["role"] == "test"]
+    ranked = data.rankings.groupby(["rater_id", "question"]).ngroups
+    counts = {"ratings": len(data.ratings), "side-by-side answers": len(data.pairs), "rankings": ranked}
     lead = (
         f"{len(raters)} raters, {int(raters['kept'].sum())} of them left after screening; "
-        f"{len(data.ratings)} ratings, {len(data.pairs)} side-by-side answers and "
-        f"{data.rankings.groupby(['rater_id', 'question']).ngroups} rankings "
+        f"{', '.join(f'{count} {what}' for what, count in counts.items() if count)} "
         f"on {tests['picture'].nunique()} pictures of {tests['model'].nunique()} models."
     )
     with DRAWING:
@@ -134,7 +139,9 @@ def render(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> str:
     return template.get_template("report.html").render(
         title=data.title,
         simulated=data.simulated,
+        answer=answer(summary, data.scale_max),
         lead=lead,
+        references=REFERENCES.read_text(encoding="utf-8"),
         sections=sections,
         scale_max=data.scale_max,
         resamples=RESAMPLES,
@@ -219,7 +226,7 @@ def _sections(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> list[Sect
 def _html(table: pd.DataFrame, keys: Sequence[str], columns: Mapping[str, str | tuple[str, ...]]) -> Markup:
     """The table, rows of one key together. columns: heading -> one of its, (value, low, high) or (low, high).
 
-    Escaped: model names come from a file that anybody may have written.
+    Escaped: model names come from a file that anybody may have written. Each cell knows its heading, for phones.
     """
     table = table.iloc[np.argsort(table.groupby(list(keys), sort=False).ngroup(), kind="stable")]
     shown = {}
@@ -229,7 +236,14 @@ def _html(table: pd.DataFrame, keys: Sequence[str], columns: Mapping[str, str | 
             shown[heading] = [_text(value, is_p) for value in table[column]]
         else:
             shown[heading] = [_interval(*values) for values in table[list(column)].itertuples(index=False)]
-    return Markup(pd.DataFrame(shown).to_html(index=False, border=0, escape=True))
+    head = Markup("").join(Markup("<th scope=col>{}</th>").format(heading) for heading in shown)
+    body = Markup("").join(
+        Markup("<tr>{}</tr>").format(
+            Markup("").join(Markup('<td data-label="{}">{}</td>').format(*cell) for cell in zip(shown, row))
+        )
+        for row in zip(*shown.values())
+    )
+    return Markup("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(head, body)
 
 
 def _text(value: object, is_p: bool = False) -> str:

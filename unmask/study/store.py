@@ -80,6 +80,10 @@ class Rater:
     pairs: list[tuple[str, str]]  # left and right item ids
     answers: dict[str, str]  # question -> answer
 
+    @property
+    def finished(self) -> bool:
+        return len(self.answers) >= sum(map(len, self.screens)) + len(self.pairs)
+
 
 class Store:
     """The answers of one study. Threads, processes and, with PostgreSQL, machines may share the database."""
@@ -91,10 +95,11 @@ class Store:
 
     # -------------------------------------------------------------- raters
 
-    def join(self, consent: bool, invitation: str | None = None) -> Rater:
+    def join(self, consent: bool, invitation: str | None = None, participant: str | None = None) -> Rater:
         """Let somebody in who has agreed to the consent text. Raises StudyError.
 
-        invitation: one of `invitations`. Whoever comes back with it is the same rater: it lets in one person.
+        invitation: one of `invitations`. participant: how a panel such as Prolific knows this person; of it only a hash
+        with the study's secret is kept. Whoever comes back with either is the same rater: it lets in one person.
         """
         plan = self.study.plan
         if not consent:
@@ -102,7 +107,10 @@ class Store:
         self._check_open()
         if plan.by_invitation and not invitation:
             raise StudyError("This study is by invitation: open it by the link that you were sent.", 403)
-        rater_id = self._read_invitation(invitation) if invitation else secrets.token_hex(16)
+        if invitation:
+            rater_id = self._read_invitation(invitation)
+        else:
+            rater_id = self._sign("participant", participant) if participant else secrets.token_hex(16)
         with self._transaction(writes=True) as connection:
             serialise(connection, f"join {plan.study_id}")
             here = RATERS.c.study_id == plan.study_id
@@ -197,6 +205,17 @@ class Store:
             raise StudyError("This invitation is not valid here: open the link exactly as you were sent it.", 403)
         return self._sign("invited", number)
 
+    def preview_key(self) -> str:
+        """What shows the study as a rater sees it to whoever plans it."""
+        return f"preview.{self._sign('preview')}"
+
+    def preview(self, key: str) -> Rater:
+        """Somebody who does not exist, and of whom no answer is taken. Raises StudyError for a key that is not ours."""
+        if not hmac.compare_digest(key.encode(), self.preview_key().encode()):
+            raise StudyError("This preview is not valid here: open it from the tab with the studies.", 403)
+        plan = self.study.plan
+        return Rater("preview", 0, order_screens(plan, 0), order_pairs(plan, 0), {})
+
     def rater_token(self, rater_id: str) -> str:
         """What a browser keeps to go on later."""
         study_id = self.study.plan.study_id
@@ -290,6 +309,8 @@ class Store:
     # -------------------------------------------------------------- inside
 
     def _check_open(self) -> None:
+        if self.study.plan.draft:
+            raise StudyError("This study has not begun yet: please come back later.", 403)
         if self.study.plan.ended:
             raise StudyError("This study has ended and takes no more answers. Thank you!", 410)
 

@@ -43,8 +43,8 @@ def build_demo(unmasker: Unmasker | None = None, studies: study_page.Studies | N
             with gr.Tab(static("Live"), elem_id="live-tab"):
                 live_tab.build()
             if researcher_tab.wanted():
-                with gr.Tab("Rating studies"):
-                    researcher_tab.build(unmasker, studies)
+                with gr.Tab(static("Rating studies"), elem_id="studies-tab") as tab:
+                    researcher_tab.build(unmasker, studies, tab)
         gr.HTML(on_page(draw_footer))
         api.build(unmasker)
         study_page.build_api(studies)

@@ -20,6 +20,7 @@ from unmask.study.create import create_example_study
 from unmask.study.order import order_pairs, order_screens
 from unmask.study.plan import Study, StudyError, find_studies, studies_folder
 from unmask.study.store import Rater, Store
+from unmask.web.i18n import LOCALES
 from unmask.web.theme import LOGO, SLATE, TEAL
 
 STATIC = Path(__file__).resolve().parent / "static"
@@ -81,6 +82,7 @@ class Consent(BaseModel):
 
     consent: bool
     invitation: str | None = Field(None, max_length=64)
+    participant: str | None = Field(None, max_length=64)  # of Prolific or MTurk
 
 
 class Answer(BaseModel):
@@ -105,6 +107,8 @@ def build_app(studies: Studies) -> FastAPI:
         "study.css": (_palette() + (STATIC / "study.css").read_text(encoding="utf-8"), "text/css"),
         "study.js": ((STATIC / "study.js").read_text(encoding="utf-8"), "text/javascript"),
     }
+    for path in (LOCALES / "raters").glob("*.json"):
+        files[path.name] = (path.read_text(encoding="utf-8"), "application/json")
 
     @app.middleware("http")
     async def add_headers(request: Request, call_next) -> Response:
@@ -134,7 +138,9 @@ def build_app(studies: Studies) -> FastAPI:
         except (PhotoError, WeightsError, OSError) as error:
             raise StudyError(f"The study could not be prepared: {error}", 503) from error
         return [
-            {"id": study.plan.study_id, "title": study.plan.title} for study in found if not study.plan.ended
+            {"id": each.plan.study_id, "title": each.plan.title}
+            for each in found
+            if not (each.plan.ended or each.plan.draft)
         ]
 
     @app.get("/api/{study_id}")
@@ -154,17 +160,23 @@ def build_app(studies: Studies) -> FastAPI:
             "pairs": len(order_pairs(plan, 0)),
             "ended": plan.ended,
             "by_invitation": plan.by_invitation,
+            "draft": plan.draft,
         }
 
     @app.post("/api/{study_id}/raters")
     def join(study_id: str, body: Consent) -> dict:
         store = studies.store(study_id)
-        return _describe(store, store.join(body.consent, body.invitation))
+        return _describe(store, store.join(body.consent, body.invitation, body.participant))
 
     @app.get("/api/{study_id}/rater")
     def resume(study_id: str, authorization: str = Header("")) -> dict:
         store = studies.store(study_id)
         return _describe(store, store.rater(_who(store, authorization)))
+
+    @app.get("/api/{study_id}/preview")
+    def preview(study_id: str, authorization: str = Header("")) -> dict:
+        store = studies.store(study_id)
+        return _describe(store, store.preview(authorization.removeprefix("Bearer ")))
 
     @app.delete("/api/{study_id}/rater")
     def withdraw(study_id: str, authorization: str = Header("")) -> dict:
@@ -225,6 +237,7 @@ def _describe(store: Store, rater: Rater) -> dict:
         "token": store.rater_token(rater.rater_id),
         "screens": [[{"image": item} | question(item) for item in screen] for screen in rater.screens],
         "pairs": [{"images": pair} | question("-".join(pair)) for pair in rater.pairs],
+        "completion": store.study.plan.completion if rater.finished else "",
     }
 
 

@@ -16,6 +16,23 @@ let saving = false;
 
 // ---------------------------------------------------------------- small helpers
 
+// The page's words in the rater's language; the study's own are as its researcher wrote them.
+const LANGUAGES = ["de", "es", "fr", "hi", "ja", "ko", "zh"];
+let words = {};
+
+async function learnWords() {
+  const language = navigator.language.toLowerCase().split("-")[0];
+  if (!LANGUAGES.includes(language)) return;
+  try {
+    words = await (await fetch(`static/${language}.json`)).json();
+    document.documentElement.lang = language;
+  } catch { /* then it is English */ }
+}
+
+function tr(text, values = {}) {
+  return (words[text] ?? text).replace(/{(\w+)}/g, (_, name) => values[name]);
+}
+
 function make(tag, props = {}, ...children) {
   const { role, ...rest } = props;
   const element = Object.assign(document.createElement(tag), rest);
@@ -48,14 +65,21 @@ function say(text, tone = "") {
   status.className = tone;
 }
 
-const invitation = location.hash.slice(1);  // behind the #, which no browser sends or logs by itself
+// Behind the #, which no browser sends or logs by itself.
+const invitation = location.hash.slice(1);
+// Prolific and MTurk say so who comes; the server keeps no more of it than a hash.
+const query = new URLSearchParams(location.search);
+const participant = query.get("PROLIFIC_PID") || query.get("workerId");
+const previewing = invitation.startsWith("preview.");  // for whoever plans the study: nothing is saved
 
-// Some browsers forbid storage inside a frame: the study then works, but cannot be resumed.
+// Some browsers forbid storage inside a frame: the study then works, but cannot be resumed. A panel's participants may
+// share a computer: what one tab remembers of them, no other sees.
 const memory = {
   key: () => `unmask-study-${studyId}${location.hash}`,  // two people may open their invitations on one computer
-  read() { try { return localStorage.getItem(this.key()); } catch { return null; } },
-  write(token) { try { localStorage.setItem(this.key(), token); } catch { /* as above */ } },
-  clear() { try { localStorage.removeItem(this.key()); } catch { /* as above */ } },
+  store: () => (participant ? sessionStorage : localStorage),
+  read() { try { return this.store().getItem(this.key()); } catch { return null; } },
+  write(token) { try { this.store().setItem(this.key(), token); } catch { /* as above */ } },
+  clear() { try { this.store().removeItem(this.key()); } catch { /* as above */ } },
 };
 
 // ---------------------------------------------------------------- the server
@@ -67,11 +91,11 @@ async function call(path, method = "GET", body = undefined) {
   try {
     response = await fetch(`api/${path}`, { method, headers, body: body && JSON.stringify(body) });
   } catch {
-    throw Object.assign(new Error("There is no connection to the server."), { status: 0 });
+    throw Object.assign(new Error(tr("There is no connection to the server.")), { status: 0 });
   }
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
-    throw Object.assign(new Error(answer.error || "The server has a fault."), { status: response.status });
+    throw Object.assign(new Error(answer.error ? tr(answer.error) : tr("The server has a fault.")), { status: response.status });
   }
   return answer;
 }
@@ -80,6 +104,10 @@ const wait = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds)
 
 // Saves an answer, again and again while the server cannot. "Saved" is said when the server says so, and not before.
 async function save(question, answer, seconds) {
+  if (previewing) {
+    question.answer = String(answer);
+    return true;
+  }
   saving = true;
   main.classList.add("saving");
   try {
@@ -87,14 +115,14 @@ async function save(question, answer, seconds) {
       try {
         await call(`${studyId}/answers`, "POST", { token: question.token, answer, seconds });
         question.answer = String(answer);
-        say("Saved", "done");
+        say(tr("Saved"), "done");
         return true;
       } catch (error) {
         if (error.status >= 400 && error.status < 500) {
           say(error.message, "warn");
           return false;
         }
-        say(`Not saved yet. ${error.message} Trying again …`, "warn");
+        say(tr("Not saved yet. {reason} Trying again …", { reason: error.message }), "warn");
         await wait(RETRY_AFTER[Math.min(attempt, RETRY_AFTER.length - 1)]);
       }
     }
@@ -140,8 +168,8 @@ async function reveal(section) {
   try {
     await Promise.all(images.map((image) => image.decode()));
   } catch {
-    const again = button("Load it again", () => render());
-    section.replaceChildren(paragraph("A picture could not be loaded."), again);
+    const again = button(tr("Load it again"), () => render());
+    section.replaceChildren(paragraph(tr("A picture could not be loaded.")), again);
     return;
   }
   if (!section.isConnected) return;  // the rater has gone on meanwhile
@@ -163,7 +191,7 @@ function updateProgress() {
   bar.hidden = !rater || steps[at]?.kind === "practice";
   bar.querySelector("progress").max = counted.length;
   bar.querySelector("progress").value = done;
-  bar.querySelector("span").textContent = `${done} of ${counted.length}`;
+  bar.querySelector("span").textContent = tr("{part} of {all}", { part: done, all: counted.length });
 }
 
 function go(to) {
@@ -197,16 +225,17 @@ function showRatings(step) {
   const many = step.questions.length > 1;
   let current = Math.max(0, step.questions.findIndex((question) => question.answer === null));
   const section = make("section", { className: many ? "many" : "one" });
-  const forward = button("Next", next, "primary");
+  const forward = button(tr("Next"), next, "primary");
   forward.hidden = !many && !isDone(step);  // a single picture's score goes on by itself
 
   const cards = step.questions.map((question, place) => {
-    const name = many ? `Picture ${place + 1} of ${step.questions.length}` : "The picture to rate";
+    const name = many ? tr("Picture {number} of {all}", { number: place + 1, all: step.questions.length }) : tr("The picture to rate");
     const scores = Array.from({ length: about.scale_max }, (_, index) => {
       const score = index + 1;
       const label = about.scale_labels[score];
       const element = button(String(score), () => rate(place, score));
-      element.setAttribute("aria-label", `${score} of ${about.scale_max}${label ? `, ${label}` : ""}`);
+      const of = tr("{part} of {all}", { part: score, all: about.scale_max });
+      element.setAttribute("aria-label", label ? `${of}, ${label}` : of);
       return element;
     });
     const scale = make("div", { className: "scale", role: "group" }, ...scores);
@@ -243,7 +272,7 @@ function showRatings(step) {
 
   const number = steps.slice(0, at + 1).filter((other) => other.kind === step.kind).length;
   const lead = step.kind === "practice"
-    ? paragraph(`Practice ${number} of ${PRACTICE}: this score does not count.`, "practice") : null;
+    ? paragraph(tr("Practice {number} of {all}: this score does not count.", { number, all: PRACTICE }), "practice") : null;
   section.append(make("h1", {}, about.question), ...(lead ? [lead] : []), make("div", { className: "cards" }, ...cards));
   show(section, toolbar(forward));
   mark();
@@ -260,7 +289,7 @@ function showRatings(step) {
 function showPair(step) {
   const question = step.questions[0];
   const section = make("section", { className: "pair" });
-  const choices = [["left", "Left", "←"], ["tie", "I cannot tell", "↓"], ["right", "Right", "→"]];
+  const choices = [["left", tr("Left"), "←"], ["tie", tr("I cannot tell"), "↓"], ["right", tr("Right"), "→"]];
   const buttons = choices.map(([choice, label, arrow]) => {
     const element = button(label, () => choose(choice));
     element.append(make("kbd", {}, arrow));
@@ -274,7 +303,7 @@ function showPair(step) {
     if (await save(question, choice, clock.read())) next();
   }
 
-  const [left, right] = question.images.map((id, side) => picture(id, side ? "The right picture" : "The left picture"));
+  const [left, right] = question.images.map((id, side) => picture(id, side ? tr("The right picture") : tr("The left picture")));
   left.onclick = () => choose("left");
   right.onclick = () => choose("right");
   section.append(
@@ -282,7 +311,7 @@ function showPair(step) {
     make("div", { className: "cards" }, left, right),
     make("div", { className: "choices", role: "group", ariaLabel: about.pair_question }, ...buttons),
   );
-  const forward = button("Next", next, "primary");
+  const forward = button(tr("Next"), next, "primary");
   forward.hidden = !isDone(step);
   show(section, toolbar(forward));
   keys = (key) => {
@@ -296,10 +325,10 @@ function showPair(step) {
 }
 
 function toolbar(forward) {
-  const back = button("Back", () => backOrPause("Backspace"));
+  const back = button(tr("Back"), () => backOrPause("Backspace"));
   back.disabled = !canGoBack();
-  const pause = button("Pause", () => backOrPause("Escape"));
-  return make("nav", { className: "toolbar", ariaLabel: "This study" }, back, pause, forward);
+  const pause = button(tr("Pause"), () => backOrPause("Escape"));
+  return make("nav", { className: "toolbar", ariaLabel: tr("This study") }, back, pause, forward);
 }
 
 function backOrPause(key) {
@@ -319,22 +348,24 @@ function showConsent() {
   const items = about.items + about.pairs;
   const minutes = Math.max(1, Math.round((items * SECONDS_PER_ITEM) / 60));
   const agree = make("input", { type: "checkbox", id: "agree" });
-  const begin = button("Begin", join, "primary");
+  const begin = button(tr("Begin"), join, "primary");
   begin.disabled = true;
   agree.onchange = () => { begin.disabled = !agree.checked; };
-  const zero = about.scale_max === 10 ? " and 0 for 10" : "";
+  const effort = about.scale_max === 10
+    ? "{items} questions, about {minutes} min. With a keyboard: 1-9 and 0 for 10, Backspace to go back."
+    : "{items} questions, about {minutes} min. With a keyboard: 1-9, Backspace to go back.";
   show(sheet(about.title,
     ...about.consent.map((text) => paragraph(text)),
-    paragraph(`${items} questions, about ${minutes} min. With a keyboard: 1-9${zero}, Backspace to go back.`, "quiet"),
-    make("label", { className: "agree" }, agree, " I am 18 or older, have read this, and agree to take part."),
+    paragraph(tr(effort, { items, minutes }), "quiet"),
+    make("label", { className: "agree" }, agree, tr("I am 18 or older, have read this, and agree to take part.")),
     begin));
 
   async function join() {
     begin.disabled = true;
     try {
-      const body = { consent: agree.checked, invitation: invitation || null };
-      const begun = enter(await call(`${studyId}/raters`, "POST", body));
-      memory.write(rater.token);
+      const body = { consent: agree.checked, invitation: invitation || null, participant };
+      const begun = enter(await (previewing ? call(`${studyId}/preview`) : call(`${studyId}/raters`, "POST", body)));
+      if (!previewing) memory.write(rater.token);
       say("");
       if (at === -1) showThanks();
       else if (begun) showWelcomeBack();  // by the same invitation, elsewhere
@@ -349,58 +380,72 @@ function showConsent() {
 function showReady() {
   const begin = () => render();
   updateProgress();
-  show(sheet("That was the practice",
-    paragraph("From now on your scores count. They are saved one by one; you may go back and change them."),
-    button("Start", begin, "primary")));
+  show(sheet(tr("That was the practice"),
+    paragraph(tr("From now on your scores count. They are saved one by one; you may go back and change them.")),
+    button(tr("Start"), begin, "primary")));
   confirmWith(begin);
 }
 
 function showPairsIntro() {
   const begin = () => render();
   updateProgress();
-  show(sheet("Almost done: now two at a time",
-    paragraph("Choose a picture with ← or → or a click; ↓ when you cannot tell."),
-    button("Go on", begin, "primary")));
+  show(sheet(tr("Almost done: now two at a time"),
+    paragraph(tr("Choose a picture with ← or → or a click; ↓ when you cannot tell.")),
+    button(tr("Go on"), begin, "primary")));
   confirmWith(begin);
 }
 
 function showPause() {
   const goOn = () => { say(""); render(); };
   clock.stop();
-  show(sheet("Paused",
-    paragraph("Your answers are saved. Go on now, or close this page and come back to it later in the same browser."),
-    button("Go on", goOn, "primary"), ...withdrawal()));
+  show(sheet(tr("Paused"),
+    paragraph(tr("Your answers are saved. Go on now, or close this page and come back to it later in the same browser.")),
+    button(tr("Go on"), goOn, "primary"), ...withdrawal()));
   confirmWith(goOn);
 }
 
 function showWelcomeBack() {
-  show(sheet("Welcome back",
-    paragraph("Your answers are all here. You go on where you stopped."),
-    button("Go on", render, "primary"), ...withdrawal()));
+  show(sheet(tr("Welcome back"),
+    paragraph(tr("Your answers are all here. You go on where you stopped.")),
+    button(tr("Go on"), render, "primary"), ...withdrawal()));
   confirmWith(render);
 }
 
 function showThanks() {
   updateProgress();
   say("");
-  show(sheet("Thank you!",
-    paragraph("All your answers are saved. You may close this page."),
-    paragraph("Should you want your answers deleted later, tell the researchers this code:", "quiet"),
+  const completion = make("div", { className: "completion" });
+  if (!previewing) showCompletion(completion);
+  show(sheet(tr("Thank you!"),
+    paragraph(tr("All your answers are saved. You may close this page.")),
+    paragraph(tr("Should you want your answers deleted later, tell the researchers this code:"), "quiet"),
     make("p", { className: "code" }, rater.code),
-    button("Look through my answers", () => go(steps.findIndex((step) => step.kind !== "practice"))),
+    completion,
+    button(tr("Look through my answers"), () => go(steps.findIndex((step) => step.kind !== "practice"))),
     ...withdrawal()));
 }
 
+// The panel's code or address, which the server tells only to those who have finished.
+async function showCompletion(box) {
+  const { completion } = await call(`${studyId}/rater`).catch(() => ({}));
+  if (!completion) return;
+  if (!completion.startsWith("https://")) {
+    return box.append(paragraph(tr("Your completion code:")), paragraph(completion, "code"));
+  }
+  box.append(make("a", { href: completion, className: "primary" }, tr("Go back to where you came from, which counts you in")));
+}
+
 function showMessage(text) {
-  show(sheet(about?.title ?? "Rating study", paragraph(text)));
+  show(sheet(about?.title ?? tr("Rating study"), paragraph(text)));
 }
 
 // Two clicks, because it cannot be undone. Frames may not open the browser's own question.
 function withdrawal() {
+  if (previewing) return [];
   const box = make("div", { className: "withdraw" });
-  const ask = button("Withdraw from the study", () => box.replaceChildren(
-    paragraph("Delete all that you have answered? This cannot be undone."),
-    button("Delete my answers", withdraw, "danger"), button("Keep them", () => box.replaceChildren(ask))), "link");
+  const ask = button(tr("Withdraw from the study"), () => box.replaceChildren(
+    paragraph(tr("Delete all that you have answered? This cannot be undone.")),
+    button(tr("Delete my answers"), withdraw, "danger"), button(tr("Keep them"), () => box.replaceChildren(ask))), "link");
   box.append(ask);
   return [box];
 
@@ -415,7 +460,7 @@ function withdrawal() {
     steps = [];
     updateProgress();
     say("");
-    showMessage("You have withdrawn, and all your answers are deleted. Thank you for your time.");
+    showMessage(tr("You have withdrawn, and all your answers are deleted. Thank you for your time."));
   }
 }
 
@@ -440,6 +485,13 @@ async function open(id) {
   about = await call(studyId);
   document.title = about.title;
   document.getElementById("title").textContent = about.title;
+  if (previewing) {
+    rater = { token: invitation };
+    const note = document.getElementById("preview");
+    note.textContent = tr("Preview: nothing is saved.");
+    note.hidden = false;
+    return showConsent();
+  }
   const token = memory.read();
   if (token) {
     rater = { token };
@@ -454,16 +506,17 @@ async function open(id) {
       rater = null;
     }
   }
-  if (about.ended) showMessage("This study has ended. Thank you for coming!");
-  else if (about.by_invitation && !invitation) showMessage("This study is by invitation: open it by the link that you were sent.");
+  if (about.draft) showMessage(tr("This study has not begun yet: please come back later."));
+  else if (about.ended) showMessage(tr("This study has ended. Thank you for coming!"));
+  else if (about.by_invitation && !invitation) showMessage(tr("This study is by invitation: open it by the link that you were sent."));
   else showConsent();
 }
 
 function choose(studies) {
-  if (studies.length === 0) return showMessage("There is no study to take part in at the moment.");
+  if (studies.length === 0) return showMessage(tr("There is no study to take part in at the moment."));
   if (studies.length === 1) return open(studies[0].id);
   const links = studies.map((study) => make("li", {}, make("a", { href: study.id }, study.title)));
-  show(sheet("Choose a study", make("ul", {}, ...links)));
+  show(sheet(tr("Choose a study"), make("ul", {}, ...links)));
 }
 
 document.addEventListener("keydown", (event) => {
@@ -472,6 +525,10 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.target.closest?.("button")) return;  // the button's own
   if (keys(event.key)) event.preventDefault();
 });
+
+await learnWords();
+document.getElementById("title").textContent = tr("Rating study");
+document.querySelector("progress").setAttribute("aria-label", tr("Progress"));
 
 const id = location.pathname.split("/").pop();
 try {

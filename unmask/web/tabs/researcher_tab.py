@@ -1,32 +1,31 @@
-"""The researcher's tab: studies, their progress and results, and new ones. It is there only for hosts who set
-UNMASK_RESEARCHER_TOKEN, and answers only to those who know it."""
+"""The researcher's tab: studies, their links, progress and results, and new ones.
 
-import hmac
+It opens by itself on the machine that serves the page, and elsewhere to whoever knows UNMASK_RESEARCHER_TOKEN.
+"""
+
 import html
 import math
-import secrets
+import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import gradio as gr
+import segno
 
-from unmask import PhotoError, Unmasker, WeightsError, read_photo
-from unmask.registry import DEFAULT_MODELS
+from unmask import PhotoError, Unmasker, WeightsError
 from unmask.settings import RESEARCHER_TOKEN
-from unmask.study.create import Picture, create_study
 from unmask.study.export import export_study, load
-from unmask.study.plan import PRESENTATIONS, Study, StudyError
+from unmask.study.plan import Study, StudyError, find_studies
 from unmask.study.store import Store
-from unmask.web.components.inputs import model_choices
 from unmask.web.components.status import status
 from unmask.web.events import COMPUTE, PRIVATE
+from unmask.web.security.researcher import check, is_at_the_machine
 from unmask.web.study_page import Studies
+from unmask.web.tabs import study_wizard
 
-AFTER_A_WRONG_TOKEN = 1  # s: with one guess at a time, guessing takes longer than anybody lives
 # Heading -> a column of the report's table of models, or (value, low, high).
 COLUMNS = {
     "Role": "role",
@@ -37,42 +36,75 @@ COLUMNS = {
     "Like index, 95 %": ("like", "like_low", "like_high"),
 }
 REFUSED = (StudyError, PhotoError, WeightsError, ValueError, OSError)
+CLOSED = (
+    "This tab is for whoever runs rating studies. It opens on the machine that serves the page, and elsewhere where "
+    "UNMASK_RESEARCHER_TOKEN is set there."
+)
+HERE = "location.origin + location.pathname"
 
 
 def wanted() -> bool:
-    """Whether the host has set a token."""
-    return bool(RESEARCHER_TOKEN.read())
+    """Whether somebody could open it: in a Space nobody sits at the machine."""
+    return bool(RESEARCHER_TOKEN.read()) or not os.environ.get("SPACE_ID")
 
 
-def check(token: str) -> None:
-    """Raises gr.Error unless it is the researcher's token."""
-    right = RESEARCHER_TOKEN.read()
-    if not right or not hmac.compare_digest((token or "").encode(), right.encode()):
-        time.sleep(AFTER_A_WRONG_TOKEN)
-        raise gr.Error("This is not the researcher's token.", print_exception=False)
-
-
-def describe(study: Study, progress: dict[str, int]) -> str:
+def describe(study: Study) -> str:
     """A study's state in a few words, as HTML."""
     plan = study.plan
-    state = "ended" if plan.ended else f"open until {plan.ends}" if plan.ends else "open"
-    state += ", by invitation" * plan.by_invitation
-    words = (
-        f"{state}; {progress['finished']} of {plan.raters} raters have finished, "
-        f"{progress['joined']} have begun, {progress['withdrawn']} have withdrawn; "
-        f"{progress['answers']} answers; "
-        f"{len(plan.stimuli)} items of {', '.join(plan.models)}, {plan.presentation}."
-    )
+    *systems, last = *plan.models, *plan.conditions
+    of = f"{', '.join(systems)} and {last}" if systems else last
+    how = "one at a time" if plan.presentation == "single" else "side by side"
+    words = f"{len(plan.stimuli)} pictures to rate, of {of}, {how}."
+    if plan.draft:
+        state = "a draft, into which nobody is let"
+    else:
+        state = "ended" if plan.ended else f"open until {plan.ends}" if plan.ends else "open"
+        state += ", by invitation" * plan.by_invitation
+        progress = Store(study).progress()
+        words = (
+            f"{progress['finished']} of {plan.raters} raters have finished, {progress['joined']} have begun, "
+            f"{progress['withdrawn']} have withdrawn; {progress['answers']} answers; {words}"
+        )
     return (
-        f'<p class="how-to"><b>{html.escape(plan.title)}</b>: {html.escape(words)}<br>'
-        f'Raters find it at <a href="study/{plan.study_id}">study/{plan.study_id}</a>; it is in '
-        f"{html.escape(str(study.folder))}.</p>"
+        f'<p class="how-to"><b>{html.escape(plan.title)}</b>: {html.escape(f"{state}; {words}")}<br>'
+        f"It is in {html.escape(str(study.folder))}.</p>"
+    )
+
+
+def draw_preview(study: Study) -> str:
+    """The study as a rater sees it, without saving anything, as HTML."""
+    address = html.escape(f"study/{study.plan.study_id}#{Store(study).preview_key()}")
+    return (
+        '<p class="how-to">This is what a rater sees; nothing that you do here is saved. '
+        f'<a href="{address}" target="_blank">Open it in a tab of its own</a></p>'
+        f'<iframe class="study-preview" title="What a rater sees" src="{address}"></iframe>'
+    )
+
+
+def link_of(address: str, study: Study) -> str:
+    """Where raters find it."""
+    return urljoin(address.strip().rstrip("/") + "/", f"study/{study.plan.study_id}")
+
+
+def draw_code(link: str) -> str:
+    """The link as a QR code, and who can use it, as HTML."""
+    note = "Whoever points a phone's camera at it comes to the study."
+    if urlsplit(link).hostname in ("localhost", "127.0.0.1", "::1"):
+        note = (
+            "Only this machine can open this address. Write the one under which raters reach it, such as "
+            "http://192.168.1.20:7860, into the field above the link, and start the page with --host 0.0.0.0."
+        )
+    code = segno.make(link, error="m").svg_inline(scale=5, light="#fff", border=3, svgclass="qr", lineclass=None)
+    return (
+        f'<div class="study-code"><div role="img" aria-label="QR code of {html.escape(link)}">{code}</div>'
+        f'<p class="how-to">{note}</p></div>'
     )
 
 
 def results(study: Study) -> str:
-    """What the raters say of each model so far, before and after screening, as HTML. Raises ValueError."""
-    from unmask.study.report import summarise
+    """What the raters say so far, in a sentence, and of each model before and after screening. Raises ValueError."""
+    from unmask.study.answer import answer
+    from unmask.study.report import summarise  # scipy and matplotlib take their time
 
     def cell(row: dict, heading: str) -> str:
         column = COLUMNS[heading]
@@ -83,81 +115,115 @@ def results(study: Study) -> str:
             text = f"{value:.2f}" + ("" if math.isnan(low) else f" ({low:.2f} to {high:.2f})")  # nan: one rater
         return f'<td data-label="{heading}">{html.escape(text)}</td>'
 
-    rows = summarise(load(study))["models"].to_dict("records")
+    summary = summarise(load(study))
+    rows = summary["models"].to_dict("records")
     head = "".join(f'<th scope="col">{heading}</th>' for heading in ("Model", *COLUMNS))
     body = ""
     for row in rows:
         cells = "".join(cell(row, heading) for heading in COLUMNS)
         body += f'<tr><th scope="row">{html.escape(row["model"])}</th>{cells}</tr>'
-    return f'<div class="scores"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    said = html.escape(answer(summary, study.plan.scale_max))
+    table = f'<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<p class="study-answer">{said}</p><div class="scores">{table}</div>'
 
 
-def build(unmasker: Unmasker, studies: Studies) -> None:
-    """Lay out the tab and wire it. Every callback is given the token and looks at it first."""
-    with gr.Row():
-        token = gr.Textbox(label="Researcher's token", type="password", scale=4)
-        enter = gr.Button("Open", variant="primary", scale=1)
+def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
+    """Lay out the tab and wire it. Every callback looks first who asks."""
+    with gr.Column(visible=False) as door:
+        gr.HTML(f'<p class="how-to">{CLOSED}</p>')
+        with gr.Row(visible=bool(RESEARCHER_TOKEN.read())):
+            token = gr.Textbox(label="Researcher's token", type="password", scale=4)
+            enter = gr.Button("Open", variant="primary", scale=1)
     with gr.Column(visible=False) as desk:
-        with gr.Row():
-            chosen = gr.Dropdown(label="Study", scale=4)
+        with gr.Row(elem_classes="study-bar") as bar:
+            chosen = gr.Dropdown(label="Study", scale=4, min_width=320)
             refresh = gr.Button("Refresh", scale=1)
+            new = gr.Button("New study", scale=1)
+        wizard = study_wizard.build(token)
         about = gr.HTML()
-        table = gr.HTML()
-        with gr.Row():
-            write = gr.Button("Report and tables")
-            export = gr.Button("All answers")
-            invite = gr.Button("Invitations")
-            end = gr.Button("End the study")
-        files = gr.File(label="To download", file_count="multiple", interactive=False, visible=False)
-        with gr.Accordion("Create a study", open=False):
-            title = gr.Textbox(label="Title (raters read it)", value="How real do these faces look?")
+        with gr.Column(visible=False) as draft:
+            preview = gr.HTML()
             with gr.Row():
-                photos = gr.File(label="Masked photos", file_count="multiple", file_types=["image"])
-                truths = gr.File(
-                    label="The same without masks, by the same names (optional)",
-                    file_count="multiple",
-                    file_types=["image"],
-                )
-            models = gr.CheckboxGroup(model_choices(), value=list(DEFAULT_MODELS), label="Models")
+                publish = gr.Button("Open it to raters", variant="primary")
+                discard = gr.Button("Discard the draft", variant="stop")
+        with gr.Column(visible=False) as running:
             with gr.Row():
-                presentation = gr.Radio(list(PRESENTATIONS), value=PRESENTATIONS[0], label="Presentation")
-                raters = gr.Number(30, label="Raters wanted", precision=0, minimum=1)
-                pairs = gr.Checkbox(label="Ask too which of two looks more real")
-                by_invitation = gr.Checkbox(label="By invitation only: one link, one person")
-            create = gr.Button("Create", variant="primary")
+                with gr.Column(scale=3, min_width=320):
+                    address = gr.Textbox(label="Address at which raters find this page")
+                    link = gr.Textbox(label="Link for raters", interactive=False, buttons=["copy"], elem_id="link")
+                with gr.Column(scale=1, min_width=320):
+                    code = gr.HTML()
+            table = gr.HTML()
+            with gr.Row():
+                write = gr.Button("Report and tables")
+                export = gr.Button("All answers")
+                invite = gr.Button("Invitations")
+                end = gr.Button("End the study")
+            files = gr.File(label="To download", file_count="multiple", interactive=False, visible=False)
 
     def find(study_id: str | None) -> Study:
-        if study_id is None:
+        study = find_studies(studies.folder).get(study_id or "")
+        if study is None:
             raise gr.Error("Choose a study.", print_exception=False)
-        return studies.store(study_id).study
+        return study
 
-    def look(given: str, study_id: str | None) -> dict:
-        """The list of studies, and how the chosen one stands."""
-        check(given)
+    def show(study_id: str | None, where: str) -> dict:
+        """The list of studies, and how the chosen one stands; without any, the form for a new one."""
+        found = find_studies(studies.folder)
+        study = found.get(study_id or "") or next(reversed(found.values()), None)
+        choices = [(each.plan.title + " (draft)" * each.plan.draft, each_id) for each_id, each in found.items()]
+        seen = {door: gr.update(visible=False), desk: gr.update(visible=True), address: where}
+        seen |= {bar: gr.update(visible=bool(found))}
+        seen |= {chosen: gr.update(choices=choices, value=study and study.plan.study_id)}
+        seen |= {files: gr.update(value=None, visible=False), table: ""}
+        seen |= {part: gr.update(visible=False) for part in (draft, running)}
+        if study is None:
+            return seen | {wizard.form: gr.update(visible=True), about: "", preview: ""}
+        seen |= {wizard.form: gr.update(visible=False), about: describe(study)}
+        if study.plan.draft:
+            return seen | {draft: gr.update(visible=True), preview: draw_preview(study)}
+        return seen | {running: gr.update(visible=True), preview: ""} | dict(zip((link, code), draw_link(where, study)))
+
+    def draw_link(where: str, study: Study) -> tuple[str, str]:
+        return link_of(where, study), draw_code(link_of(where, study))
+
+    def arrive(given: str, where: str, study_id: str | None, request: gr.Request) -> dict:
+        """When the tab is opened: whoever is at the machine need not ask."""
+        if not given and not is_at_the_machine(request):
+            return {door: gr.update(visible=True)}
+        return look(given, where, study_id, request)
+
+    def look(given: str, where: str, study_id: str | None, request: gr.Request) -> dict:
+        check(given, request)
         try:
-            found = {study.plan.study_id: study for study in studies.all()}
-            study = found.get(study_id) or list(found.values())[-1]
-            choices = [(each.plan.title, each_id) for each_id, each in found.items()]
-            seen = {
-                desk: gr.update(visible=True),
-                chosen: gr.update(choices=choices, value=study.plan.study_id),
-                about: describe(study, Store(study).progress()),
-            }
+            return show(study_id, where)
         except REFUSED as error:
             raise gr.Error(str(error), print_exception=False) from error
-        try:
-            return seen | {table: results(study)}
-        except (ValueError, ImportError) as error:  # nothing to analyse yet, or not the packages for it
-            return seen | {table: status(str(error))}
 
-    def hand_out(given: str, study_id: str | None, make: Callable[[Study, Path], object]) -> dict:
+    def tell(given: str, study_id: str | None, request: gr.Request) -> str:
+        """What the answers say so far; apart from the rest, as the first time the analysis takes a while to load."""
+        study = find_studies(studies.folder).get(study_id or "")
+        if study is None or study.plan.draft:
+            return ""
+        check(given, request)
+        try:
+            return results(study)
+        except REFUSED as error:  # nothing to analyse yet
+            return status(str(error))
+
+    def redraw(given: str, where: str, study_id: str | None, request: gr.Request) -> tuple[str, str]:
+        check(given, request)
+        study = find_studies(studies.folder).get(study_id or "")
+        return draw_link(where, study) if study else ("", "")
+
+    def hand_out(given, study_id, request: gr.Request, make: Callable[[Study, Path], object]) -> dict:
         """Files that `make(study, folder)` writes, in the cache, from where they vanish within minutes."""
-        check(given)
+        check(given, request)
         study = find(study_id)
         with tempfile.TemporaryDirectory() as folder:
             try:
                 make(study, Path(folder) / "study")
-            except (*REFUSED, ImportError) as error:
+            except REFUSED as error:
                 raise gr.Error(str(error), print_exception=False) from error
             made = sorted((Path(folder) / "study").iterdir())
             loose = [path for path in made if path.suffix in (".html", ".txt")]
@@ -166,62 +232,68 @@ def build(unmasker: Unmasker, studies: Studies) -> None:
             kept = [files.move_resource_to_block_cache(path) for path in loose]
         return gr.update(value=kept, visible=True)
 
-    def write_files(given: str, study_id: str | None) -> dict:
+    def write_files(given: str, study_id: str | None, request: gr.Request) -> dict:
         from unmask.study.report import write_report
 
-        return hand_out(given, study_id, lambda study, folder: write_report(load(study), folder))
+        return hand_out(given, study_id, request, lambda study, folder: write_report(load(study), folder))
 
-    def export_files(given: str, study_id: str | None) -> dict:
-        return hand_out(given, study_id, export_study)
+    def export_files(given: str, study_id: str | None, request: gr.Request) -> dict:
+        return hand_out(given, study_id, request, export_study)
 
-    def end_study(given: str, study_id: str | None) -> dict:
-        check(given)
-        find(study_id).close()
-        return look(given, study_id)
-
-    def write_invitations(given: str, study_id: str | None, request: gr.Request) -> dict:
+    def write_invitations(given: str, where: str, study_id: str | None, request: gr.Request) -> dict:
         """A link for each rater that is wanted, to send to one person each."""
-        page = urljoin(request.headers.get("referer", ""), f"study/{study_id}")
 
         def write(study: Study, folder: Path) -> None:
             folder.mkdir()
-            links = [f"{page}#{code}\n" for code in Store(study).invitations(study.plan.raters)]
-            (folder / "invitations.txt").write_text("".join(links))
+            codes = Store(study).invitations(study.plan.raters)
+            (folder / "invitations.txt").write_text("".join(f"{link_of(where, study)}#{code}\n" for code in codes))
 
-        return hand_out(given, study_id, write)
+        return hand_out(given, study_id, request, write)
 
-    def create_one(given: str, title, photos, truths, names, presentation, raters, pairs, invited) -> dict:
-        """A study of uploaded photos, in a folder of its own beside the others."""
-        check(given)
-        bare = {Path(path).stem: path for path in truths or ()}
+    def end_study(given: str, where: str, study_id: str | None, request: gr.Request) -> dict:
+        check(given, request)
+        find(study_id).close()
+        return show(study_id, where)
+
+    def publish_draft(given: str, where: str, study_id: str | None, request: gr.Request) -> dict:
+        check(given, request)
+        find(study_id).publish()
+        return show(study_id, where)
+
+    def discard_draft(given: str, where: str, study_id: str | None, request: gr.Request) -> dict:
+        """Delete a draft; the form still has all that it was made of."""
+        check(given, request)
+        study = find(study_id)
+        if study.plan.draft:  # else it has been opened meanwhile, elsewhere
+            shutil.rmtree(study.folder)
+        return show(None, where) | start_anew()
+
+    def start_anew() -> dict:
+        return {wizard.form: gr.update(visible=True), about: "", preview: "", chosen: gr.update(value=None)} | {
+            part: gr.update(visible=False) for part in (draft, running)
+        }
+
+    def create(given: str, where: str, request: gr.Request, kept, models, *values) -> dict:
+        check(given, request)
         try:
-            pictures = [
-                Picture(stem, read_photo(path), truth=read_photo(bare[stem]) if stem in bare else None)
-                for path in photos or ()
-                for stem in [Path(path).stem]
-            ]
-            study = create_study(
-                pictures,
-                studies.folder / secrets.token_hex(4),
-                names,
-                unmasker,
-                title=title,
-                raters=int(raters),
-                presentation=presentation,
-                pairs=pairs,
-                by_invitation=invited,
-            )
+            study = study_wizard.make(unmasker, studies.folder, kept, models, values)
+            return show(study.plan.study_id, where)
         except REFUSED as error:
             raise gr.Error(str(error), print_exception=False) from error
-        return look(given, study.plan.study_id)
 
-    desk_parts = [desk, chosen, about, table]
-    gr.on(
-        [enter.click, token.submit, refresh.click, chosen.input], look, [token, chosen], desk_parts, **PRIVATE
-    )
+    who = [token, address, chosen]
+    parts = [door, desk, bar, chosen, wizard.form, about, draft, preview, running, address, link, code, table, files]
+    asking = {"js": f"(token, address, chosen) => [token, address || {HERE}, chosen]"} | PRIVATE
+    opened = gr.on([tab.select], arrive, who, parts, **asking)
+    looked = gr.on([enter.click, token.submit, refresh.click, chosen.input], look, who, parts, **asking)
+    ended = end.click(end_study, who, parts, **PRIVATE)
+    published = publish.click(publish_draft, who, parts, **PRIVATE)
+    for event in (opened, looked, ended, published):
+        event.success(tell, [token, chosen], table, **PRIVATE)
+    discard.click(discard_draft, who, parts, **PRIVATE)
+    new.click(start_anew, None, [wizard.form, about, preview, chosen, draft, running], **PRIVATE)
+    address.change(redraw, who, [link, code], **PRIVATE)
     write.click(write_files, [token, chosen], files, **PRIVATE)
     export.click(export_files, [token, chosen], files, **PRIVATE)
-    invite.click(write_invitations, [token, chosen], files, **PRIVATE)
-    end.click(end_study, [token, chosen], desk_parts, **PRIVATE)
-    inputs = [token, title, photos, truths, models, presentation, raters, pairs, by_invitation]
-    create.click(create_one, inputs, desk_parts, **PRIVATE | COMPUTE)
+    invite.click(write_invitations, who, files, **PRIVATE)
+    wizard.create.click(create, [token, address, *wizard.inputs], parts, **PRIVATE | COMPUTE)

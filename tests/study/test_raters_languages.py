@@ -1,0 +1,62 @@
+"""The raters' page in eight languages: whole tables, and a German rater who reads German."""
+
+import json
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.paths import ROOT
+from tests.study.study_maker import make_study
+from tests.web.web_page import PHONE, free_port, needs_browser
+from unmask import Unmasker
+from unmask.web import launch
+from unmask.web.study_page import STATIC, Studies, build_app
+
+SCRIPT = (STATIC / "study.js").read_text(encoding="utf-8")
+FILES = (STATIC.parent / "locales" / "raters").glob("*.json")
+TABLES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FILES}
+PLACE = r"{\w+}"
+
+
+def test_every_language_has_every_text_of_the_page():
+    said = set(re.findall(r'\btr\("([^"]+)"', SCRIPT))
+    assert len(said) > 40 and set(TABLES) == {"de", "es", "fr", "hi", "ja", "ko", "zh"}
+    source = SCRIPT + (ROOT / "unmask" / "study" / "store.py").read_text(encoding="utf-8")
+    for language, table in TABLES.items():
+        assert said <= set(table), (language, said - set(table))
+        assert list(table) == list(TABLES["de"]), language
+        for english, translated in table.items():
+            assert f'"{english}"' in source, f"nobody says: {english}"
+            assert translated.strip() == translated != "", (language, english)
+            assert sorted(re.findall(PLACE, english)) == sorted(re.findall(PLACE, translated)), (language, english)
+
+
+def test_the_script_knows_the_languages_and_the_server_has_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("UNMASK_STUDIES", str(tmp_path))
+    known = json.loads(re.search(r"const LANGUAGES = (\[.*\]);", SCRIPT)[1])
+    assert sorted(known) == sorted(TABLES)
+    client = TestClient(build_app(Studies(Unmasker("cpu"))))
+    for language in known:
+        assert client.get(f"/static/{language}.json").json() == TABLES[language]
+    assert client.get("/static/xx.json").status_code == 404
+
+
+@needs_browser
+@pytest.mark.parametrize(("locale", "begin", "back"), [("de-AT", "Beginnen", "Zurück"), ("ja-JP", "始める", "戻る")])
+def test_raters_read_their_language(browser, tmp_path, monkeypatch, locale, begin, back):
+    monkeypatch.setenv("UNMASK_STUDIES", str(tmp_path))
+    study = make_study(tmp_path / "study", pictures=1)
+    demo = launch("127.0.0.1", free_port(), wait=False)
+    context = browser.new_context(locale=locale, viewport={"width": PHONE[0], "height": PHONE[1]})
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    page.goto(f"{demo.local_url}study/{study.plan.study_id}")
+    page.check("#agree")
+    page.get_by_role("button", name=begin).click()
+    page.wait_for_selector("section.ready")
+    assert page.get_attribute("html", "lang") == locale[:2]
+    assert page.get_by_role("button", name=back).count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    context.close()
+    demo.close()

@@ -1,0 +1,196 @@
+"""The form for a new study, in three steps: pictures, question, raters. What it makes is a draft to look at."""
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import gradio as gr
+
+from unmask import Unmasker
+from unmask.registry import DEFAULT_MODELS
+from unmask.study.create import CONSENT, HIGH_LABEL, LOW_LABEL, QUESTION, create_study
+from unmask.study.pictures import gather, pair
+from unmask.study.plan import PRESENTATIONS, Study, StudyError
+from unmask.web.components.inputs import model_choices
+from unmask.web.components.status import status
+from unmask.web.events import PRIVATE
+from unmask.web.security.researcher import check
+
+MOST_CONDITIONS = 6  # on the form; the command line takes any number
+SHOWN = 2  # of them, until more are asked for
+MASKED, BARE = "The masked photos", "The bare photos"
+KEPT_FOR = 86_400  # s that uploads wait for their study, at most; they go with the page before
+
+Kept = Mapping[str, Mapping[str, str]]  # what the files are -> uploaded file -> our copy
+
+
+class Wizard(NamedTuple):
+    """The form's parts: all of it, its button, and what the button's event is given."""
+
+    form: gr.Column
+    create: gr.Button
+    inputs: list
+
+
+def build(token: gr.Textbox) -> Wizard:
+    """Lay the form out, and wire what stays inside of it. token: the researcher's, without which no upload is kept."""
+    with gr.Column(visible=False, elem_id="new-study") as form:
+        with gr.Walkthrough(selected=1) as steps:
+            with gr.Step("Pictures", id=1):
+                kept = gr.State({}, time_to_live=KEPT_FOR, delete_callback=_forget)
+                names = _build_pictures(kept, token)
+                models = gr.CheckboxGroup(
+                    model_choices(), value=list(DEFAULT_MODELS), label="Our models, where there are masked photos"
+                )
+                to_question = gr.Button("Next: the question", variant="primary")
+            with gr.Step("Question", id=2):
+                question = _build_question()
+                to_raters = gr.Button("Next: the raters", variant="primary")
+            with gr.Step("Raters", id=3):
+                raters = _build_raters()
+                plan = gr.HTML(elem_id="study-size")
+                create = gr.Button("Make it, and look at it", variant="primary")
+        to_question.click(lambda: gr.Walkthrough(selected=2), None, steps, **PRIVATE)
+        to_raters.click(lambda: gr.Walkthrough(selected=3), None, steps, **PRIVATE)
+        wanted, effect, scale = raters["raters"], raters["effect"], question["scale_max"]
+        events = [to_raters.click, steps.select, wanted.change, effect.change, scale.change]
+        gr.on(events, advise, [kept, models, wanted, effect, scale], plan, **PRIVATE)
+    fields = question | {name: field for name, field in raters.items() if name != "effect"}
+    return Wizard(form, create, [kept, models, *names, *fields.values()])
+
+
+# The order in which the form's values come, after the conditions' names.
+FIELDS = ["title", "question", "scale_max", "low", "high", "consent", "presentation", "pairs", "raters", "repeats"]
+FIELDS += ["attention", "by_invitation", "ends", "completion"]
+
+
+def make(unmasker: Unmasker, folder: Path, kept: Kept, models: Sequence[str], given: Sequence) -> Study:
+    """The draft of a new study in `folder`, of what `Wizard.inputs` gives. Raises StudyError, WeightsError, OSError."""
+    names, values = given[:MOST_CONDITIONS], dict(zip(FIELDS, given[MOST_CONDITIONS:]))
+    conditions = [gather(name.strip(), of) for place, name in enumerate(names) if (of := _files(kept, f"{place}"))]
+    masked, bare = (gather(what, of) if (of := _files(kept, what)) else None for what in (MASKED, BARE))
+    labels = values.pop("low"), values.pop("high")
+    for name in ("scale_max", "raters", "repeats", "attention"):
+        values[name] = int(values[name] or 0)
+    values["ends"] = values["ends"].strip() or None
+    pictures = pair(conditions, masked, bare)
+    used = models if masked else []
+    out = folder / secrets.token_hex(4)
+    return create_study(pictures, out, used, unmasker, scale_labels=labels, draft=True, **values)
+
+
+def advise(kept: Kept, models: Sequence[str], raters: float | None, effect: float | None, scale: float) -> str:
+    """Whether so many raters and the uploaded pictures are enough, as HTML."""
+    from unmask.study.statistics import planning  # scipy takes its time
+
+    made = [files for what, files in kept.items() if what.isdecimal() and files]
+    photos = max(map(len, [*made, kept.get(MASKED, {})]))
+    systems = len(made) + (len(models) if kept.get(MASKED) else 0)
+    try:
+        design = planning.Design(models=max(systems, 2), scale_max=int(scale))
+        return status(planning.advise(design, effect or None, int(raters or 0) or None, photos or None))
+    except ValueError as error:
+        return status(str(error), "warn")
+
+
+def _build_pictures(kept: gr.State, token: gr.Textbox) -> list[gr.Textbox]:
+    gr.HTML(
+        '<p class="how-to">What several systems made of the same photos, one condition each: files that belong to one '
+        "photo have one name. Or masked photos, of which our models take the masks; or both. Raters see neither "
+        "the names of conditions nor those of files. What you put in stays until the page is closed, a day at most.</p>"
+    )
+    rows, names = [], []
+    for place in range(MOST_CONDITIONS):
+        with gr.Row(visible=place < SHOWN) as row:
+            names.append(gr.Textbox(label=f"Condition {place + 1}", placeholder="its name in the report", scale=1))
+            _upload(f"Pictures of condition {place + 1}", f"{place}", kept, token)
+        rows.append(row)
+    more, shown = gr.Button("Add a condition", size="sm"), gr.State(SHOWN)
+    with gr.Row():
+        _upload("Masked photos (for our models)", MASKED, kept, token)
+        _upload("The bare photos, hidden among the others (optional)", BARE, kept, token)
+
+    def add(count: int) -> list:
+        count = min(count + 1, MOST_CONDITIONS)
+        button = gr.update(visible=count < MOST_CONDITIONS)
+        return [count, button, *(gr.update(visible=place < count) for place in range(MOST_CONDITIONS))]
+
+    more.click(add, shown, [shown, more, *rows], **PRIVATE)
+    return names
+
+
+def _upload(label: str, what: str, kept: gr.State, token: gr.Textbox) -> None:
+    def keep(given: str, files: list[str] | None, before: Kept, request: gr.Request) -> Kept:
+        check(given, request)
+        return _keep(what, files, before)
+
+    file = gr.File(label=label, file_count="multiple", file_types=["image"], height=150, scale=2, min_width=320)
+    # One at a time: each adds to what the others have kept.
+    file.change(keep, [token, file, kept], kept, concurrency_id="keep", concurrency_limit=1, **PRIVATE)
+
+
+def _build_question() -> dict[str, gr.components.Component]:
+    fields = {
+        "title": gr.Textbox(label="Name of the study (raters read it)", placeholder="such as Faces, spring 2027"),
+        "question": gr.Textbox(QUESTION, label="Question"),
+    }
+    with gr.Row():
+        fields["scale_max"] = gr.Slider(2, 10, 10, step=1, label="Scores go from 1 to")
+        fields["low"] = gr.Textbox(LOW_LABEL, label="The lowest means")
+        fields["high"] = gr.Textbox(HIGH_LABEL, label="The highest means")
+    fields["consent"] = gr.Textbox(
+        CONSENT, label="What raters agree to (an empty line begins a paragraph)", lines=8, max_lines=20
+    )
+    return fields
+
+
+def _build_raters() -> dict[str, gr.components.Component]:
+    names = dict(zip(PRESENTATIONS, ("One picture at a time", "All of one photo side by side")))
+    fields = {
+        "presentation": gr.Radio([(names[name], name) for name in PRESENTATIONS], value="single", label="Presentation"),
+        "pairs": gr.Checkbox(label="Ask afterwards, too, which of two looks more real"),
+    }
+    with gr.Row():
+        fields["raters"] = gr.Number(30, label="Raters wanted", precision=0, minimum=1)
+        fields["effect"] = gr.Number(1, label="Difference to be found, in points", minimum=0)
+    with gr.Row():
+        fields["repeats"] = gr.Number(2, label="Shown twice, to see how steady raters are", precision=0, minimum=0)
+        fields["attention"] = gr.Number(2, label="Attention checks, which ask for a score", precision=0, minimum=0)
+    with gr.Row():
+        fields["by_invitation"] = gr.Checkbox(label="By invitation only: one link, one person")
+        fields["ends"] = gr.Textbox(label="Closes on (optional)", placeholder="such as 2027-01-31")
+    fields["completion"] = gr.Textbox(
+        label="Code or https address for those who have finished (Prolific, MTurk; optional)",
+        placeholder="such as C1A2B3",
+    )
+    return fields
+
+
+def _keep(what: str, files: list[str] | None, kept: Kept) -> Kept:
+    """Copy uploads to where they stay until the study is made: the page's own go after ten minutes."""
+    folder = kept.get("folder") or {"": tempfile.mkdtemp(prefix=f"unmask-{os.getpid()}-study-")}
+    before, now = kept.get(what, {}), {}
+    for file in files or ():
+        copy = before.get(file)
+        if copy is None:
+            copy = str(Path(tempfile.mkdtemp(dir=folder[""])) / Path(file).name)
+            shutil.copyfile(file, copy)
+        now[str(file)] = copy
+    return {**kept, "folder": folder, what: now}
+
+
+def _forget(kept: Kept) -> None:
+    """The page is closed, or open for too long."""
+    for folder in kept.get("folder", {}).values():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _files(kept: Kept, what: str) -> list[Path]:
+    files = [Path(copy) for copy in kept.get(what, {}).values()]
+    if not all(file.is_file() for file in files):
+        raise StudyError("The uploaded pictures are gone, as they are kept for a day: please add them again.")
+    return files
