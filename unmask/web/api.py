@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import gradio as gr
+from gradio.context import Context
 
 from unmask import PhotoError, Unmasker, read_photo
 from unmask.imaging.metadata import NOTICE
@@ -12,6 +13,22 @@ from unmask.web.components.inputs import model_choices, photo_input
 from unmask.web.errors import plain_errors
 from unmask.web.events import COMPUTE
 from unmask.web.pictures import cached_png
+
+REALISM = 1.0
+
+
+def take_three_arguments() -> None:
+    """Let calls of /remove without `realism`, which it once did not have, through: Gradio's client adds what is
+    missing, a plain HTTP call does not. `validate_inputs` is Gradio's own, as seen in 6.31."""
+    demo = Context.root_block
+    check = demo.validate_inputs
+
+    def fill_in(function, inputs: list) -> None:
+        if function.api_name == "remove" and len(inputs) == 3:
+            inputs.append(REALISM)
+        check(function, inputs)
+
+    demo.validate_inputs = fill_in
 
 
 def build(unmasker: Unmasker) -> None:
@@ -27,7 +44,7 @@ def build(unmasker: Unmasker) -> None:
         models_in = gr.CheckboxGroup(model_choices(), value=list(DEFAULT_MODELS), label="Names of models")
         mask_out = gr.File(label="PNG of the photo's size: 255 = covered, all 0 when no mask was found")
         realism_in = gr.Slider(
-            0, 1, value=1.0, label="0: faithful, to 1: realistic, where a model has both outputs"
+            0, 1, value=REALISM, label="0: faithful, to 1: realistic, where a model has both outputs"
         )
         results_out = gr.File(
             label="One PNG per model, <name>.png, in the order asked for", file_count="multiple"
@@ -48,7 +65,7 @@ def build(unmasker: Unmasker) -> None:
             return cached_png(mask_out, unmasker.segment(read_photo(image)), "mask.png")
 
     def remove(
-        image: str, mask: str | None = None, models: Sequence[str] = DEFAULT_MODELS, realism: float = 1.0
+        image: str, mask: str | None = None, models: Sequence[str] = DEFAULT_MODELS, realism: float = REALISM
     ) -> list[str]:
         """Take the mask off a photo, once per model. Outside the mask not one pixel changes.
 
@@ -57,11 +74,15 @@ def build(unmasker: Unmasker) -> None:
         """
         with plain_errors():
             check(image, models)
+            if not 0 <= realism <= 1:  # the slider lets through what is no number
+                raise PhotoError("Realism is a number from 0 to 1.")
+            models = list(dict.fromkeys(models))  # each once, however often it is named
             photo = read_photo(image)
             given = None if mask is None else read_mask(mask, photo.shape[:2])
             filled = unmasker.remove(photo, given, models, realism=realism)
             return [cached_png(results_out, filled[name], f"{name}.png", NOTICE) for name in models]
 
+    take_three_arguments()
     segment_call.click(segment, image_in, mask_out, api_name="segment", **COMPUTE)
     inputs = [image_in, mask_in, models_in, realism_in]
     remove_call.click(remove, inputs, results_out, api_name="remove", **COMPUTE)

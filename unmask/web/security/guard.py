@@ -26,6 +26,12 @@ HEADERS = {
 # Gradio fetches an address for anybody who asks, and forwards to other Spaces; this page needs neither.
 FETCHES_ELSEWHERE = re.compile(r"^(?:/gradio_api)?/(?:file[=/]\s*[a-z][a-z0-9+.-]*:/|proxy=)", re.IGNORECASE)
 
+# What this page never asks for: films to cut, other people's components, the page's own code, and who has run what.
+UNUSED = re.compile(
+    r"^(?:/gradio_api)?/(?:process_recording|(?:undo-)?vibe-|dev/reload|custom_component/|profiling/|runs?(?:-history)?(?:/"
+    r"(?:connect|buckets|records).*)?/?$|monitoring|deep_link)"
+)
+
 
 class Guard:
     """Before Gradio's routes: refuses what goes elsewhere or too often, and adds the headers to every answer."""
@@ -54,6 +60,8 @@ class Guard:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if FETCHES_ELSEWHERE.match(path):
             return JSONResponse({"detail": "This server fetches nothing from elsewhere."}, 403)
+        if UNUSED.match(path):
+            return JSONResponse({"detail": "There is nothing here."}, 404)
         if self.limit is not None and scope["method"] == "POST" and COSTLY.match(path):
             seconds = self.limit.wait(visitor_of(scope))
             if seconds > 0:
