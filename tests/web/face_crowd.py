@@ -49,6 +49,9 @@ class StandIn(OneByOne):
             seen |= crop_region(face, cloth.shape)
         return np.where(cloth & seen, 255, 0).astype(np.uint8)
 
+    def fill(self, name, crop, mask, guide=None, realism=1.0):
+        return np.full_like(crop, FILL)
+
     def remove(self, photo, mask=None, models=DEFAULT_MODELS, aligned=False, faces=None, guide=None, realism=1.0):
         if mask is None:
             if not self.find(photo):

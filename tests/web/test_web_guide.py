@@ -82,6 +82,18 @@ def test_the_guide_is_followed_and_the_map_shown(browser, demo):
         expected = unmasker.remove(photo, mask, ["landmark-guided"], faces=faces, guide=told)["landmark-guided"]
         guided = download_result(page, TITLE)
         assert np.array_equal(guided, expected) and not np.array_equal(guided, plain)
+        # Four faces to choose from; a click moves the sliders, and the large one follows.
+        choices = card(page, TITLE).locator(".expressions button")
+        assert choices.all_inner_texts() == ["As found", "Smiling", "Lips apart", "Serious"]
+        assert len({image.get_attribute("src") for image in choices.locator("img").all()}) == 4
+        page.evaluate("document.querySelector('#run-status .status').classList.add('old')")
+        choices.nth(3).click()
+        page.wait_for_selector("#run-status .done:not(.old)")
+        assert float(smile.input_value()) == -0.8
+        told = Guide(smile=-0.8, hint=1.0)
+        expected = unmasker.remove(photo, mask, ["landmark-guided"], faces=faces, guide=told)["landmark-guided"]
+        guided = download_result(page, TITLE)
+        assert np.array_equal(guided, expected)
         # A wish of the visitor's is no doubt of the network's.
         run_again(page)
         bring_up(page, "Where the models disagree")

@@ -82,6 +82,7 @@ class RemovePage:
     cards: dict[str, Card]  # by model
     controls: gr.HTML | None  # on the guided model's card, where its weights are there
     guess: gr.HTML | None  # likewise: what the hint network says
+    expressions: gr.HTML | None  # likewise: faces to choose from
     map: gr.HTML  # where the models disagree
     row: gr.HTML  # all results side by side; its event `more` (with `model`) asks for one more
     download_all: gr.Button
@@ -93,7 +94,7 @@ class RemovePage:
     def card_parts(self) -> list:
         """All that a run of the models changes."""
         parts = [part for card in self.cards.values() for part in card.components()]
-        return [*parts, self.map] + ([self.guess] if self.guess else [])
+        return [*parts, self.map, *filter(None, (self.guess, self.expressions))]
 
     def mask_parts(self) -> list:
         """All that another mask changes."""
@@ -206,9 +207,9 @@ def build_page(sam: Sam | None) -> RemovePage:
         )
         download_all = gr.Button(static("Download all"), size="sm", elem_id="download-all")
         result_file = gr.DownloadButton(visible="hidden", elem_id="result-file")
-    controls, guess = panels or (None, None)
+    controls, guess, expressions = panels or (None, None, None)
     return RemovePage(
         visit, guide, photo, example, mask_status, empty_bench, first, panel, editor, outline, grow, shrink, clear,
         reset, import_mask, download_mask, mask_file, chosen, realism, run, run_status, cards, controls, guess,
-        maps[0], row, download_all, result_file,
+        expressions, maps[0], row, download_all, result_file,
     )  # fmt: skip

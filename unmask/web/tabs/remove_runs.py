@@ -4,23 +4,26 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import gradio as gr
+import numpy as np
 
 from unmask import Guide, PhotoError, Unmasker, WeightsError
+from unmask.blending.composite import composite
 from unmask.catalog import list_models
-from unmask.faces.alignment import CROP, align
+from unmask.faces.alignment import CROP, align, align_mask
 from unmask.faces.editing import AS_FOUND
-from unmask.faces.face import Face
+from unmask.faces.face import Face, whole_photo
+from unmask.holes import FEATHER
 from unmask.masks import check_mask, is_empty
 from unmask.registry import GENDER_HINT, MODELS
 from unmask.web.components import disagreement_card, guide_panel
 from unmask.web.components.canvas import Before, Part, within
 from unmask.web.components.cards import failed, finished, waiting
-from unmask.web.components.guide_panel import GUIDED
+from unmask.web.components.guide_panel import EXPRESSIONS, GUIDED
 from unmask.web.components.inputs import models_on_page
 from unmask.web.components.status import painting_text, status, timed, warn
 from unmask.web.errors import USER_ERRORS, plain_errors
 from unmask.web.i18n import tr, tr_error
-from unmask.web.pictures import View, cached_png, to_show, views_of
+from unmask.web.pictures import View, cached_png, thumbnail, to_show, views_of
 from unmask.web.session import Run, Visit
 from unmask.web.tabs.remove_page import NO_PHOTO, RUN_HINT, RemovePage
 
@@ -41,7 +44,7 @@ class Runs:
 
     def nothing_said(self) -> dict:
         """Updates that take away what is said of several results, or of the face."""
-        return {self.page.map: ""} | ({self.page.guess: ""} if self.page.guess else {})
+        return dict.fromkeys(filter(None, (self.page.map, self.page.guess, self.page.expressions)), "")
 
     def results_status(self, visit: Visit | None) -> str:
         """What is to be said of the results that are on the page."""
@@ -101,6 +104,8 @@ class Runs:
             longest = max(now.shape)
             yield {page.map: disagreement_card.render(page.map, before, shown, now.faces, longest)}
         yield {page.run_status: status(tr(DONE_HINT), "done")}
+        if GUIDED in names and page.expressions is not None and len(now.faces) == 1:
+            yield {page.expressions: self.expressions(photo, mask, now.faces[0], realism)}
 
     def add_model(self, old: Visit | None, names: list[str], told: Guide, event: gr.EventData) -> Iterator[dict]:
         """One more model beside the others, on the mask and the faces of their results."""
@@ -149,6 +154,18 @@ class Runs:
             return guide_panel.draw_guess(self.unmasker.hint(align(now.photo, now.faces[0], CROP)))
         except WeightsError:
             return ""  # logged; the controls work without
+
+    def expressions(self, photo: np.ndarray, mask: np.ndarray, face: Face, realism: float) -> str:
+        """Small pictures of the face (H, W, 3) with several expressions, as HTML."""
+        crop, hole = align(photo, face, CROP), align_mask(mask, face, CROP, threshold=0)
+        if is_empty(hole):
+            return ""
+        try:
+            fills = [self.unmasker.fill(GUIDED, crop, hole, told, realism) for told in EXPRESSIONS.values()]
+        except USER_ERRORS:
+            return ""  # the card has said why
+        small = [composite(crop, fill, hole, FEATHER * CROP) for fill in fills]
+        return guide_panel.draw_expressions([thumbnail(each, whole_photo(each)) for each in small])
 
     def hear(self, event: gr.EventData) -> Guide:
         """What the controls say."""
