@@ -57,7 +57,7 @@ def test_the_guide_is_followed_and_the_map_shown(browser, demo):
         # The map, with a text and a picture of its own.
         differences = bring_up(page, "Where the models disagree")
         assert "the further the 4 networks are apart" in differences.inner_text()
-        assert differences.locator("img").evaluate("image => image.naturalWidth") > 100
+        assert differences.locator(".after .scene img").evaluate("image => image.naturalWidth") > 100
         # The card's facts: the network in this folder has no report, GANMasker has.
         for title, measured in ((MODEL, True), (TITLE, False)):
             bring_up(page, title).get_by_text("About this model").click()
