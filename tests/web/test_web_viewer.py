@@ -191,6 +191,7 @@ def test_two_to_four_are_compared_and_move_as_one(page):
     tops = [each.bounding_box()["y"] for each in frames.all()]
     assert tops[0] == tops[1] and tops[2] == tops[3] > tops[0]
     assert "These are inventions" in page.inner_text("#viewer")
+    page.wait_for_timeout(500)  # a wheel that has just turned the page does not zoom
     page.mouse.move(*middle(page))
     page.mouse.wheel(0, -400)
     wait_for_zoom(page, "> 150")
