@@ -19,8 +19,6 @@ function tell() {
     const sentence = text.replace("#place", place).replace("#size", size).replace("#seconds", seconds);
     if (line.textContent !== sentence) line.textContent = sentence;
   }
-  // A class, since browsers do not look again at what `:has` found `:empty` far up the page.
-  line.classList.toggle("in-line", line.textContent !== "");
 }
 
 // The seconds in Gradio's text run on by themselves, so that this also looks at what is only late.
