@@ -15,6 +15,7 @@ from tests.web.web_page import (
     free_port,
     give_photo,
     needs_browser,
+    open_live_tab,
     run_again,
     toast,
     visit,
@@ -72,19 +73,6 @@ def open_second_tab(page):
     page.locator("button[role=tab]:visible").nth(1).click()
     page.locator("#bare-examples button").first.click()
     page.wait_for_selector("#truth-status .done")
-
-
-def open_live_tab(page):
-    """The third tab, or its entry in the menu into which Gradio puts the tabs that it measures as too wide: on a phone,
-    in German, it once did."""
-    third, menu = page.locator("button[role=tab]:visible").nth(2), page.locator(".overflow-menu > button:visible")
-    third.or_(menu).first.wait_for()
-    if third.is_visible():
-        third.click()
-    else:
-        menu.click()
-        page.locator(".overflow-dropdown button").last.click()
-    page.wait_for_selector("#live [data-act=start]")
 
 
 # ---------------------------------------------------------------- axe-core, keyboard, motion

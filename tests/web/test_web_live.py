@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 
 from tests.unmask.test_live import picture
-from tests.web.web_page import CHROMIUM, CHROMIUM_ARGS, DESKTOP, PHONE, free_port, needs_browser, open_browser, visit
+from tests.web.web_page import (
+    CHROMIUM,
+    CHROMIUM_ARGS,
+    DESKTOP,
+    PHONE,
+    free_port,
+    needs_browser,
+    open_browser,
+    open_live_tab,
+    visit,
+)
 from unmask.web import launch
 from unmask.web.tabs import live_tab
 
@@ -61,8 +71,7 @@ def wait_until(true, seconds=20):
 
 
 def open_live(page):
-    page.get_by_role("tab", name="Live", exact=True).click()
-    page.wait_for_selector("#live [data-act=start]")
+    open_live_tab(page)
     # What the page asks the camera for, to see that it lets go of it.
     page.evaluate("""() => {
       window.cameras = [];
@@ -182,7 +191,7 @@ def test_another_tab_ends_it(browser, demo, line):
         page.get_by_role("tab", name="Take the mask off").click()
         page.wait_for_function("cameras.every(each => each.getTracks().every(track => track.readyState === 'ended'))")
         wait_until(lambda: not line.views, 3)
-        page.get_by_role("tab", name="Live", exact=True).click()
+        open_live_tab(page)
         assert state(page) == "The camera is off."
 
 
