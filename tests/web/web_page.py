@@ -216,12 +216,14 @@ def drag(page, canvas: Canvas, tool: str, points: list[tuple[float, float]]):
 
 def open_live_tab(page):
     """The third tab, or its entry in the menu into which Gradio puts the tabs that it measures as too wide: on a phone,
-    this one and the last."""
+    this one and the last, in German the second as well."""
     third, menu = page.locator("button[role=tab]:visible").nth(2), page.locator(".overflow-menu > button:visible")
     third.or_(menu).first.wait_for()
     if third.is_visible():
         third.click()
     else:
         menu.click()
-        page.locator(".overflow-dropdown button").first.click()
+        entries = page.locator(".overflow-dropdown button")
+        entries.last.wait_for()
+        entries.nth(entries.count() - 2).click()
     page.wait_for_selector("#live [data-act=start]")
