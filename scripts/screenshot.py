@@ -1,4 +1,4 @@
-"""Takes docs/screenshot.png: the real page in Chromium, after a click on the astronaut example.
+"""Takes docs/screenshot.png: the real page in Chromium, after a click on an example.
 
     python scripts/screenshot.py [--out FILE] [--example NAME] [--dark] [--phone]
 
@@ -21,7 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshot.png")
     parser.add_argument(
-        "--example", default="astronaut-surgical", help="a file of examples/, without its suffix"
+        "--example", default="p008-photo", help="a file of examples/, without its suffix"
     )
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--phone", action="store_true")
