@@ -4,6 +4,7 @@ import importlib.util
 import sys
 
 import pytest
+import torch
 
 from tests.web.web_page import open_browser, visit
 
@@ -13,6 +14,13 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if {"browser", "page"} & set(item.fixturenames):
             item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(autouse=True)
+def denormal_numbers():
+    """Training rounds denormal numbers to zero, for its whole process: not for the tests that come after."""
+    yield
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
@@ -77,6 +77,17 @@ class Outcome:
     image: np.ndarray | None
     error: PhotoError | weights.WeightsError | None
     seconds: float  # that it took
+
+    @classmethod
+    def of(cls, model: str, paint: Callable[[], np.ndarray]) -> "Outcome":
+        """What comes of `paint`, whose PhotoError or WeightsError is kept, not raised."""
+        start = time.perf_counter()
+        image, error = None, None
+        try:
+            image = paint()
+        except (PhotoError, weights.WeightsError) as refusal:
+            error = refusal
+        return cls(model, image, error, time.perf_counter() - start)
 
 
 class Unmasker:
@@ -297,16 +308,8 @@ class Unmasker:
         """
         models = self.check_models(models, realism)
         holes = find_holes(photo, mask, faces)
-
-        def run(name: str) -> Outcome:
-            start = time.perf_counter()
-            try:
-                image, error = self.inpaint(photo, holes, name, guide, realism), None
-            except (PhotoError, weights.WeightsError) as refusal:
-                image, error = None, refusal
-            return Outcome(name, image, error, time.perf_counter() - start)
-
-        for done in as_completed([self._pool.submit(run, name) for name in models]):
+        paint = partial(self.inpaint, photo, holes, guide=guide, realism=realism)
+        for done in as_completed([self._pool.submit(Outcome.of, name, partial(paint, name)) for name in models]):
             yield done.result()
 
     def check_models(self, models: Iterable[str], realism: float = 1.0) -> list[str]:

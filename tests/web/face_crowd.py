@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tests.web.one_by_one import OneByOne
 from unmask import PhotoError
 from unmask.faces.face import Face, face_from_box
 from unmask.imaging.metadata import write_png
 from unmask.registry import DEFAULT_MODELS
+from unmask.web.zero import OneByOne
 
 CLOTH = (40, 90, 200)  # RGB of the drawn masks
 FILL = (210, 160, 130)  # what the stand-in puts in their place

@@ -9,7 +9,6 @@ from PIL import Image
 
 from tests.unmask.made_files import encode, smooth_picture
 from unmask import read_photo
-from unmask.faces.face import whole_photo
 from unmask.imaging.reader import read_transparent
 from unmask.web.bundle import LONGEST_STEM, result_name, stem_of, with_alpha, write_bundle
 from unmask.web.kept_photo import DecodedPhotos, KeptPhoto
@@ -57,7 +56,7 @@ def test_results_keep_the_alpha_and_what_is_painted_is_opaque(tmp_path):
     mask = np.zeros((60, 80), np.uint8)
     mask[30:50, 10:60] = 255
     result = np.where(mask[..., None] > 127, 255 - photo // 2, photo)
-    visit = Visit.begin(photo, mask, [whole_photo(photo)], kept=KeptPhoto(file, photo, DecodedPhotos(10**6)))
+    visit = Visit.begin(photo, mask, [], kept=KeptPhoto(file, photo, DecodedPhotos(10**6)))
     whole = with_alpha(result, visit.photo, visit.transparent())
     np.testing.assert_array_equal(whole[mask == 0], rgba[mask == 0])
     painted = (result != photo).any(axis=2)

@@ -11,18 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.paths import EXAMPLES, ROOT
-from tests.web.test_safety import API, StandIn
-from tests.web.web_page import free_port
-from unmask.web import launch
+from tests.web.inverting import StandIn
+from tests.web.test_safety import API
+from tests.web.web_page import serve
 
 PHOTO = EXAMPLES / "hopper-kn95.png"
 
 
 @pytest.fixture(scope="module")
 def demo():
-    demo = launch("127.0.0.1", free_port(), wait=False, unmasker=StandIn())
-    yield demo
-    demo.close()
+    with serve(StandIn()) as demo:
+        yield demo
 
 
 @pytest.fixture(scope="module")

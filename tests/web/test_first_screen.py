@@ -7,11 +7,9 @@ import pytest
 from PIL import Image
 
 from tests.paths import ROOT
-from tests.web.face_crowd import StandIn, write_pictures
-from tests.web.web_page import PHONE, free_port, give_photo, needs_browser, screenshot, toast, visit, wait_until_done
+from tests.web.web_page import PHONE, give_photo, needs_browser, screenshot, toast, visit, wait_until_done
 from unmask import Unmasker, read_photo
 from unmask.imaging.metadata import NOTICE
-from unmask.web import launch
 from unmask.web.components.first_result import AFTER, BEFORE
 
 PATH = ROOT / "scripts" / "make_first_result.py"
@@ -28,18 +26,6 @@ WORDS = """() => {
   }
   return said.join(" ");
 }"""
-
-
-@pytest.fixture(scope="module")
-def demo():
-    demo = launch("127.0.0.1", free_port(), wait=False, unmasker=StandIn())
-    yield demo
-    demo.close()
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    return write_pictures(tmp_path_factory.mktemp("pictures"))
 
 
 @needs_browser

@@ -9,15 +9,14 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.web.one_by_one import OneByOne
 from tests.web.web_page import middle_face, one_at_work
-from unmask import Unmasker
+from unmask.web.zero import OneByOne
 
 PATH = Path(__file__).resolve().parents[2] / "scripts" / "load.py"
 MODELS = ["ganmasker", "pix2pix", "glcic"]
 
 
-class StandIn(OneByOne, Unmasker):
+class StandIn(OneByOne):
     """Networks that take `pause` s, are never run two at a time, and whose results differ for every photo."""
 
     def __init__(self):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.web.test_safety import StandIn
+from tests.web.inverting import StandIn
 from tests.web.web_page import free_port
 from unmask import read_photo
 from unmask.faces.face import face_from_box

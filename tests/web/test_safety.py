@@ -13,7 +13,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import httpx
-import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
@@ -23,20 +22,18 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from tests.paths import EXAMPLES
-from tests.web.one_by_one import OneByOne
+from tests.web.inverting import StandIn
 from tests.web.web_page import (
     card,
-    free_port,
     give_photo,
-    middle_face,
     needs_browser,
     open_browser,
     read_download,
+    serve,
     visit,
     wait_until_done,
 )
-from unmask import Unmasker
-from unmask.web import app, launch
+from unmask.web import app
 from unmask.web.events import FORGET_AFTER
 from unmask.web.security import guard, rate_limit, temporary_files
 
@@ -44,32 +41,10 @@ ROOT = Path(__file__).resolve().parents[2]
 API = "gradio_api/"
 
 
-class StandIn(OneByOne, Unmasker):
-    """Instant networks: the mask is the photo's middle, and what is under it is its negative."""
-
-    def __init__(self):
-        super().__init__(device="cpu")
-
-    def find(self, photo, *args, **options):
-        return [middle_face(photo)]
-
-    def segment(self, photo, *args, **options):
-        mask = np.zeros(photo.shape[:2], np.uint8)
-        height, width = mask.shape
-        mask[height // 2 : height * 3 // 4, width // 4 : width * 3 // 4] = 255
-        return mask
-
-    def remove(self, photo, mask=None, models=("ganmasker",), *args, **options):
-        mask = self.segment(photo) if mask is None else mask
-        return {name: np.where(mask[..., None] > 127, 255 - photo, photo) for name in models}
-
-
 @pytest.fixture(scope="module")
 def demo():
-    """The app as `python app.py` starts it, but for the networks."""
-    demo = launch("127.0.0.1", free_port(), wait=False, unmasker=StandIn())
-    yield demo
-    demo.close()
+    with serve(StandIn()) as demo:
+        yield demo
 
 
 @pytest.fixture(scope="module")
@@ -306,7 +281,9 @@ def audit(event, args):
     elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
         asked.append(str(args[0]))
 sys.addaudithook(audit)
-from tests.web.test_safety import StandIn, free_port, launch
+from tests.web.inverting import StandIn
+from tests.web.web_page import free_port
+from unmask.web import launch
 demo = launch("127.0.0.1", free_port(), wait=False, unmasker=StandIn())
 time.sleep(3)
 demo.close()

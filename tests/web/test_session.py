@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.web.face_crowd import EXIF_TURNS, LEFT, MISSED, RIGHT, StandIn, crop_region, crowd, write_pictures
+from tests.web.face_crowd import EXIF_TURNS, LEFT, MISSED, RIGHT, StandIn, crop_region, crowd
 from unmask import PhotoError, read_photo
 from unmask.faces.alignment import align_mask
 from unmask.faces.face import Face, face_from_box, whole_photo
@@ -15,11 +15,6 @@ from unmask.metrics import iou
 from unmask.web.components import faces_panel
 from unmask.web.mask_layers import to_layer
 from unmask.web.session import EDITOR_SIZE, LOADING, PAD, Visit
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    return write_pictures(tmp_path_factory.mktemp("pictures"))
 
 
 def begin(photo=None) -> Visit:
@@ -121,7 +116,7 @@ def test_a_face_boxed_by_hand_comes_and_goes():
 
 def test_the_first_face_of_a_photo_without_one():
     photo = crowd()
-    visit = Visit.begin(photo, np.zeros(photo.shape[:2], np.uint8), [whole_photo(photo)])
+    visit = Visit.begin(photo, np.zeros(photo.shape[:2], np.uint8), [])
     assert visit.faces == [whole_photo(photo)] and visit.candidates == () and visit.frame == whole_photo(photo)
     face = face_from_box(MISSED)
     added = visit.with_face(face, StandIn().segment(photo, faces=[face]))

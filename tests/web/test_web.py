@@ -208,7 +208,7 @@ def test_a_quick_second_click_does_not_undo_the_first():
     """The browser loads a new mask in its own time; until then the editor sends the one before."""
     photo, mask = np.zeros((300, 400, 3), np.uint8), np.zeros((300, 400), np.uint8)
     mask[100:200, 150:250] = 255
-    visit = Visit.begin(photo, mask, [whole_photo(photo)])
+    visit = Visit.begin(photo, mask, [])
     late = {"layers": [to_layer(visit.shown)]}
     grown = visit.edited(late).grown(+1)
     assert grown.edited(late) is grown

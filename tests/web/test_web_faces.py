@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.web.face_crowd import FILL, LEFT, MISSED, RIGHT, StandIn, write_pictures
+from tests.web.face_crowd import FILL, LEFT, MISSED, RIGHT, StandIn
 from tests.web.web_page import (
     PHONE,
     card,
     download_mask,
     download_result,
     drag,
-    free_port,
     give_photo,
     look_at_editor,
     mask_change,
@@ -35,22 +34,9 @@ from unmask.faces.alignment import align
 from unmask.faces.face import face_from_box, whole_photo
 from unmask.masks import is_empty
 from unmask.metrics import iou
-from unmask.web import launch
 from unmask.web.session import EDITOR_SIZE, PAD, Visit
 
 CAMERA_READY = "document.querySelector('#photo video')?.videoWidth > 0"
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    return write_pictures(tmp_path_factory.mktemp("pictures"))
-
-
-@pytest.fixture(scope="module")
-def demo():
-    demo = launch("127.0.0.1", free_port(), wait=False, unmasker=StandIn())
-    yield demo
-    demo.close()
 
 
 def outline(page, number: int):

@@ -8,17 +8,15 @@ import pytest
 from PIL import Image
 
 from tests.unmask.test_further_formats import HEIC
-from tests.web.test_safety import StandIn
-from tests.web.web_page import DESKTOP, PHONE, free_port, give_photo, needs_browser, toast, visit, wait_until_done
-from unmask.web import launch
+from tests.web.inverting import StandIn
+from tests.web.web_page import DESKTOP, PHONE, give_photo, needs_browser, serve, toast, visit, wait_until_done
 from unmask.web.pictures import browsers_show
 
 
 @pytest.fixture(scope="module")
 def demo():
-    demo = launch("127.0.0.1", free_port(), wait=False, unmasker=StandIn())
-    yield demo
-    demo.close()
+    with serve(StandIn()) as demo:
+        yield demo
 
 
 def encoded(format: str) -> bytes:

@@ -7,16 +7,15 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from tests.web.one_by_one import OneByOne
 from tests.web.web_page import DESKTOP, PHONE, middle_face, needs_browser, one_at_work, visit, wait_until_done
-from unmask import Unmasker
+from unmask.web.zero import OneByOne
 
 pytestmark = needs_browser
 LINE, STATUS = "#run-status + .queue-line .queue", "#run-status .status"
 PLACE = re.compile(r"Waiting: number (\d) of (\d) in line(?:, about (\d+) s)?\.")
 
 
-class Slow(OneByOne, Unmasker):
+class Slow(OneByOne):
     """Finds a mask at once, and takes it off when `go` is set."""
 
     def __init__(self):

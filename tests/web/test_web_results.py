@@ -2,13 +2,11 @@
 
 import cv2
 import numpy as np
-import pytest
 
-from tests.web.face_crowd import StandIn, write_pictures
+from tests.web.face_crowd import StandIn
 from tests.web.web_page import (
     PHONE,
     card,
-    free_port,
     give_photo,
     needs_browser,
     screenshot,
@@ -19,20 +17,7 @@ from tests.web.web_page import (
 from unmask import read_photo
 from unmask.faces.face import face_from_box, whole_photo
 from unmask.registry import DEFAULT_MODELS, MODELS
-from unmask.web import launch
 from unmask.web.pictures import view_of
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    return write_pictures(tmp_path_factory.mktemp("pictures"))
-
-
-@pytest.fixture(scope="module")
-def demo():
-    demo = launch("127.0.0.1", free_port(), wait=False, unmasker=StandIn())
-    yield demo
-    demo.close()
 
 
 def checked(page) -> str:

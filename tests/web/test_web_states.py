@@ -10,14 +10,14 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from tests.web.face_crowd import CLOTH, StandIn, write_pictures
+from tests.web.face_crowd import CLOTH, StandIn
 from tests.web.web_page import (
     card,
     download_mask,
-    free_port,
     give_photo,
     mask_change,
     needs_browser,
+    serve,
     tiles,
     toast,
     visit,
@@ -28,7 +28,6 @@ from unmask.faces.face import face_from_box, whole_photo
 from unmask.imaging.metadata import NOTICE, write_png
 from unmask.masks import is_empty
 from unmask.registry import DEFAULT_MODELS
-from unmask.web import launch
 
 NOBODY = (200, 330, 3)  # the shape of the photo without a face
 
@@ -37,6 +36,7 @@ class Patient(StandIn):
     """Works only while it may, and finds a masked face in every example."""
 
     def __init__(self):
+        super().__init__("cpu")
         self.may_find, self.may_paint = threading.Event(), threading.Event()
         self.may_find.set()
         self.may_paint.set()
@@ -61,20 +61,14 @@ class Patient(StandIn):
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    return write_pictures(tmp_path_factory.mktemp("pictures"))
-
-
-@pytest.fixture(scope="module")
 def stand_in():
     return Patient()
 
 
 @pytest.fixture(scope="module")
 def demo(stand_in):
-    demo = launch("127.0.0.1", free_port(), wait=False, unmasker=stand_in)
-    yield demo
-    demo.close()
+    with serve(stand_in) as demo:
+        yield demo
 
 
 def clear_photo(page):

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from tests.web.face_crowd import LEFT, RIGHT, StandIn, crowd, write_pictures
+from tests.web.face_crowd import LEFT, RIGHT, StandIn, crowd
 from tests.web.web_page import (
     PHONE,
     card,
-    free_port,
     give_photo,
     needs_browser,
     tiles,
@@ -15,23 +14,10 @@ from tests.web.web_page import (
     wait_until_done,
 )
 from unmask.faces.face import face_from_box
-from unmask.web import launch
 from unmask.web.components.canvas import within
 from unmask.web.pictures import views_of
 
 FRAME = "#results .card[data-current] .frame"
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    return write_pictures(tmp_path_factory.mktemp("pictures"))
-
-
-@pytest.fixture(scope="module")
-def demo():
-    demo = launch("127.0.0.1", free_port(), wait=False, unmasker=StandIn())
-    yield demo
-    demo.close()
 
 
 @pytest.fixture(scope="module")

@@ -44,6 +44,14 @@ def middle_face(photo: np.ndarray) -> Face:
 
 
 @contextmanager
+def serve(unmasker=None):
+    """The demo as `python app.py` starts it, with this Unmasker."""
+    demo = launch("127.0.0.1", free_port(), wait=False, unmasker=unmasker)
+    yield demo
+    demo.close()
+
+
+@contextmanager
 def one_at_work(unmasker):
     """The demo with this Unmasker and, on any number of cores, one visitor at work while the others wait."""
     with pytest.MonkeyPatch.context() as patch:

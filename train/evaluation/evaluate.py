@@ -40,30 +40,28 @@ class Case:
     mask: np.ndarray  # (S, S) uint8, 255 = hidden
 
 
-def masked_faces(faces: Faces, seed: int = SEED) -> list[synth.MaskedFace]:
-    """One synthetic mask for every face, the same for every evaluation."""
-    return [
-        synth.put_mask_on(np.asarray(photo), points, np.random.default_rng([seed, i]))
-        for i, (photo, points) in enumerate(zip(faces.photos, faces.landmarks))
-    ]
+def masked_faces(faces: Faces, seed: int = SEED, loose: bool = False) -> list[synth.MaskedFace]:
+    """One synthetic mask for every face, the same for every evaluation. loose: each stands off its face by STAND_OFF,
+    as worn ones do."""
+    masked = []
+    for i, (photo, points) in enumerate(zip(faces.photos, faces.landmarks)):
+        distance = float(np.random.default_rng([seed, 3, i]).uniform(*STAND_OFF)) if loose else 0.0
+        rng = np.random.default_rng([seed, i])
+        masked.append(synth.put_mask_on(np.asarray(photo), points, rng, stand_off=distance))
+    return masked
 
 
-def masked_cases(faces: Faces) -> list[Case]:
-    """A synthetic face mask on every face, at 256 px."""
+def masked_cases(faces: Faces, loose: bool = False) -> list[Case]:
+    """A synthetic face mask on every face, at 256 px; loose: see `masked_faces`."""
     cases = []
-    for photo, face, row in zip(faces.photos, masked_faces(faces), faces.rows):
+    for photo, face, row in zip(faces.photos, masked_faces(faces, loose=loose), faces.rows):
         cases.append(_case(row, np.asarray(photo), face.image, face.mask, face.kind, face.wear))
     return cases
 
 
-def stand_off_cases(faces: Faces, seed: int = SEED) -> list[Case]:
-    """As `masked_cases`, but every mask stands off the face by STAND_OFF, as worn ones do."""
-    cases = []
-    for i, (photo, points, row) in enumerate(zip(faces.photos, faces.landmarks, faces.rows)):
-        distance = float(np.random.default_rng([seed, 3, i]).uniform(*STAND_OFF))
-        face = synth.put_mask_on(np.asarray(photo), points, np.random.default_rng([seed, i]), stand_off=distance)
-        cases.append(_case(row, np.asarray(photo), face.image, face.mask, face.kind, face.wear))
-    return cases
+def stand_off_cases(faces: Faces) -> list[Case]:
+    """As `masked_cases`, with masks that stand off the face."""
+    return masked_cases(faces, loose=True)
 
 
 def misalignment(rng: np.random.Generator) -> np.ndarray:

@@ -31,6 +31,7 @@ START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
 SCAN_HEADER = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 
 ORIENTATION_TAG = 0x0112
+TIFF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}  # its first bytes -> the order of bytes in its numbers
 SHORT, LONG = 3, 4  # TIFF's types of a whole number
 
 UNREADABLE = "The file is not a readable JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF picture."
@@ -190,7 +191,7 @@ def _webp(data: bytes) -> Picture:
 
 def orientation_of_tiff(tiff: bytes) -> int:
     """EXIF's orientation, 1-8; an unreadable block counts as upright, as in every browser."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
+    order = TIFF_ORDERS.get(tiff[:4])
     if order is None or len(tiff) < 8:
         return 1
     (start,) = struct.unpack_from(order + "I", tiff, 4)

@@ -10,6 +10,7 @@ import struct
 from unmask.imaging.container import (
     DAMAGED,
     MAX_PROFILE,
+    TIFF_ORDERS,
     TOO_MANY,
     UNREADABLE,
     ContainerError,
@@ -22,7 +23,6 @@ MAX_BOXES = 1_000  # of a HEIC or AVIF file, on the outermost level; they have f
 AVIF_BRANDS = (b"avif", b"avis")
 HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1")
 
-TIFF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}  # bytes of a value, by its type; no other is needed for pixels
 COMPRESSION, BITS, SAMPLE_FORMAT, PROFILE = 259, 258, 339, 34675
 # Size, bits, compression, meaning, strips, samples, planes, predictor, palette, tiles, alpha, format.

@@ -74,9 +74,7 @@ def build(unmasker: Unmasker) -> None:
         """
         with plain_errors():
             check(image, models)
-            if not 0 <= realism <= 1:  # the slider lets through what is no number
-                raise PhotoError("Realism is a number from 0 to 1.")
-            models = list(dict.fromkeys(models))  # each once, however often it is named
+            models = unmasker.check_models(models, realism)
             photo = read_photo(image)
             given = None if mask is None else read_mask(mask, photo.shape[:2])
             filled = unmasker.remove(photo, given, models, realism=realism)

@@ -15,7 +15,8 @@ from PIL import Image
 
 from unmask.faces.alignment import align
 from unmask.faces.face import Face
-from unmask.imaging.further_formats import AVIF_BRANDS, TIFF_ORDERS
+from unmask.imaging.container import TIFF_ORDERS
+from unmask.imaging.further_formats import AVIF_BRANDS
 from unmask.imaging.metadata import write_png
 from unmask.imaging.tensors import resize
 
@@ -52,6 +53,11 @@ def thumbnail(photo: np.ndarray, face: Face) -> str:
     file = io.BytesIO()
     Image.fromarray(align(photo, face, THUMBNAIL)).save(file, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def for_browsers(component: gr.components.Component, file: bytes, photo: np.ndarray) -> dict:
+    """Updates that show a photo (H, W, 3) in its component, where browsers cannot show the file that it came in."""
+    return {} if browsers_show(file) else {component: cached_png(component, to_show(photo), "photo.png")}
 
 
 def browsers_show(file: bytes) -> bool:

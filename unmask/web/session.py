@@ -8,7 +8,7 @@ import numpy as np
 
 from unmask import PhotoError
 from unmask.faces.alignment import align, align_mask, mask_to_photo
-from unmask.faces.face import Face, face_from_box, whole_photo, whole_photo_of
+from unmask.faces.face import Face, face_from_box, whole_photo_of
 from unmask.masks import grow, is_empty, part_of_face, share
 from unmask.web.clicks import Click, Clicks
 from unmask.web.kept_photo import KeptPhoto
@@ -102,9 +102,6 @@ class Visit:
 
         kept: the same photo as it is to be kept; without it, as it is given here.
         """
-        whole = whole_photo(photo)
-        if faces == [whole]:
-            faces = []
         candidates = tuple(map(Candidate, faces, thumbnails or [""] * len(faces)))
         mask, nothing = PackedMask.pack(found), PackedMask.pack(np.zeros_like(found))
         visit = cls(kept or photo, mask, mask, nothing, candidates, current=0 if faces else None)

@@ -2,8 +2,8 @@
 
 import logging
 import os
-import time
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -21,7 +21,19 @@ def make_unmasker() -> Unmasker:
     return ZeroUnmasker() if os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true") else Unmasker()
 
 
-class ZeroUnmasker(Unmasker):
+class OneByOne(Unmasker):
+    """Gives each result by its own call of `remove`, one model after the other."""
+
+    def remove_each(self, photo, mask, models, faces, guide=AS_FOUND, realism=1.0) -> Iterator[Outcome]:
+        """As in Unmasker."""
+        for name in self.check_models(models, realism):
+            yield Outcome.of(name, partial(self._remove_one, name, photo, mask, faces, guide, realism))
+
+    def _remove_one(self, name, photo, mask, faces, guide, realism) -> np.ndarray:
+        return self.remove(photo, mask, [name], faces=faces, guide=guide, realism=realism)[name]
+
+
+class ZeroUnmasker(OneByOne):
     """Finds masks on the CPU, which takes less time than borrowing; takes them off on a GPU borrowed for that call.
 
     Where no GPU is to be had, because the visitor's quota is used up or all are taken, the CPU does that too. It
@@ -59,13 +71,3 @@ class ZeroUnmasker(Unmasker):
         if isinstance(result, Exception):
             raise result
         return result
-
-    def remove_each(self, photo, mask, models, faces, guide=AS_FOUND, realism=1.0) -> Iterator[Outcome]:
-        """As in Unmasker, one model after the other, each with its own call of the GPU."""
-        for name in self.check_models(models, realism):
-            start, image, refusal = time.perf_counter(), None, None
-            try:
-                image = self.remove(photo, mask, [name], faces=faces, guide=guide, realism=realism)[name]
-            except (PhotoError, WeightsError) as error:
-                refusal = error
-            yield Outcome(name, image, refusal, time.perf_counter() - start)

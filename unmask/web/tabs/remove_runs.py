@@ -89,7 +89,7 @@ class Runs:
                 afters = [view.cut(done.image) for view in views.values()]
                 yield finished(cards[name], before, afters, round(1000 * done.seconds))
                 if name == GUIDED:
-                    yield {page.guess: self.guess(now)}
+                    yield {page.guess: self.guess(photo, now.faces)}
                 if MODELS[name].kind == "inpainting" and (name != GUIDED or told == AS_FOUND):
                     learned[name] = [to_show(after) for after in afters]
             if pending:
@@ -105,7 +105,7 @@ class Runs:
             yield {page.map: disagreement_card.render(page.map, before, shown, now.faces, longest)}
         yield {page.run_status: status(tr(DONE_HINT), "done")}
         if GUIDED in names and page.expressions is not None and len(now.faces) == 1:
-            yield {page.expressions: self.expressions(photo, mask, now.faces[0], realism)}
+            yield {page.expressions: self.expressions(photo, mask, now.faces[0])}
 
     def add_model(self, old: Visit | None, names: list[str], told: Guide, event: gr.EventData) -> Iterator[dict]:
         """One more model beside the others, on the mask and the faces of their results."""
@@ -116,22 +116,29 @@ class Runs:
         if name not in page.cards:
             yield {page.run_status: warn(tr("There is no such model."))}
             return
-        card, ran = page.cards[name], old.ran
-        views = views_of(ran.mask, ran.faces)
+        card, ran, mask = page.cards[name], old.ran, old.ran.mask
+        views = views_of(mask, ran.faces)
         before = self.before(old, ran.faces, views)
         added = replace(old, ran=replace(ran, names=(*ran.names, name)))
         waits = waiting({name: card}, [name], before)
         painting = status(painting_text(card.title, 1, 1), "busy")
         yield {page.visit: added, page.chosen: [*names, name], page.run_status: painting} | waits
         try:
-            results, milliseconds = timed(
-                self.unmasker.remove, old.photo, ran.mask, [name], faces=ran.faces, guide=told, realism=ran.realism
-            )
-            afters = [view.cut(results[name]) for view in views.values()]
-            yield finished(card, before, afters, milliseconds)
+            yield self.paint(name, old.photo, mask, ran, told, views, before)
         except USER_ERRORS as error:
             yield failed(card, error)
         yield {page.run_status: self.results_status(added)}
+
+    def paint(
+        self, name: str, photo: np.ndarray, mask: np.ndarray, ran: Run, told: Guide, views: dict[int, View],
+        before: Before,
+    ) -> dict:  # fmt: skip
+        """Updates that put one model's result on its card, beside those of a run. Raises one of USER_ERRORS."""
+        results, milliseconds = timed(
+            self.unmasker.remove, photo, mask, [name], faces=ran.faces, guide=told, realism=ran.realism
+        )
+        afters = [view.cut(results[name]) for view in views.values()]
+        return finished(self.page.cards[name], before, afters, milliseconds)
 
     def before(self, visit: Visit, faces: list[Face], views: dict[int, View]) -> Before:
         """The photo as results are compared with it: whole, and the views of these faces, by their index."""
@@ -146,22 +153,22 @@ class Runs:
             parts.append(Part(file, place, within(place, view.face), number))
         return Before(shape[1] / shape[0], tuple(parts), visit.overview)
 
-    def guess(self, now: Visit) -> str:
+    def guess(self, photo: np.ndarray, faces: list[Face]) -> str:
         """The hint network's guess, as HTML; nothing before it is released, nor for several faces at once."""
-        if GENDER_HINT not in list_models("hint") or len(now.faces) != 1:
+        if GENDER_HINT not in list_models("hint") or len(faces) != 1:
             return ""
         try:
-            return guide_panel.draw_guess(self.unmasker.hint(align(now.photo, now.faces[0], CROP)))
+            return guide_panel.draw_guess(self.unmasker.hint(align(photo, faces[0], CROP)))
         except WeightsError:
             return ""  # logged; the controls work without
 
-    def expressions(self, photo: np.ndarray, mask: np.ndarray, face: Face, realism: float) -> str:
+    def expressions(self, photo: np.ndarray, mask: np.ndarray, face: Face) -> str:
         """Small pictures of the face (H, W, 3) with several expressions, as HTML."""
         crop, hole = align(photo, face, CROP), align_mask(mask, face, CROP, threshold=0)
         if is_empty(hole):
             return ""
         try:
-            fills = [self.unmasker.fill(GUIDED, crop, hole, told, realism) for told in EXPRESSIONS.values()]
+            fills = [self.unmasker.fill(GUIDED, crop, hole, told) for told in EXPRESSIONS.values()]
         except USER_ERRORS:
             return ""  # the card has said why
         small = [composite(crop, fill, hole, FEATHER * CROP) for fill in fills]
@@ -178,18 +185,14 @@ class Runs:
         if old is None or old.ran is None:
             yield {page.run_status: warn(tr(NO_PHOTO))}
             return
-        card, ran = page.cards[GUIDED], old.ran
+        ran, mask = old.ran, old.ran.mask
+        views = views_of(mask, ran.faces)
+        yield {page.run_status: status(painting_text(page.cards[GUIDED].title, 1, 1), "busy")}
         try:
-            yield {page.run_status: status(painting_text(card.title, 1, 1), "busy")}
-            results, milliseconds = timed(
-                self.unmasker.remove, old.photo, ran.mask, [GUIDED], faces=ran.faces, guide=told
-            )
+            yield self.paint(GUIDED, old.photo, mask, ran, told, views, self.before(old, ran.faces, views))
         except USER_ERRORS as error:
             yield {page.run_status: warn(tr_error(error))}
             return
-        views = views_of(ran.mask, ran.faces)
-        afters = [view.cut(results[GUIDED]) for view in views.values()]
-        yield finished(card, self.before(old, ran.faces, views), afters, milliseconds)
         yield {page.run_status: status(tr(DONE_HINT), "done")}
 
     def run_again(

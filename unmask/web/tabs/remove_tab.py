@@ -23,7 +23,7 @@ from unmask.web.errors import USER_ERRORS
 from unmask.web.events import HEAVY, PRIVATE
 from unmask.web.i18n import tr, tr_error
 from unmask.web.memory import Memory
-from unmask.web.pictures import browsers_show, cached_png, file_url, thumbnail, to_show
+from unmask.web.pictures import cached_png, file_url, for_browsers, thumbnail, to_show
 from unmask.web.session import Visit
 from unmask.web.tabs.remove_downloads import Downloads
 from unmask.web.tabs.remove_page import (
@@ -209,8 +209,7 @@ class RemoveTab:
         new = Visit.begin(picture, found, faces, small, self.memory.keep(file, picture))
         overview = file_url(cached_png(page.panel, to_show(picture), "photo.png"))
         new = replace(new, overview=overview, stem=stem_of(path))
-        there = {} if browsers_show(file) else {page.photo: cached_png(page.photo, to_show(picture), "photo.png")}
-        yield {page.empty_bench: ""} | there | self.runs.nothing()
+        yield {page.empty_bench: ""} | for_browsers(page.photo, file, picture) | self.runs.nothing()
         if is_empty(found):
             waits = {page.run_status: status(tr(WAITING_HINT), "warn")}
             yield self.show(new, nothing_found_text(new)) | waits

@@ -24,7 +24,7 @@ from unmask.web.components.status import build_queue_line, draw_status, painting
 from unmask.web.errors import USER_ERRORS
 from unmask.web.events import FORGET_AFTER, HEAVY
 from unmask.web.i18n import on_page, static, tr, tr_error
-from unmask.web.pictures import browsers_show, cached_png, file_url, to_show
+from unmask.web.pictures import cached_png, file_url, for_browsers
 
 FRAME = 256  # px: the side of the face crop, the frame in which the mean landmarks are given
 ANY = "any"
@@ -204,8 +204,7 @@ def build(unmasker: Unmasker) -> None:
             return
         crop = align(picture, faces[0] if faces else whole_photo(picture), FRAME)
         hint = status(tr(FACE_HINT)) if faces else status(tr(WHOLE_HINT), "warn")
-        there = {} if browsers_show(file) else {photo: cached_png(photo, to_show(picture), "photo.png")}
-        yield {truth: crop, face_status: hint, empty_preview: ""} | there
+        yield {truth: crop, face_status: hint, empty_preview: ""} | for_browsers(photo, file, picture)
         yield from measure(crop, number, *settings)
 
     def put_another(crop: np.ndarray | None, number: int, *settings) -> Iterator[dict]:

@@ -1,0 +1,17 @@
+"""Fixtures of the page's tests. A file whose networks or pictures are other ones has its own of the same name."""
+
+import pytest
+
+from tests.web.face_crowd import StandIn, write_pictures
+from tests.web.web_page import serve
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    return write_pictures(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="module")
+def demo():
+    with serve(StandIn()) as demo:
+        yield demo
