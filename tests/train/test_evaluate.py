@@ -269,3 +269,8 @@ def test_a_later_report_replaces_what_it_measured_again():
     assert measured == {"telea", "glcic"}
     assert re.findall(r"\| (?:GLCIC|Telea \(classical\)) \| 1 \| ([\d.]+)", text) == ["13.00", "11.00"]
     assert text.count("| inpainting model | faces |") == 1, "the same test, one table"
+
+    released, older = made(glcic=13.0) | {"weights": {"glcic": {"sha256": "new"}}}, made(glcic=12.0)
+    text, _ = card.figure_sections([released, older], {"glcic": "new"})
+    assert "| GLCIC | 1 | 13.00" in text, "the released weights' figures count, whatever came later"
+    assert "other files" not in text

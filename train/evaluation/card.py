@@ -53,7 +53,8 @@ def write_card(out: Path, reports: list[Path], files: list[Path]) -> str:
     """Write the card `out`, and failures.jpg beside it; returns a line for every file whose figures or picture are
     missing.
 
-    reports: folders that evaluations wrote, or their report.json; of two that measured the same, the later counts.
+    reports: folders that evaluations wrote, or their report.json; of two that measured the same, one with the
+        released weights counts, then the later.
     files: the weights that the card is about. Raises ValueError for a report that is none.
     """
     found = [read_report(path) for path in reports]
@@ -134,8 +135,8 @@ def file_table(about: dict[str, dict]) -> str:
 def figure_sections(reports: list[dict], hashes: dict[str, str]) -> tuple[str, set[str]]:
     """The reports' tables as Markdown, one section a protocol, and which models they measured.
 
-    Reports of the same test stand in one table. Of several that measured a model the later one counts. Models whose
-    weights were not those of `hashes` (name -> sha256) are named.
+    Reports of the same test stand in one table. Of several that measured a model the latest with the weights of
+    `hashes` (name -> sha256) counts, or, where there is none, the latest; its models are named below the table.
     """
     by_protocol: dict[tuple[str, str], list[dict]] = {}
     for report in reports:
@@ -153,7 +154,9 @@ def figure_sections(reports: list[dict], hashes: dict[str, str]) -> tuple[str, s
             "bootstrap intervals. PSNR and SSIM (RGB, Gaussian 11 / 1.5, valid region) over the whole picture and over "
             "the hidden pixels alone; sharpness is the Laplacian variance in the hole relative to the truth's.", "",
         ]  # fmt: skip
-        latest = {name: report for report in lot for name in report["models"]}
+        ours = lambda name, report: name not in hashes or sha256_of(report, name) == hashes[name]
+        latest = {name: report for ours_only in (False, True) for report in lot for name in report["models"]
+                  if not ours_only or ours(name, report)}  # fmt: skip
         by_test: dict[str, dict[str, dict]] = {}
         for name in sorted(latest, key=list(RELEASES).index):
             test = json.dumps([latest[name].get(key) for key in ("size", "seed", "data")])
@@ -162,8 +165,7 @@ def figure_sections(reports: list[dict], hashes: dict[str, str]) -> tuple[str, s
             measured |= set(own)
             whole = merged(own)
             lines += overall(whole)
-            used = {name: report.get("weights", {}).get(name, {}).get("sha256") for name, report in own.items()}
-            old = [name for name in own if name in hashes and used[name] != hashes[name]]
+            old = [name for name, report in own.items() if not ours(name, report)]
             if old:
                 lines += [f"Measured with other files than those released here: {', '.join(old)}.", ""]
             if whole["groups"]:
@@ -171,6 +173,11 @@ def figure_sections(reports: list[dict], hashes: dict[str, str]) -> tuple[str, s
                 lines += ["</details>", ""]
         lines += [f"{note}\n" for note in dict.fromkeys(note for report in lot for note in report.get("notes", []))]
     return "\n".join(lines).rstrip(), measured
+
+
+def sha256_of(report: dict, name: str) -> str | None:
+    """Which file of a model's weights the report measured, where it says so."""
+    return report.get("weights", {}).get(name, {}).get("sha256")
 
 
 def merged(own: dict[str, dict]) -> dict:
