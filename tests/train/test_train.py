@@ -19,7 +19,7 @@ from train import cli as command_line
 from train.data.batches import MIRROR, Batches
 from train.data.faces import draw_pairs, fingerprint, free_form_holes, load_backgrounds, load_faces
 from train.data.photos import held_back
-from train.data.prepare import prepare
+from train.data.prepare import photographed, prepare, yaw
 from train.data.scenes import IGNORED, Boxes, Scenes
 from train.evaluation.evaluate_hint import evaluate_hint
 from train.loop import Phase, current_phase, update_ema
@@ -237,11 +237,38 @@ def test_a_folder_of_photos_becomes_training_data(tmp_path, monkeypatch, capsys)
     assert "2 faces from 4 photos" in text and "1 files not readable" in text
     faces = load_faces(tmp_path / "data", "train", tmp_path / "cache")
     assert faces.photos.shape == (2, 256, 256, 3) and {row["source"] for row in faces.rows} == {"photos"}
+    for row in faces.rows:
+        assert abs(float(row["yaw"])) < 25, "neither turns away"
+        x0, y0, x1, y1 = map(int, row["crop"].split())
+        assert 0 <= x0 < 64 and 0 <= y0 < 64 and 192 < x1 <= 256 and 192 < y1 <= 256
     for landmarks in faces.landmarks:
         left, right, *_, mouth = five_points(landmarks)
         assert 45 < right[0] - left[0] < 80 and mouth[1] - left[1] > 45  # eyes side by side, the mouth below
     pairs = draw_pairs(faces, tmp_path / "cache", 1, 0, workers=1)
     assert (pairs[..., 3] > 0).any(axis=(1, 2)).all()
+
+
+def test_what_is_photograph_in_a_crop_ends_at_the_photo():
+    face = Face(box=(0, 0, 100, 100), center=(60, 60), side=200)  # begins 40 px left of the photo and above it
+    assert photographed(face, (300, 400)) == (51, 51, 256, 256)
+    assert photographed(face, (100, 400)) == (51, 51, 256, 180), "and where a low photo ends"
+    whole = Face(box=(0, 0, 100, 100), center=(150, 150), side=200)
+    assert photographed(whole, (300, 300)) == (0, 0, 256, 256)
+    tilted = Face(box=(0, 0, 100, 100), center=(100, 100), side=190, angle=np.radians(30))
+    x0, y0, x1, y1 = photographed(tilted, (200, 200))
+    widest = 200 / 190 * 256 / (np.cos(np.radians(30)) + np.sin(np.radians(30)))  # the largest square in a turned one
+    assert min(x1 - x0, y1 - y0) == pytest.approx(widest, abs=2)
+
+
+def test_the_angle_of_a_head_is_read_from_its_landmarks():
+    landmarks = np.zeros((92, 2))
+    landmarks[29], landmarks[7], landmarks[42] = (80, 128), (180, 128), (130, 140)
+    assert yaw(landmarks) == pytest.approx(0, abs=0.1)
+    landmarks[42] = (165, 140)
+    assert 20 < yaw(landmarks) < 30, "the nose points to the picture's right"
+    landmarks[:, 0] = 256 - landmarks[:, 0]
+    landmarks[[7, 29]] = landmarks[[29, 7]]
+    assert -30 < yaw(landmarks) < -20
 
 
 def test_a_folder_without_faces_is_an_error(tmp_path):

@@ -1,6 +1,7 @@
 """What the inpainting networks see in training: holes beyond the jaw, light and softness, which faces and which parts
 of them; and that a broken batch moves nothing."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch.nn import functional as F
 from tests.train.drawn_faces import draw_folder
 from train.data import batches as batches_module
 from train.data import faces as faces_module
-from train.data.augment import relight, soften
+from train.data.augment import compress, jpeg, relight, soften
 from train.data.draws import Draws
 from train.distributed import Processes
 from train.loop import update
@@ -129,6 +130,27 @@ def test_a_third_is_softened_truth_and_input_alike():
     assert 0.15 < kept.min() < 0.4 and 0.6 < kept.max() < 1, "by different factors"
     assert (after[soft, :3].mean(dim=(2, 3)) - before[soft, :3].mean(dim=(2, 3))).abs().max() < 4
     assert not changed(before, soften(before.clone(), draws_of(300), share=0)).any()
+
+
+def test_a_sixth_is_compressed_truth_and_input_alike():
+    before = pictures_of(300)
+    after = compress(before.clone(), draws_of(300))
+    assert torch.equal(before[:, 6:], after[:, 6:]), "masks stay as they are"
+    assert float(changed(before, after).float().mean()) == pytest.approx(1 / 6, abs=0.06)
+    assert (after[:, :6] - before[:, :6]).abs().mean() < 3, "the picture is still there"
+    assert not changed(before, compress(before.clone(), draws_of(300), share=0)).any()
+
+
+@pytest.mark.parametrize("quality", [30, 60, 95])
+def test_compression_is_what_a_jpeg_file_does(quality):
+    before = pictures_of(4, side=52)[:, :3].round()
+    after = jpeg(before, torch.full((4,), float(quality)))
+    for picture, mine in zip(before, after):
+        bgr = picture.permute(1, 2, 0).numpy()[..., ::-1].astype(np.uint8)
+        file = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        read = torch.from_numpy(cv2.imdecode(file, cv2.IMREAD_COLOR)[..., ::-1].copy()).permute(2, 0, 1).float()
+        lost = (read - picture).square().mean().sqrt()
+        assert (mine - read).square().mean().sqrt() < 0.3 * lost, "nearer to the file than the file to the picture"
 
 
 def test_a_third_is_relit_truth_and_input_alike():

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from train.data.augment import relight, soften
+from train.data.augment import compress, relight, soften
 from train.data.draws import Draws
 from train.data.faces import GENDERS, SIDE, TURNED, Faces, free_form_holes
 from unmask import synth
@@ -175,8 +175,8 @@ class Batches:
         return x, (points * self.size - corner[:, None]) / window
 
     def _jitter(self, x: Tensor, draws: Draws) -> Tensor:
-        """Softness, light, brightness, contrast and white balance of photo and masked photo, changed alike."""
-        x = relight(soften(x, draws), draws)
+        """Softness, compression, light, brightness, contrast and white balance, photo and masked photo alike."""
+        x = relight(compress(soften(x, draws), draws), draws)
         gain = torch.exp(0.15 * draws.normal(1, 1, 1))
         balance = torch.exp(0.05 * draws.normal(3, 1, 1)).repeat(1, 2, 1, 1)
         shift = 10 * draws.normal(1, 1, 1)

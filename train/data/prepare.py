@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import tarfile
 import zlib
 from pathlib import Path
@@ -18,7 +19,7 @@ from unmask.masks import share
 
 SHARD = 2000  # faces a tar
 BARE = 0.5  # largest probability of a mask that passes
-COLUMNS = ("name", "shard", "split", "source", "gender", "age", "group", "side")
+COLUMNS = ("name", "shard", "split", "source", "gender", "age", "group", "side", "yaw", "crop")
 
 
 def prepare(images: Path, out: Path, *, smallest: float = 128, val: float = 0.03, device: str = "auto") -> str:
@@ -52,7 +53,8 @@ def prepare(images: Path, out: Path, *, smallest: float = 128, val: float = 0.03
             name = f"{len(rows):06d}"
             shards.add(f"{name}.webp", align(photo, face, SIDE))
             rows.append(dict.fromkeys(COLUMNS, "") | {"name": name, "shard": len(rows) // SHARD, "split": split})
-            rows[-1] |= {"source": images.name, "side": round(face.side)}
+            rows[-1] |= {"source": images.name, "side": round(face.side), "yaw": round(yaw(landmarks))}
+            rows[-1] |= {"crop": " ".join(map(str, photographed(face, photo.shape[:2])))}
             points.append(landmarks)
     if not rows:
         raise ValueError(f"No bare face of at least {smallest:.0f} px was found in {len(paths)} files of {images}.")
@@ -77,6 +79,35 @@ def usable(unmasker: Unmasker, photo: np.ndarray, face: Face, smallest: float) -
     if inside.min() < 0 or inside.max() > SIDE or share(unmasker.find_mask(align(photo, face, SIDE))) > 0.03:
         return None
     return inside
+
+
+def yaw(landmarks: np.ndarray) -> float:
+    """Degrees that a head is turned, positive when the nose points to the picture's right; from 92 landmarks (92, 2).
+
+    The nose's tip wanders from the middle of the two sides of the face with the sine of the angle while the width
+    between them shrinks with its cosine. The factor is fitted to angles of a face mesh of 27 thousand faces, from which
+    this is 0.8 degrees away in the mean.
+    """
+    near_ears, tip = landmarks[[29, 7]], landmarks[42]
+    across = near_ears[1] - near_ears[0]
+    wandered = (tip - near_ears.mean(axis=0)) @ across / (across @ across)
+    return 0.736 * math.degrees(math.atan(2 * wandered))
+
+
+def photographed(face: Face, shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The rectangle x0, y0, x1, y1 in a face's 256 px crop that is photograph, of a photo of `shape` (H, W): what lies
+    outside it is reflection. As large as it gets by taking off the side that has most reflection, line by line."""
+    height, width = shape
+    corners = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float32)
+    inside = np.zeros((SIDE, SIDE), np.uint8)
+    cv2.fillConvexPoly(inside, cv2.transform(corners, face.to_crop(SIDE)).round().astype(np.int32), 1)
+    x0, y0, x1, y1 = 0, 0, SIDE, SIDE
+    while x0 < x1 and y0 < y1 and not (rest := inside[y0:y1, x0:x1]).all():
+        left, right, top, bottom = (1 - line.mean() for line in (rest[:, 0], rest[:, -1], rest[0], rest[-1]))
+        most = max(left, right, top, bottom)
+        x0, x1 = x0 + (left == most), x1 - (right == most)
+        y0, y1 = y0 + (top == most), y1 - (bottom == most)
+    return int(x0), int(y0), int(x1), int(y1)
 
 
 class Shards:
