@@ -15,7 +15,7 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/python app.py
 
 test: $(VENV)/dev.stamp services lint
-	$(BIN)/python -m pytest -q tests
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests
 
 check: $(VENV)/dev.stamp lint
 	$(BIN)/python -m pytest -q -m "not slow and not browser" tests
