@@ -30,6 +30,7 @@ from train.record import RunLog
 from unmask import weights
 from unmask.faces.face import Face
 from unmask.faces.landmarks import five_points
+from unmask.faces.layout import LEFT_EAR, NOSE_TIP, RIGHT_EAR
 from unmask.nets.face_detector import grid
 from unmask.nets.ganmasker import GANMasker
 from unmask.nets.glcic import GLCIC
@@ -262,12 +263,12 @@ def test_what_is_photograph_in_a_crop_ends_at_the_photo():
 
 def test_the_angle_of_a_head_is_read_from_its_landmarks():
     landmarks = np.zeros((92, 2))
-    landmarks[29], landmarks[7], landmarks[42] = (80, 128), (180, 128), (130, 140)
+    landmarks[LEFT_EAR], landmarks[RIGHT_EAR], landmarks[NOSE_TIP] = (80, 128), (180, 128), (130, 140)
     assert yaw(landmarks) == pytest.approx(0, abs=0.1)
-    landmarks[42] = (165, 140)
+    landmarks[NOSE_TIP] = (165, 140)
     assert 20 < yaw(landmarks) < 30, "the nose points to the picture's right"
     landmarks[:, 0] = 256 - landmarks[:, 0]
-    landmarks[[7, 29]] = landmarks[[29, 7]]
+    landmarks[[LEFT_EAR, RIGHT_EAR]] = landmarks[[RIGHT_EAR, LEFT_EAR]]
     assert -30 < yaw(landmarks) < -20
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 import unmask
 from unmask import weights
 from unmask.batch import local as batch
-from unmask.batch.local import Outcome, run_local
+from unmask.batch.local import PhotoOutcome, run_local
 from unmask.cli.main import main
 from unmask.registry import MODELS
 
@@ -81,7 +81,7 @@ def test_photos_are_worked_on_side_by_side_and_never_more_than_the_jobs():
         return torch.get_num_threads()
 
     outcomes = list(run_local([Path(str(i)) for i in range(12)], work, "cpu", jobs=3))
-    assert most == 3 and outcomes == [Outcome(1)] * 12
+    assert most == 3 and outcomes == [PhotoOutcome(1)] * 12
 
 
 def test_outcomes_keep_the_order_and_the_line_stays_short():
@@ -104,7 +104,7 @@ def test_outcomes_keep_the_order_and_the_line_stays_short():
         return int(path.name)
 
     outcomes = run_local(Photos([Path("0")] * 100), work, "cpu", jobs=2)
-    assert next(outcomes) == Outcome(0)
+    assert next(outcomes) == PhotoOutcome(0)
     assert len(handed_out) < 40  # the rest of the paths has not been looked at
     assert [outcome.value for outcome in outcomes] == list(range(1, 100))
 
@@ -126,7 +126,7 @@ def test_whatever_one_photo_raises_the_others_are_done():
     assert outcomes["a"].error == "The picture is too large."
     assert "--jobs" in outcomes["b"].error and "GLCIC" in outcomes["c"].error
     assert outcomes["d"].error == "ZeroDivisionError: division by zero"
-    assert outcomes["e"] == Outcome("e")
+    assert outcomes["e"] == PhotoOutcome("e")
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from unmask.faces.layout import CHIN, LEFT_EYE, MOUTH, NOSE_TIP, RIGHT_EYE
 from unmask.synth import KINDS, MEAN_LANDMARKS, PATTERNS, WEARS, put_mask_on
-from unmask.synth.geometry import CHIN, LEFT_EYE, MOUTH, NOSE_TIP, RIGHT_EYE
 from unmask.synth.mean_face import draw_plain_face
 
 SEEDS = range(4)

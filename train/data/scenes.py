@@ -18,6 +18,7 @@ from train.data.photos import held_back, overlaps
 from unmask.blending.tone import LUMA
 from unmask.faces.detector import detect
 from unmask.faces.landmarks import five_points
+from unmask.faces.layout import OVAL
 
 LABELS = {"with_mask": 1.0, "with_incorrect_mask": 1.0, "without_mask": 0.0}
 UNKNOWN, IGNORED = -1.0, -2.0  # ignored: cut or hidden so far that neither answer would be wrong
@@ -102,7 +103,7 @@ class Scenes:
         self.faces, self.pairs = faces, pairs
         self.probabilities = sampling_weights(faces)
         self.points = five_points(faces.landmarks)
-        oval = faces.landmarks[:, :36]
+        oval = faces.landmarks[:, OVAL]
         self.boxes = np.concatenate([oval.min(axis=1), oval.max(axis=1)], axis=1)
         # An aligned face is put in without its square's corners, which would give it away.
         y, x = np.mgrid[:SIDE, :SIDE]

@@ -33,7 +33,7 @@ PART = ".part"  # ends the name of a file that is being written
 _writing = threading.Lock()
 
 
-class Outcome(NamedTuple):
+class PhotoOutcome(NamedTuple):
     """What became of one photo."""
 
     value: Any = None  # what the work returned
@@ -132,18 +132,18 @@ def write(target: Path, image: np.ndarray, notice: str | None = None) -> None:
         raise OSError(f"{target} could not be written: {error.strerror or error}.") from error
 
 
-def attempt(work: Work, unmasker: Unmasker, path: Path) -> Outcome:
+def attempt(work: Work, unmasker: Unmasker, path: Path) -> PhotoOutcome:
     """Do the work on one photo. Whatever goes wrong with it must not cost the other photos theirs."""
     try:
-        return Outcome(work(unmasker, path))
+        return PhotoOutcome(work(unmasker, path))
     except (PhotoError, OSError) as error:
-        return Outcome(error=str(error))
+        return PhotoOutcome(error=str(error))
     except unmask.WeightsError as error:
-        return Outcome(error=f"{error} {getattr(error, 'detail', '')}".strip())
+        return PhotoOutcome(error=f"{error} {getattr(error, 'detail', '')}".strip())
     except MemoryError:
-        return Outcome(error="The memory is too small for this photo: try fewer --jobs.")
+        return PhotoOutcome(error="The memory is too small for this photo: try fewer --jobs.")
     except Exception as error:  # RuntimeError: a device out of memory; cv2.error
-        return Outcome(error=f"{type(error).__name__}: {error}")
+        return PhotoOutcome(error=f"{type(error).__name__}: {error}")
 
 
 def one_thread() -> None:
@@ -155,7 +155,7 @@ def one_thread() -> None:
 
 def run_local(
     photos: Sequence[Path], work: Work, device: str, jobs: int | None = None
-) -> Generator[Outcome, None, None]:
+) -> Generator[PhotoOutcome, None, None]:
     """Work on `jobs` photos at a time, by default as many as there are cores; outcomes come in the photos' order.
 
     The jobs are threads that share one Unmasker: decoding, networks and encoding all run outside Python's lock.

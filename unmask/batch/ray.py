@@ -16,7 +16,7 @@ import ray.data
 import ray.exceptions
 
 import unmask
-from unmask.batch.local import Outcome, Work, attempt, one_thread
+from unmask.batch.local import PhotoOutcome, Work, attempt, one_thread
 from unmask.settings import environment
 
 LOST = "Its worker was lost: out of memory, or the machine is gone."
@@ -43,7 +43,7 @@ class Worker:
 
 def run_ray(
     photos: Sequence[Path], work: Work, device: str, jobs: int | None = None, address: str | None = None
-) -> Generator[Outcome, None, None]:
+) -> Generator[PhotoOutcome, None, None]:
     """Work on `jobs` photos at a time, by default one for each GPU or else core; outcomes in the photos' order.
 
     work: with absolute paths in it. address: of a running cluster, by default that in RAY_ADDRESS; without one, Ray
@@ -88,11 +88,11 @@ def run_ray(
         done, reason = 0, LOST
         try:
             for row in outcomes.iter_rows():
-                yield from [Outcome(error=LOST)] * (row["index"] - done)
-                yield Outcome(json.loads(row["value"]), row["error"])
+                yield from [PhotoOutcome(error=LOST)] * (row["index"] - done)
+                yield PhotoOutcome(json.loads(row["value"]), row["error"])
                 done = row["index"] + 1
         except ray.exceptions.RayError as error:  # no worker could be started, or none is left
             reason = f"Ray gave up: {str(error).strip().splitlines()[-1]}"
-        yield from [Outcome(error=reason)] * (len(photos) - done)
+        yield from [PhotoOutcome(error=reason)] * (len(photos) - done)
     finally:
         ray.shutdown()

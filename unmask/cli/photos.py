@@ -20,7 +20,7 @@ from unmask.cli.inputs import CallError, Found, check_device, expand
 
 if TYPE_CHECKING:
     from unmask import Guide
-    from unmask.batch.local import Outcome, Work
+    from unmask.batch.local import PhotoOutcome, Work
 
 GUIDED = "landmark-guided"
 HINTS = {"open": 0.0, "male": -1.0, "female": 1.0, "guess": None}  # as in unmask.Guide
@@ -193,7 +193,7 @@ def closing_line(done: int, failed: int, skipped: int) -> str:
     return ", ".join(counts) + "."
 
 
-def start(photos: Sequence[Path], work: "Work", args: argparse.Namespace) -> "Generator[Outcome, None, None]":
+def start(photos: Sequence[Path], work: "Work", args: argparse.Namespace) -> "Generator[PhotoOutcome, None, None]":
     """The outcomes, in order, of the work on every photo: in threads of this process, or on Ray."""
     if not args.ray:
         from unmask.batch.local import run_local

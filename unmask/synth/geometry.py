@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-OVAL = slice(0, 36)
-CHIN, BRIDGE, NOSE_TIP, NOSE_BASE, UPPER_LIP = 18, 36, 42, 45, 75
-LEFT_EYE, RIGHT_EYE, MOUTH = slice(50, 56), slice(56, 62), slice(72, 92)
+from unmask.faces.layout import BRIDGE, CHIN, LEFT_EYE, MOUTH, NOSE_TIP, OVAL, RIGHT_EYE
+
 LEFT, RIGHT = SIDES = -1, 1  # as seen in the picture
 
 

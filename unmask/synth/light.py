@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from unmask.synth.geometry import BRIDGE, CHIN, NOSE_TIP, SIDES, FaceFrame
+from unmask.faces.layout import BRIDGE, CHIN, LEFT_CORNER, NOSE_TIP, RIGHT_CORNER
+from unmask.synth.geometry import SIDES, FaceFrame
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
@@ -34,7 +35,7 @@ def skin_samples(photo, frame: FaceFrame):
     pairs = [  # (landmark, landmark, share of the second)
         (63, 3, 0.45), (69, 33, 0.45), (64, 0, 0.4), (BRIDGE, 0, 0.45),  # forehead
         (59, 9, 0.45), (52, 27, 0.45), (49, 9, 0.45), (46, 27, 0.45),  # upper cheeks
-        (78, 11, 0.5), (72, 25, 0.5), (BRIDGE, NOSE_TIP, 0.5), (85, CHIN, 0.5),  # lower cheeks, nose, chin
+        (RIGHT_CORNER, 11, 0.5), (LEFT_CORNER, 25, 0.5), (BRIDGE, NOSE_TIP, 0.5), (85, CHIN, 0.5),  # cheeks, nose, chin
     ]  # fmt: skip
     first, second, share = (np.array(column) for column in zip(*pairs, strict=True))
     places = p[first] + share[:, None] * (p[second] - p[first])

@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-# Mean over 15,790 training faces, x then y in pixels. The oval starts at the forehead's middle and goes
-# clockwise as seen: 7 is beside one ear, 18 the chin, 29 beside the other ear. In the whole list the nose
-# starts at 36 (the bridge; 42 is the tip), the eyes at 50, the brows at 62, the mouth at 72.
+from unmask.faces.layout import LEFT_EYE, OUTER_LIPS, OVAL, RIGHT_EYE
+
+# Mean over 15,790 training faces, x then y in pixels; which is which: `faces.layout`.
 _PARTS = {
     "oval": [
         (127.83, 69.05), (146.78, 69.54), (162.91, 72.19), (178.00, 78.03), (187.93, 86.98),
@@ -49,10 +49,10 @@ def draw_plain_face(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     landmarks = MEAN_LANDMARKS * (side / 256) + [(width - side) / 2, (height - side) / 2]
     photo = np.full((height, width, 3), (104, 128, 150), np.uint8)
     for part, colour in (
-        (landmarks[:36], (214, 168, 142)),
-        (landmarks[50:56], (70, 48, 36)),
-        (landmarks[56:62], (70, 48, 36)),
-        (landmarks[72:84], (176, 92, 88)),
+        (landmarks[OVAL], (214, 168, 142)),
+        (landmarks[LEFT_EYE], (70, 48, 36)),
+        (landmarks[RIGHT_EYE], (70, 48, 36)),
+        (landmarks[OUTER_LIPS], (176, 92, 88)),
     ):
         cv2.fillPoly(photo, [np.round(part * 16).astype(np.int32)], colour, cv2.LINE_AA, 4)
     return photo, landmarks.astype(np.float32)

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from unmask.synth.geometry import CHIN, LEFT, NOSE_BASE, RIGHT, SIDES, UPPER_LIP, FaceCurves, spline
+from unmask.faces.layout import CHIN, NOSE_BASE, UPPER_LIP
+from unmask.synth.geometry import LEFT, RIGHT, SIDES, FaceCurves, spline
 
 
 @dataclass

@@ -6,7 +6,8 @@ Heights are in units towards the camera, as (h, w) float32.
 import cv2
 import numpy as np
 
-from unmask.synth.geometry import CHIN, spline
+from unmask.faces.layout import CHIN
+from unmask.synth.geometry import spline
 
 
 def bell(x, width):
