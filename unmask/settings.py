@@ -72,11 +72,11 @@ DATABASE_URL = Setting("UNMASK_DATABASE_URL", "PostgreSQL for the answers; by de
 RATINGS_REPO = Setting("UNMASK_RATINGS_REPO", "OWNER/NAME of a data set that keeps a Space's answers", str.strip, "")
 RESEARCHER_TOKEN = Setting("UNMASK_RESEARCHER_TOKEN", "opens the page's tab for researchers", str, "", secret=True)
 MCP = Setting("UNMASK_MCP", "1: /segment and /remove as MCP tools; needs the extra mcp", _on, False)
-CASUAL_RATINGS = Setting("UNMASK_CASUAL_RATINGS", "1: visitors may give results stars", _on, False)
+VOTES = Setting("UNMASK_VOTES", "SQLite file for visitors' blind votes; it turns them and /board on", _path, None)
 
 ALL: tuple[Setting, ...] = (
     HOME, WEIGHTS, HUB_REPO, HUB_REVISION, SAM, SAM_SHA256, RATE_LIMIT, VISITS_MB,
-    STUDIES, STUDY_SECRET, DATABASE_URL, RATINGS_REPO, RESEARCHER_TOKEN, MCP, CASUAL_RATINGS,
+    STUDIES, STUDY_SECRET, DATABASE_URL, RATINGS_REPO, RESEARCHER_TOKEN, MCP, VOTES,
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from unmask import Unmasker, WeightsError
 from unmask.imaging.reader import limit_pillow
 from unmask.registry import DEFAULT_MODELS, LANDMARKS
 from unmask.sam import Sam, is_wanted
-from unmask.web import api, mcp_tools, study_page
+from unmask.web import api, board_page, mcp_tools, study_page
 from unmask.web.events import FORGET_AFTER
 from unmask.web.i18n import i18n, on_page, static
 from unmask.web.memory import Memory
@@ -71,7 +71,7 @@ def launch(
         mcp_tools.use_own_server()
     unmasker = unmasker or Unmasker(device="auto")
     studies = study_page.Studies(unmasker)
-    routes = [*study_page.routes(studies), *live_tab.routes(live_tab.Line(unmasker))]
+    routes = [*study_page.routes(studies), *board_page.routes(), *live_tab.routes(live_tab.Line(unmasker))]
     middleware = guard.middleware()
     folder = temporary_files.private_folder()
     demo = build_demo(unmasker, studies)
