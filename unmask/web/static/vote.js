@@ -19,6 +19,7 @@ new MutationObserver(() => {
   const gentle = matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";
   if (question) {
     answered = false;
+    if (document.activeElement?.closest("#examples")) question.focus({ preventScroll: true });
     question.closest(".vote").scrollIntoView({ behavior: gentle, block: "nearest" });
     return;
   }

@@ -110,7 +110,7 @@ class Runs:
             ]
             longest = max(now.shape)
             yield {page.map: disagreement_card.render(page.map, before, shown, now.faces, longest)}
-        asked = {page.vote: self.votes.ask(ballot)} if ballot is not None else {}
+        asked = {page.vote: self.votes.ask(ballot)} if self.votes and ballot is not None else {}
         done_text = vote_card.DONE_HINT if any(asked.values()) else DONE_HINT
         yield asked | {page.run_status: status(tr(done_text), "done")}
         if GUIDED in names and page.expressions is not None and len(now.faces) == 1:
