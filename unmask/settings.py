@@ -52,6 +52,10 @@ def _number(text: str) -> int | None:
     return _whole(text)
 
 
+def _on(text: str) -> bool:
+    return text == "1"
+
+
 HOME = Setting(
     "UNMASK_HOME", "folder with checkpoints/ and examples/; by default the one it is started in", Path, Path(".")
 )
@@ -67,11 +71,12 @@ STUDY_SECRET = Setting("UNMASK_STUDY_SECRET", "what makes the studies' links har
 DATABASE_URL = Setting("UNMASK_DATABASE_URL", "PostgreSQL for the answers; by default SQLite", str, "", secret=True)
 RATINGS_REPO = Setting("UNMASK_RATINGS_REPO", "OWNER/NAME of a data set that keeps a Space's answers", str.strip, "")
 RESEARCHER_TOKEN = Setting("UNMASK_RESEARCHER_TOKEN", "opens the page's tab for researchers", str, "", secret=True)
-CASUAL_RATINGS = Setting("UNMASK_CASUAL_RATINGS", "1: visitors may give results stars", lambda text: text == "1", False)
+MCP = Setting("UNMASK_MCP", "1: /segment and /remove as MCP tools; needs the extra mcp", _on, False)
+VOTES = Setting("UNMASK_VOTES", "SQLite file for visitors' blind votes; it turns them and /board on", _path, None)
 
 ALL: tuple[Setting, ...] = (
     HOME, WEIGHTS, HUB_REPO, HUB_REVISION, SAM, SAM_SHA256, RATE_LIMIT, VISITS_MB,
-    STUDIES, STUDY_SECRET, DATABASE_URL, RATINGS_REPO, RESEARCHER_TOKEN, CASUAL_RATINGS,
+    STUDIES, STUDY_SECRET, DATABASE_URL, RATINGS_REPO, RESEARCHER_TOKEN, MCP, VOTES,
 )  # fmt: skip
 
 

@@ -20,8 +20,7 @@ from unmask.study.database import _open_engine
 from unmask.study.order import count_questions
 from unmask.study.plan import find_studies
 from unmask.study.store import Store
-from unmask.web import build_demo, launch, study_page
-from unmask.web.components import stars
+from unmask.web import launch, study_page
 from unmask.web.study_page import Studies, build_app
 
 # ---------------------------------------------------------------- server, browser, studies
@@ -590,29 +589,3 @@ def test_a_restarted_space_reads_its_backup_first(tmp_path, monkeypatch):
         503,
         "The study's backup cannot be reached: please try again later.",
     )
-
-
-# ---------------------------------------------------------------- the demo's stars
-
-
-def test_stars_are_there_for_hosts_who_want_them(monkeypatch, tmp_path):
-    labels = lambda: {getattr(block, "label", None) for block in build_demo(Unmasker("cpu")).blocks.values()}
-    monkeypatch.setenv("UNMASK_STUDIES", str(tmp_path))
-    monkeypatch.delenv("UNMASK_CASUAL_RATINGS", raising=False)
-    assert "How real does this look?" not in labels()
-    monkeypatch.setenv("UNMASK_CASUAL_RATINGS", "1")
-    assert "How real does this look?" in labels()
-
-
-def test_stars_are_kept_apart(monkeypatch, tmp_path):
-    monkeypatch.setenv("UNMASK_STUDIES", str(tmp_path))
-    study = make_study(tmp_path / "study")
-    stars.save("telea", 4)
-    with pytest.raises(ValueError, match="1 to 5 stars"):
-        stars.save("telea", 6)
-    with pytest.raises(ValueError, match="Choose a model"):
-        stars.save("nobody", 3)
-    with stars.open_database(tmp_path / "casual.db", stars.TABLES).connect() as connection:
-        rows = connection.exec_driver_sql("SELECT model, stars FROM casual_ratings").all()
-    assert [tuple(row) for row in rows] == [("telea", 4)]
-    assert Store(study).progress()["answers"] == 0 and list(find_studies(tmp_path)) == [study.plan.study_id]

@@ -39,11 +39,13 @@ def test_values_have_their_types(monkeypatch, tmp_path):
         assert each.read() == each.default, "a blank variable is not set"
     monkeypatch.setenv("UNMASK_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("UNMASK_RATE_LIMIT", " 12 ")
-    monkeypatch.setenv("UNMASK_CASUAL_RATINGS", "yes")
+    monkeypatch.setenv("UNMASK_MCP", "yes")
+    monkeypatch.setenv("UNMASK_VOTES", str(tmp_path / "votes.db"))
     assert settings.WEIGHTS.read() == tmp_path and settings.RATE_LIMIT.read() == 12
-    assert settings.CASUAL_RATINGS.read() is False
-    monkeypatch.setenv("UNMASK_CASUAL_RATINGS", "1")
-    assert settings.CASUAL_RATINGS.read() is True
+    assert settings.VOTES.read() == tmp_path / "votes.db"
+    assert settings.MCP.read() is False
+    monkeypatch.setenv("UNMASK_MCP", "1")
+    assert settings.MCP.read() is True
     # A secret is taken as it is, for what it signed must stay valid.
     monkeypatch.setenv("UNMASK_STUDY_SECRET", " with spaces ")
     assert settings.STUDY_SECRET.read() == " with spaces "

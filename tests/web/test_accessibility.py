@@ -28,7 +28,7 @@ from unmask.imaging.metadata import write_png
 from unmask.masks import check_mask, read_mask
 from unmask.synth import KINDS, PATTERNS, WEARS
 from unmask.web import app as web_app
-from unmask.web import i18n, launch, pictures, theme
+from unmask.web import board_page, i18n, launch, pictures, theme
 from unmask.web.components import (
     canvas,
     cards,
@@ -41,6 +41,7 @@ from unmask.web.components import (
     outline_tool,
     status,
     viewer_bar,
+    vote_card,
 )
 from unmask.web.ideas import IDEAS
 from unmask.web.security import guard
@@ -189,8 +190,8 @@ def texts_in_code() -> set[str]:
     """Every English text that the page's modules hand to `tr`, `static` or a function that translates."""
     found = set()
     tabs = (remove_page, remove_tab, remove_runs, remove_texts, truth_tab, live_tab)
-    panels = (canvas, faces_panel, first_result, guide_panel, disagreement_card, outline_tool, viewer_bar)
-    for module in (web_app, cards, examples, guard, inputs, status, pictures, theme, *panels, *tabs):
+    panels = (canvas, faces_panel, first_result, guide_panel, disagreement_card, outline_tool, viewer_bar, vote_card)
+    for module in (web_app, board_page, cards, examples, guard, inputs, status, pictures, theme, *panels, *tabs):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in TRANSLATING:
                 continue
@@ -201,7 +202,7 @@ def texts_in_code() -> set[str]:
                     value = getattr(module, argument.id)
                     found |= {value} if isinstance(value, str) else set()
     found |= {IDEAS[name] for name in list_inpainting_models()} | {*KINDS, *WEARS, *PATTERNS}
-    found |= {*live_tab.STATES.values(), *guide_panel.HINTS.values()}
+    found |= {*live_tab.STATES.values(), *guide_panel.HINTS.values(), vote_card.DONE_HINT}
     found |= {label for label, _ in guide_panel.SLIDERS.values()}
     return found | {truth_tab.ANY, *truth_tab.SCORES_NOTES, *(label for _, label, _ in truth_tab.COLUMNS)}
 
@@ -252,7 +253,7 @@ def error_templates() -> set[str]:
 
 ERRORS = {"PhotoError", "WeightsError", "ContainerError"}
 ERROR_MODULES = ("masks", "weights", "sam")
-RESEARCHERS = {"researcher_tab", "study_wizard", "study_page", "stars"}  # in English alone
+RESEARCHERS = {"researcher_tab", "study_wizard", "study_page"}  # in English alone
 
 
 def test_every_language_has_every_error():

@@ -19,9 +19,11 @@ PHOTO = EXAMPLES / "hopper-kn95.png"
 
 
 @pytest.fixture(scope="module")
-def demo():
-    with serve(StandIn()) as demo:
-        yield demo
+def demo(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNMASK_VOTES", str(tmp_path_factory.mktemp("votes") / "votes.db"))
+        with serve(StandIn()) as demo:
+            yield demo
 
 
 @pytest.fixture(scope="module")

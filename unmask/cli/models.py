@@ -55,7 +55,12 @@ def bench(args: argparse.Namespace) -> int:
 
 
 def serve(args: argparse.Namespace) -> int:
+    from unmask.web import mcp_tools
     from unmask.web.app import launch
 
+    try:
+        mcp_tools.wanted()
+    except ValueError as error:
+        raise CallError(str(error)) from error
     launch(args.host, args.port)
     return 0

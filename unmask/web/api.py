@@ -1,4 +1,4 @@
-"""The named endpoints /segment and /remove; the page "Use via API" describes them to callers."""
+"""The named endpoints /segment and /remove; the page "Use via API" describes them to callers, and so does MCP."""
 
 from collections.abc import Sequence
 
@@ -15,17 +15,25 @@ from unmask.web.events import COMPUTE
 from unmask.web.pictures import cached_png
 
 REALISM = 1.0
+# What each endpoint takes, for who calls it with something else.
+TAKES = {
+    "segment": "one argument, a picture's file",
+    "remove": "a picture's file, a mask's file or null, a list of models' names, and a realism from 0 to 1",
+    "rate": "a token and a whole number",
+}
 
 
-def take_three_arguments() -> None:
-    """Let calls of /remove without `realism`, which it once did not have, through: Gradio's client adds what is
-    missing, a plain HTTP call does not. `validate_inputs` is Gradio's own, as seen in 6.31."""
+def be_lenient() -> None:
+    """Let calls of /remove through that have one model's name by itself, or no `realism`, which it once did not have:
+    Gradio's client adds what is missing, a plain HTTP call does not. `validate_inputs` is Gradio's own, as seen in
+    6.31."""
     demo = Context.root_block
     check = demo.validate_inputs
 
     def fill_in(function, inputs: list) -> None:
-        if function.api_name == "remove" and len(inputs) == 3:
-            inputs.append(REALISM)
+        if function.api_name == "remove":
+            inputs += [REALISM] * (len(inputs) == 3)
+            inputs[2:3] = [[each] if isinstance(each, str) else each for each in inputs[2:3]]
         check(function, inputs)
 
     demo.validate_inputs = fill_in
@@ -37,18 +45,16 @@ def build(unmasker: Unmasker) -> None:
     Components, not `gr.api`: it does not check that a file is an upload, so a call could name any of ours.
     """
     with gr.Column(visible=False):
-        image_in = photo_input(label="Photo: JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF")
+        image_in = photo_input(label="Photo: JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF, up to 30 MB")
         mask_in = photo_input(
             label="Mask of the photo's size, brighter than 127 = covered; without one it is found"
         )
         models_in = gr.CheckboxGroup(model_choices(), value=list(DEFAULT_MODELS), label="Names of models")
-        mask_out = gr.File(label="PNG of the photo's size: 255 = covered, all 0 when no mask was found")
+        mask_out = gr.File(label="Mask")
         realism_in = gr.Slider(
-            0, 1, value=REALISM, label="0: faithful, to 1: realistic, where a model has both outputs"
+            0, 1, value=REALISM, label="0, faithful, to 1, realistic, where a model has both outputs"
         )
-        results_out = gr.File(
-            label="One PNG per model, <name>.png, in the order asked for", file_count="multiple"
-        )
+        results_out = gr.File(label="Results", file_count="multiple")
         segment_call, remove_call = gr.Button(), gr.Button()
 
     def check(image: str | None, models: Sequence[str] = DEFAULT_MODELS) -> None:
@@ -59,7 +65,11 @@ def build(unmasker: Unmasker) -> None:
 
     # The parameters' names are the endpoints' own.
     def segment(image: str) -> str:
-        """Find the face mask in a photo."""
+        """Find the face masks in a photo. Gives a PNG of its size: 255 = covered, all 0 where there is none.
+
+        Args:
+            image: the photo, as a file; no address is fetched
+        """
         with plain_errors():
             check(image)
             return cached_png(mask_out, unmasker.segment(read_photo(image)), "mask.png")
@@ -67,10 +77,15 @@ def build(unmasker: Unmasker) -> None:
     def remove(
         image: str, mask: str | None = None, models: Sequence[str] = DEFAULT_MODELS, realism: float = REALISM
     ) -> list[str]:
-        """Take the mask off a photo, once per model. Outside the mask not one pixel changes.
+        """Take the face masks off a photo, once per model. Gives <model>.png of its size for each, in their order.
 
-        Without a mask in the call there must be a face in the photo. realism: from 0, the faithful output, to 1, the
-        realistic one, of a model that has both.
+        The faces are inventions, and show nobody. Outside the mask not one pixel changes.
+
+        Args:
+            image: the photo, as a file; no address is fetched
+            mask: of the photo's size, brighter than 127 = covered; without one, that of every face is found
+            models: names of models, of which each gives one result
+            realism: from 0, the faithful output, to 1, the realistic one, of a model that has both
         """
         with plain_errors():
             check(image, models)
@@ -80,7 +95,7 @@ def build(unmasker: Unmasker) -> None:
             filled = unmasker.remove(photo, given, models, realism=realism)
             return [cached_png(results_out, filled[name], f"{name}.png", NOTICE) for name in models]
 
-    take_three_arguments()
+    be_lenient()
     segment_call.click(segment, image_in, mask_out, api_name="segment", **COMPUTE)
     inputs = [image_in, mask_in, models_in, realism_in]
     remove_call.click(remove, inputs, results_out, api_name="remove", **COMPUTE)

@@ -10,11 +10,11 @@ from unmask import Unmasker, WeightsError
 from unmask.imaging.reader import limit_pillow
 from unmask.registry import DEFAULT_MODELS, LANDMARKS
 from unmask.sam import Sam, is_wanted
-from unmask.web import api, study_page
+from unmask.web import api, board_page, mcp_tools, study_page
 from unmask.web.events import FORGET_AFTER
 from unmask.web.i18n import i18n, on_page, static
 from unmask.web.memory import Memory
-from unmask.web.security import guard, temporary_files
+from unmask.web.security import calls, guard, temporary_files
 from unmask.web.tabs import live_tab, remove_tab, researcher_tab, truth_tab
 from unmask.web.theme import CSS, HEAD, build_theme, draw_footer, draw_header
 
@@ -48,6 +48,7 @@ def build_demo(unmasker: Unmasker | None = None, studies: study_page.Studies | N
         gr.HTML(on_page(draw_footer))
         api.build(unmasker)
         study_page.build_api(studies)
+        calls.check_calls(demo, api.TAKES)
 
         def forget(request: gr.Request) -> None:
             """Drop a visitor's photos when the tab is closed: Gradio would keep them for another hour."""
@@ -66,9 +67,11 @@ def launch(
 
     wait: keep serving until interrupted; False returns at once, with the server in the background.
     """
+    if with_tools := mcp_tools.wanted():
+        mcp_tools.use_own_server()
     unmasker = unmasker or Unmasker(device="auto")
     studies = study_page.Studies(unmasker)
-    routes = [*study_page.routes(studies), *live_tab.routes(live_tab.Line(unmasker))]
+    routes = [*study_page.routes(studies), *board_page.routes(), *live_tab.routes(live_tab.Line(unmasker))]
     middleware = guard.middleware()
     folder = temporary_files.private_folder()
     demo = build_demo(unmasker, studies)
@@ -87,6 +90,7 @@ def launch(
         strict_cors=True,
         max_file_size="30mb",
         ssr_mode=False,
+        mcp_server=with_tools,
         app_kwargs={"routes": routes, "middleware": middleware},
     )
     temporary_files.keep_sweeping(demo, folder, FORGET_AFTER - CLEAN_UP_EVERY, CLEAN_UP_EVERY)

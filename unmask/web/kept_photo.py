@@ -53,7 +53,7 @@ class KeptPhoto:
     def __init__(self, file: bytes, pixels: np.ndarray, decoded: DecodedPhotos):
         """pixels: what `read_photo` made of the file."""
         self.shape = pixels.shape
-        self._file, self._decoded, self._key = file, decoded, next(self._keys)
+        self.file, self._decoded, self._key = file, decoded, next(self._keys)
         decoded.put(self._key, pixels)
         weakref.finalize(self, decoded.drop, self._key)
 
@@ -62,15 +62,15 @@ class KeptPhoto:
         """(H, W, 3) uint8, from the file where they are not at hand. Not to be written into: others see the same."""
         pixels = self._decoded.get(self._key)
         if pixels is None:
-            pixels = read_photo(self._file)
+            pixels = read_photo(self.file)
             self._decoded.put(self._key, pixels)
         return pixels
 
     def transparent(self) -> np.ndarray | None:
         """(H, W, 4) uint8, where the photo has an alpha channel; see `read_transparent`."""
-        return read_transparent(self._file)
+        return read_transparent(self.file)
 
     @property
     def nbytes(self) -> int:
         """Bytes that are kept in any case."""
-        return len(self._file)
+        return len(self.file)

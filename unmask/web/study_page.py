@@ -104,7 +104,7 @@ def build_app(studies: Studies) -> FastAPI:
     app = FastAPI(openapi_url=None)
     page = (STATIC / "study.html").read_text(encoding="utf-8").replace("<!-- logo -->", LOGO)
     files = {
-        "study.css": (_palette() + (STATIC / "study.css").read_text(encoding="utf-8"), "text/css"),
+        "study.css": (palette() + (STATIC / "study.css").read_text(encoding="utf-8"), "text/css"),
         "study.js": ((STATIC / "study.js").read_text(encoding="utf-8"), "text/javascript"),
     }
     for path in (LOCALES / "raters").glob("*.json"):
@@ -241,7 +241,7 @@ def _describe(store: Store, rater: Rater) -> dict:
     }
 
 
-def _palette() -> str:
+def palette() -> str:
     """The demo's colours as CSS variables: --teal-600, --slate-50 ..."""
     lines = [
         f"--{hue.name}-{shade}: {getattr(hue, f'c{shade}')};" for hue in (TEAL, SLATE) for shade in SHADES

@@ -2,6 +2,8 @@
 
 import html
 import tempfile
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import gradio as gr
@@ -23,6 +25,16 @@ def example_files(masked: bool) -> list[str]:
     paths = [path for path in examples().glob("*") if path.suffix in KINDS]
     paths.sort(key=lambda path: (KINDS.index(path.suffix), path.stem))
     return [str(path) for path in paths if path.stem.endswith("-photo") == masked and (masked or "-" not in path.stem)]
+
+
+@cache
+def _example_hashes() -> frozenset[bytes]:
+    return frozenset(sha256(Path(path).read_bytes()).digest() for path in example_files(True))
+
+
+def is_example(file: bytes) -> bool:
+    """Whether a picture's file is one of the masked examples."""
+    return sha256(file).digest() in _example_hashes()
 
 
 def build_examples(masked: bool, photo: gr.Image, elem_id: str) -> gr.events.Dependency:

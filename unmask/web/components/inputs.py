@@ -22,17 +22,22 @@ def _path_only(self: gr.Image, payload: ImageData | None) -> str | None:
     return payload.path if payload else None
 
 
-def _variant(name: str, base: type, method: str, instead: Callable) -> type:
-    """A component that is drawn as `base` and does one thing otherwise.
+def _variant(name: str, base: type, **instead: Callable) -> type:
+    """A component that is drawn as `base` and does a few things otherwise: method -> what it is instead.
 
     Made by hand, because a `class` statement makes Gradio write a .pyi file beside the source. `is_template` says that
     the browser draws it as its base class.
     """
-    body = {method: instead, "is_template": True, "__module__": __name__, "__doc__": instead.__doc__}
+    body = instead | {"is_template": True, "__module__": __name__, "__doc__": next(iter(instead.values())).__doc__}
     return ABCMeta.__new__(ComponentMeta, name, (base,), body)
 
 
-PhotoInput = _variant("PhotoInput", gr.Image, "preprocess", _path_only)
+def _example(self: gr.Image) -> dict:
+    """What "Use via API" gives in its place: a file. Gradio's own is an address, which this server does not fetch."""
+    return {"path": "photo.jpg", "url": "photo.jpg", "orig_name": "photo.jpg", "meta": {"_type": "gradio.FileData"}}
+
+
+PhotoInput = _variant("PhotoInput", gr.Image, preprocess=_path_only, example_payload=_example)
 
 
 def _open_layer(self, file: FileData | bytes | None, flatten_on_white: bool = False) -> np.ndarray | None:
@@ -43,7 +48,7 @@ def _open_layer(self, file: FileData | bytes | None, flatten_on_white: bool = Fa
         return np.array(open_upright(file.path if isinstance(file, FileData) else bytes(file)).convert("RGBA"))
 
 
-MaskEditor = _variant("MaskEditor", gr.ImageEditor, "convert_and_format_image", _open_layer)
+MaskEditor = _variant("MaskEditor", gr.ImageEditor, convert_and_format_image=_open_layer)
 
 # Gradio's own mirror turns the captured photo around as well. People want to see themselves as in a mirror while
 # they aim, and the photo as others see them: the style sheet mirrors the preview alone.

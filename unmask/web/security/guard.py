@@ -26,11 +26,15 @@ HEADERS = {
 # Gradio fetches an address for anybody who asks, and forwards to other Spaces; this page needs neither.
 FETCHES_ELSEWHERE = re.compile(r"^(?:/gradio_api)?/(?:file[=/]\s*[a-z][a-z0-9+.-]*:/|proxy=)", re.IGNORECASE)
 
-# What this page never asks for: films to cut, other people's components, the page's own code, and who has run what.
+# What this page never asks for: films to cut, other people's components, the page's own code, who has run what, and
+# an old way to reach tools.
 UNUSED = re.compile(
     r"^(?:/gradio_api)?/(?:process_recording|(?:undo-)?vibe-|dev/reload|custom_component/|profiling/|runs?(?:-history)?(?:/"
-    r"(?:connect|buckets|records).*)?/?$|monitoring|deep_link)"
+    r"(?:connect|buckets|records).*)?/?$|monitoring|deep_link|mcp/(?:sse|messages))"
 )
+# Calls whose arguments come as JSON, which is read as a whole: two pictures of the largest size in base64 fit.
+CALL = re.compile(r"^(?:/gradio_api)?/(?:queue/join|call/|run/|api/|mcp)")
+LARGEST_CALL = 84_000_000  # bytes
 
 
 class Guard:
@@ -62,6 +66,11 @@ class Guard:
             return JSONResponse({"detail": "This server fetches nothing from elsewhere."}, 403)
         if UNUSED.match(path):
             return JSONResponse({"detail": "There is nothing here."}, 404)
+        if scope["method"] == "POST" and CALL.match(path):
+            length = Headers(scope=scope).get("content-length", "")
+            if not length.isdecimal() or int(length) > LARGEST_CALL:
+                sentence = f"A call says how long it is, and has at most {LARGEST_CALL // 1_000_000} MB."
+                return JSONResponse({"detail": sentence}, 413)
         if self.limit is not None and scope["method"] == "POST" and COSTLY.match(path):
             seconds = self.limit.wait(visitor_of(scope))
             if seconds > 0:

@@ -14,8 +14,9 @@ from starlette.types import Scope
 
 from unmask.settings import RATE_LIMIT
 
-# What costs something: a file to take in, an event that computes, or a live view, of which the pictures are free.
-COSTLY = re.compile(r"^(?:/gradio_api)?/(?:upload|queue/join|call/|run/|api/|component_server|live/start)")
+# What costs something: a file to take in, an event that computes, a live view, of which the pictures are free, or a
+# tool's call, which may bring a file; what it computes counts as well, as an upload and an event do.
+COSTLY = re.compile(r"^(?:/gradio_api)?/(?:upload|queue/join|call/|run/|api/|component_server|live/start|mcp)")
 MINUTE = 60.0
 MOST_VISITORS = 10_000  # whose counts are remembered; the one not seen for longest is forgotten first
 

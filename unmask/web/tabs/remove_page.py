@@ -14,8 +14,8 @@ from unmask.web.components import (
     first_result,
     guide_panel,
     outline_tool,
-    stars,
     viewer_bar,
+    vote_card,
 )
 from unmask.web.components.cards import Card, build_cards
 from unmask.web.components.examples import build_examples
@@ -83,6 +83,7 @@ class RemovePage:
     controls: gr.HTML | None  # on the guided model's card, where its weights are there
     guess: gr.HTML | None  # likewise: what the hint network says
     expressions: gr.HTML | None  # likewise: faces to choose from
+    vote: gr.HTML | None  # two results without names, before all are shown; where the host wants votes
     map: gr.HTML  # where the models disagree
     row: gr.HTML  # all results side by side; its event `more` (with `model`) asks for one more
     download_all: gr.Button
@@ -94,7 +95,7 @@ class RemovePage:
     def card_parts(self) -> list:
         """All that a run of the models changes."""
         parts = [part for card in self.cards.values() for part in card.components()]
-        return [*parts, self.map, *filter(None, (self.guess, self.expressions))]
+        return [*parts, self.map, *filter(None, (self.vote, self.guess, self.expressions))]
 
     def mask_parts(self) -> list:
         """All that another mask changes."""
@@ -190,14 +191,13 @@ def build_page(sam: Sam | None) -> RemovePage:
             run_status = gr.HTML(on_page(draw_status, RUN_HINT), elem_id="run-status")
             build_queue_line(run_status)
             gr.HTML(on_page(draw_how_to))
+    vote = vote_card.build()
     with gr.Column(elem_id="results"):
         viewer_bar.build()
 
         def below(name: str) -> None:
             if name == GUIDED:
                 panels.extend(guide_panel.build())
-            if stars.wanted():
-                stars.stars(name)
 
         cards = build_cards(
             "Drag the line: before and after", below, lambda: maps.append(disagreement_card.build())
@@ -211,5 +211,5 @@ def build_page(sam: Sam | None) -> RemovePage:
     return RemovePage(
         visit, guide, photo, example, mask_status, empty_bench, first, panel, editor, outline, grow, shrink, clear,
         reset, import_mask, download_mask, mask_file, chosen, realism, run, run_status, cards, controls, guess,
-        expressions, maps[0], row, download_all, result_file,
+        expressions, vote, maps[0], row, download_all, result_file,
     )  # fmt: skip

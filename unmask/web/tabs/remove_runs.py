@@ -15,7 +15,7 @@ from unmask.faces.face import Face, whole_photo
 from unmask.holes import FEATHER
 from unmask.masks import check_mask, is_empty
 from unmask.registry import GENDER_HINT, MODELS
-from unmask.web.components import disagreement_card, guide_panel
+from unmask.web.components import disagreement_card, guide_panel, vote_card
 from unmask.web.components.canvas import Before, Part, within
 from unmask.web.components.cards import failed, finished, waiting
 from unmask.web.components.guide_panel import EXPRESSIONS, GUIDED
@@ -37,6 +37,7 @@ class Runs:
 
     def __init__(self, unmasker: Unmasker, page: RemovePage):
         self.unmasker, self.page = unmasker, page
+        self.votes = vote_card.wire(page.vote) if page.vote else None
 
     def nothing(self) -> dict:
         """Updates that hide all cards."""
@@ -44,7 +45,8 @@ class Runs:
 
     def nothing_said(self) -> dict:
         """Updates that take away what is said of several results, or of the face."""
-        return dict.fromkeys(filter(None, (self.page.map, self.page.guess, self.page.expressions)), "")
+        page = self.page
+        return dict.fromkeys(filter(None, (page.map, page.vote, page.guess, page.expressions)), "")
 
     def results_status(self, visit: Visit | None) -> str:
         """What is to be said of the results that are on the page."""
@@ -77,6 +79,9 @@ class Runs:
         before = self.before(now, now.faces, views)
         kept = () if now.ran is None else now.ran.names  # earlier results stay, dimmed, until the new ones come
         fresh = self.nothing_said() | waiting(cards, names, before, kept)
+        ballot = self.votes.begin(now, views, names, told, realism) if self.votes else None
+        if ballot is not None:
+            fresh |= {page.vote: vote_card.draw_hold()}
         yield {page.visit: replace(now, ran=Run(now.kept_mask, now.faces, tuple(names), realism))} | fresh
         yield {page.run_status: status(painting_text(MODELS[names[0]].title, 1, len(names)), "busy first")}
         pending, learned = list(names), {}  # results that are all a network's own idea of this face: parts, as shown
@@ -88,6 +93,8 @@ class Runs:
             elif done.image is not None:
                 afters = [view.cut(done.image) for view in views.values()]
                 yield finished(cards[name], before, afters, round(1000 * done.seconds))
+                if ballot is not None:
+                    ballot.add(name, done.image)
                 if name == GUIDED:
                     yield {page.guess: self.guess(photo, now.faces)}
                 if MODELS[name].kind == "inpainting" and (name != GUIDED or told == AS_FOUND):
@@ -103,7 +110,9 @@ class Runs:
             ]
             longest = max(now.shape)
             yield {page.map: disagreement_card.render(page.map, before, shown, now.faces, longest)}
-        yield {page.run_status: status(tr(DONE_HINT), "done")}
+        asked = {page.vote: self.votes.ask(ballot)} if self.votes and ballot is not None else {}
+        done_text = vote_card.DONE_HINT if any(asked.values()) else DONE_HINT
+        yield asked | {page.run_status: status(tr(done_text), "done")}
         if GUIDED in names and page.expressions is not None and len(now.faces) == 1:
             yield {page.expressions: self.expressions(photo, mask, now.faces[0])}
 
