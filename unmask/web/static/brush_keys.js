@@ -55,11 +55,12 @@ function resize() {
 }
 
 function close() {
-  if (slider()) document.body.click();  // as a click beside it does
+  // As a press beside it does.
+  if (slider()) document.body.dispatchEvent(new MouseEvent("mousedown", { bubbles: true }));
 }
 
 document.addEventListener("wheel", (event) => {
-  if (!event.target.closest("#editor .pixi-target") || event.altKey || event.metaKey || event.ctrlKey) return;
+  if (!event.target.closest("#editor :is(.pixi-target, .size_picker)") || event.altKey || event.metaKey || event.ctrlKey) return;
   if (!editing || performance.now() - lastScroll < SETTLED) return void event.stopPropagation();  // the page is turned
   if (isMoving()) return;
   event.preventDefault();
