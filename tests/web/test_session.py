@@ -170,10 +170,10 @@ def test_strokes_that_were_all_undone_leave_the_very_mask_that_was_found():
 def test_only_the_last_run_may_show_results():
     turns = Turns()
     first = turns.take()
-    assert turns.holds(first) and not turns.settled
+    assert turns.holds(first) and turns.at_work and not turns.settled
     second = turns.take()
     assert not turns.holds(first) and not turns.settle(first) and not turns.settled
-    assert turns.settle(second) and turns.settled
+    assert turns.settle(second) and turns.settled and not turns.at_work
     turns.interrupt()  # a stroke: what stands stays
     assert turns.settled and not turns.holds(second) and turns.run == second
     third = turns.take()

@@ -38,6 +38,12 @@ pytestmark = needs_browser
 TITLES = [MODELS[name].title for name in DEFAULT_MODELS]
 ABOVE = [(0.3, 0.2), (0.7, 0.2)]  # a stroke on the forehead, which is free
 BELOW = [(0.3, 0.28), (0.7, 0.28)]
+# Notes every size that is set: it is shown for a moment only.
+SIZES = """() => {
+  window.sizes = [];
+  const editor = document.getElementById("editor");
+  editor.addEventListener("input", ({ target }) => sizes.push(Number(target.value)), true);
+}"""
 
 
 class Counting(StandIn):
@@ -194,10 +200,6 @@ def test_keys_and_wheel(page, pictures):
     def is_on(tool):
         return tool.evaluate("button => button.classList.contains('highlight')")
 
-    def size():
-        page.locator("#editor .toolbar-wrap input[type=range]").wait_for()
-        return int(page.locator("#editor .toolbar-wrap input[type=range]").input_value())
-
     # Before anything was pressed in the editor, the wheel turns the page, and X does nothing.
     page.keyboard.press("x")
     assert is_on(brush)
@@ -213,11 +215,11 @@ def test_keys_and_wheel(page, pictures):
     top = page.evaluate("scrollY")
     page.mouse.move(*canvas.point(0.5, 0.5))
     page.wait_for_timeout(500)
+    page.evaluate(SIZES)
     page.mouse.wheel(0, -300)
-    page.wait_for_function("Number(document.querySelector('#editor input[type=range]')?.value) > 18")
-    large = size()
+    page.wait_for_function("sizes.at(-1) > 18")
     page.mouse.wheel(0, 600)
-    page.wait_for_function("old => Number(document.querySelector('#editor input[type=range]')?.value) < old", arg=large)
+    page.wait_for_function("sizes.at(-1) < 18")
     assert page.evaluate("scrollY") == top, "the page was turned"
     page.locator("#editor input[type=range]").wait_for(state="detached")  # the size is shown for a while only
     assert not page.locator("#edits .status").is_visible(), "another size is no edit"
@@ -242,8 +244,9 @@ def test_a_wider_brush_paints_more(page, pictures):
     canvas = look_at_editor(page, first_visit(read_photo(pictures["one"])).copy)[0]
     page.mouse.move(*canvas.point(0.5, 0.2))
     page.wait_for_timeout(500)
+    page.evaluate(SIZES)
     page.mouse.wheel(0, -600)
-    page.wait_for_function("Number(document.querySelector('#editor input[type=range]')?.value) > 27")
+    page.wait_for_function("sizes.at(-1) > 27")
     page.locator("#editor input[type=range]").wait_for(state="detached")
     drag(page, canvas, "Brush", ABOVE)
     assert share(download_mask(page)) - share(found) > 1.3 * thin

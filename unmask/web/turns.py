@@ -32,6 +32,11 @@ class Turns:
         """Whether a run is still the last one and was not interrupted: it may show what it has."""
         return not self.closed and self._number == number
 
+    @property
+    def at_work(self) -> bool:
+        """Whether the last run still has results to show."""
+        return self.run > 0 and not self.settled and self.holds(self.run)
+
     def settle(self, number: int) -> bool:
         """A run has shown all of its results. Returns whether that still counts."""
         with self._lock:

@@ -59,7 +59,7 @@ function close() {
   if (slider()) document.body.dispatchEvent(new MouseEvent("mousedown", { bubbles: true }));
 }
 
-document.addEventListener("wheel", (event) => {
+element.closest(".workbench").addEventListener("wheel", (event) => {
   if (!event.target.closest("#editor :is(.pixi-target, .size_picker)") || event.altKey || event.metaKey || event.ctrlKey) return;
   if (!editing || performance.now() - lastScroll < SETTLED) return void event.stopPropagation();  // the page is turned
   if (isMoving()) return;

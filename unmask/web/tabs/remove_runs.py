@@ -154,7 +154,8 @@ class Runs:
         yield painted
         if name == GUIDED:
             yield {page.guess: self.guess(old.photo, ran.faces)}
-        yield {page.run_status: self.results_status(added)}
+        if not old.turns.at_work:
+            yield {page.run_status: self.results_status(added)}
         if name == GUIDED:
             yield from self.expressions_beside(old.photo, mask, ran.faces, old.turns)
 
@@ -235,7 +236,8 @@ class Runs:
         if old.turns.run != run:
             return  # a newer run paints it as the controls say
         yield painted
-        yield {page.run_status: self.results_status(old)}
+        if not old.turns.at_work:
+            yield {page.run_status: self.results_status(old)}
 
     def run_again(
         self, old: Visit | None, value: dict | None, names: list[str], told: Guide, realism: float
