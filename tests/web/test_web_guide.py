@@ -105,10 +105,11 @@ def test_the_guide_is_followed_and_the_map_shown(browser, demo):
 def test_one_more_model_is_guided_as_the_first_ones_are(browser, demo):
     with visit(browser, demo) as page:
         page.wait_for_selector("#examples img")
-        page.get_by_label(TITLE, exact=True).first.uncheck()
         give_photo(page, PHOTO)
         wait_until_done(page)
-        assert not page.locator(".expressions button").is_visible()
+        page.get_by_label(TITLE, exact=True).first.uncheck()
+        run_again(page)
+        assert page.locator(".expressions button").count() == 0
         page.locator("#results .more").get_by_role("button", name=TITLE, exact=True).click()
         choices = card(page, TITLE).locator(".expressions button")
         choices.first.wait_for()
