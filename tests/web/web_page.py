@@ -79,7 +79,7 @@ def visit(browser, demo, size=DESKTOP, **options):
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
     context.grant_permissions(["camera"])
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)  # the machine may have other work
     faults = []
     local = (demo.local_url, "data:", "blob:")
 
