@@ -13,6 +13,7 @@ from unmask.imaging.reader import PhotoError, open_upright
 
 FULL = 0.95  # a mask covering more leaves nothing to go by
 STRIP = 256  # rows of a mask that are worked on at once; bounds the memory of a mask as large as the photo
+NEXT_TO_NOTHING = 0.05  # of what moves where a mask's edge moves everywhere
 ONE_COLOR = 8  # the most a channel of one brush colour varies, from a browser's rounding under alpha
 
 
@@ -77,8 +78,28 @@ def grow_towards_face(mask: np.ndarray, oval: np.ndarray, pixels: float, beyond:
     is easily invented; past the jaw there is hair, collar or background, of which as little as can be is to be painted.
     From the oval inwards the reach rises by a pixel a pixel, so that a mask which ends inside the jaw stays inside it.
     """
+    return _grow_towards(mask, [oval], pixels, beyond)
+
+
+def move_edge(mask: np.ndarray, ovals: Sequence[np.ndarray], pixels: int) -> np.ndarray:
+    """Move the edge of a mask (H, W) uint8 outwards by `pixels`, inwards if negative: inside the faces' ovals alone, as
+    `grow_towards_face` does, and everywhere once that changes next to nothing, or where there is no oval.
+    """
+    everywhere = grow(mask, pixels)
+    if pixels > 0:
+        inside = _grow_towards(mask, ovals, pixels, 0)
+    else:  # what is free moves towards the face
+        inside = 255 - _grow_towards(255 - binarise(mask), ovals, -pixels, 0)
+    covered = mask > 127
+    moved, most = (np.count_nonzero((each > 127) != covered) for each in (inside, everywhere))
+    return inside if moved > NEXT_TO_NOTHING * most else everywhere
+
+
+def _grow_towards(mask: np.ndarray, ovals: Sequence[np.ndarray], pixels: float, beyond: float) -> np.ndarray:
+    """`grow_towards_face` for the ovals, each (N, 2), of several faces."""
     inside = np.zeros_like(mask)
-    cv2.fillPoly(inside, [np.rint(oval).astype(np.int32)], 255)
+    for oval in ovals:
+        cv2.fillPoly(inside, [np.rint(oval).astype(np.int32)], 255)
     reach = np.clip(beyond + _distance(inside > 127), beyond, pixels)
     return binarise(_distance(mask <= 127) <= reach)
 

@@ -136,6 +136,13 @@ class Unmasker:
         points = model(x)[0].cpu().numpy().astype(np.float64) * model.size
         return cv2.transform(points[None], cv2.invertAffineTransform(face.to_crop(model.size)))[0]
 
+    def oval(self, photo: np.ndarray, face: Face) -> np.ndarray | None:
+        """The outline of a face, under its mask too: (36, 2) float64, x and y in px of the photo (H, W, 3); None where
+        there are no weights to find it."""
+        if LANDMARKS not in self._models and LANDMARKS not in list_models(own=self._paths):
+            return None
+        return self.landmarks(photo, face)[OVAL]
+
     def refine(self, photo: np.ndarray, face: Face) -> Face:
         """The face with its crop set anew by its landmarks, which tell more than the detector's five points."""
         points = five_points(self.landmarks(photo, face))
@@ -190,10 +197,10 @@ class Unmasker:
         """
         frame = frame or face
         size = len(mask) * face.side / frame.side  # px of the face's crop in the frame
-        if LANDMARKS not in self._models and LANDMARKS not in list_models(own=self._paths):
+        oval = self.oval(crop, whole_photo(crop))
+        if oval is None:
             return grow(mask, round(MARGIN * size))
-        oval = self.landmarks(crop, whole_photo(crop))[None, OVAL]
-        points = cv2.transform(oval, from_frame_to_frame(face, frame, len(crop)))[0]
+        points = cv2.transform(oval[None], from_frame_to_frame(face, frame, len(crop)))[0]
         return grow_towards_face(mask, points, MARGIN_ON_FACE * size, MARGIN * size)
 
     @torch.inference_mode()
@@ -304,13 +311,19 @@ class Unmasker:
     ) -> Iterator[Outcome]:
         """As `remove`, each model's result as soon as it is there; a model that cannot is one with an error.
 
-        Raises PhotoError as `remove` does. Photo and mask must not change while this goes on.
+        Raises PhotoError as `remove` does. Photo and mask must not change while this goes on. Closing the iterator
+        gives up those models that have not begun.
         """
         models = self.check_models(models, realism)
         holes = find_holes(photo, mask, faces)
         paint = partial(self.inpaint, photo, holes, guide=guide, realism=realism)
-        for done in as_completed([self._pool.submit(Outcome.of, name, partial(paint, name)) for name in models]):
-            yield done.result()
+        started = [self._pool.submit(Outcome.of, name, partial(paint, name)) for name in models]
+        try:
+            for done in as_completed(started):
+                yield done.result()
+        finally:
+            for each in started:
+                each.cancel()
 
     def check_models(self, models: Iterable[str], realism: float = 1.0) -> list[str]:
         """The models' names, each once. Raises PhotoError for one that is none, or for a realism out of range."""

@@ -228,3 +228,30 @@ def test_pixels_of_overlapping_crops_belong_to_the_nearer_face():
     # Both crops hold this pixel: 40 of the large one's 90 px from its middle, 15 of the small one's 40.
     assert parts[1][50, 90] == 255 and parts[0][50, 90] == 0
     assert parts[0][50, 60] == 255 and parts[1][50, 60] == 0
+
+
+def face_with_mask():
+    """A face's oval, and a mask over its lower half that runs out beside the jaw: (256, 256) each."""
+    face, covered = np.zeros((256, 256), np.uint8), np.zeros((256, 256), np.uint8)
+    cv2.ellipse(face, (128, 128), (70, 95), 0, 0, 360, 255, -1)
+    covered[130:230, 50:206] = 255
+    points = cv2.ellipse2Poly((128, 128), (70, 95), 0, 0, 360, 10)
+    return face > 0, covered, points
+
+
+def test_an_edge_moves_inside_the_face_first():
+    face, covered, oval = face_with_mask()
+    now = covered
+    for _ in range(8):  # up to the eyes and beyond, never past the jaw
+        now, before = masks.move_edge(now, [oval], 6), now
+        added = (now > 0) & (before == 0)
+        assert added.any() and (face | ~added).all() and (now[before > 0] > 0).all()
+    shrunk = masks.move_edge(covered, [oval], -6)
+    removed = (shrunk == 0) & (covered > 0)
+    assert removed.any() and (face | ~removed).all() and (covered[shrunk > 0] > 0).all()
+    # Where the face's outline has nothing more to give, or is not known, the edge moves everywhere.
+    full = np.where(face, np.uint8(255), covered)
+    for known in ([oval], []):
+        assert np.array_equal(masks.move_edge(full, known, 6), masks.grow(full, 6))
+        beside = np.where(face, np.uint8(0), covered)
+        assert np.array_equal(masks.move_edge(beside, known, -6), masks.grow(beside, -6))

@@ -1,5 +1,6 @@
 """Geometry of crops and the way from photo to result, with stand-ins for the networks where weights do not matter."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -304,6 +305,27 @@ def test_one_model_without_weights_does_not_keep_the_others_away(unmasker, monke
     found = {done.model: done for done in unmasker.remove_each(photo, mask, ["glcic", "telea"], unmasker.find(photo))}
     assert "broken" in str(found["glcic"].error) and found["glcic"].image is None
     assert found["telea"].error is None and (found["telea"].image[mask == 0] == photo[mask == 0]).all()
+
+
+def test_a_closed_iterator_gives_up_the_models_that_have_not_begun(unmasker, monkeypatch):
+    begun, go_on = [], threading.Event()
+
+    def inpaint(self, photo, holes, name, guide, realism):
+        begun.append(name)
+        if len(begun) > 1:
+            assert go_on.wait(60)
+        return photo
+
+    monkeypatch.setattr(Unmasker, "inpaint", inpaint)
+    photo = two_masks()
+    one_by_one = ThreadPoolExecutor(1)
+    monkeypatch.setattr(unmasker, "_pool", one_by_one)
+    outcomes = unmasker.remove_each(photo, unmasker.segment(photo), DEFAULT_MODELS, unmasker.find(photo))
+    next(outcomes)
+    outcomes.close()
+    go_on.set()
+    one_by_one.shutdown(wait=True)
+    assert len(begun) <= 2 < len(DEFAULT_MODELS)
 
 
 def test_bad_masks_and_names_are_refused(unmasker):

@@ -36,6 +36,9 @@ class StandIn(OneByOne):
     def model(self, name, output=None):
         """It has none to load."""
 
+    def oval(self, photo, face):
+        """It knows of no outlines."""
+
     def hint(self, crop):
         return 0.0
 

@@ -83,3 +83,30 @@ def test_the_script_writes_both(script, tmp_path, monkeypatch):
     assert script.main() == 0
     for path, expected in zip((BEFORE, AFTER), pictures):
         assert np.array_equal(np.array(Image.open(tmp_path / path.name)), expected)
+
+
+@needs_browser
+@pytest.mark.parametrize("language", ["en-US", "de-DE"])
+def test_all_tabs_are_in_one_row_on_a_phone(browser, demo, language):
+    with visit(browser, demo, PHONE, has_touch=True, is_mobile=True, locale=language) as page:
+        page.wait_for_function("document.querySelectorAll('[role=tab]').length >= 4")
+        tabs = page.get_by_role("tab")
+        boxes = [tab.bounding_box() for tab in tabs.all()]
+        assert len({box["y"] for box in boxes}) == 1
+        assert all(box["x"] >= 0 and box["x"] + box["width"] <= PHONE[0] and box["height"] >= 44 for box in boxes)
+        assert not page.locator(".overflow-menu").is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        for number in range(tabs.count()):
+            tabs.nth(number).tap()
+            page.wait_for_function(
+                "number => document.querySelectorAll('[role=tab]')[number].ariaSelected === 'true'", arg=number
+            )
+
+
+@needs_browser
+def test_tabs_that_a_row_has_no_room_for_are_scrolled_to(browser, demo):
+    with visit(browser, demo, (260, 700), has_touch=True, is_mobile=True) as page:
+        page.wait_for_function("document.querySelectorAll('[role=tab]').length >= 4")
+        page.get_by_role("tab").last.tap()
+        page.wait_for_function("document.querySelector('[role=tab]:last-of-type').ariaSelected === 'true'")
+        assert page.evaluate("document.querySelector('[role=tablist]').scrollLeft") > 0

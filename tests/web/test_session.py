@@ -15,6 +15,7 @@ from unmask.metrics import iou
 from unmask.web.components import faces_panel
 from unmask.web.mask_layers import to_layer
 from unmask.web.session import EDITOR_SIZE, LOADING, PAD, Visit
+from unmask.web.turns import Turns
 
 
 def begin(photo=None) -> Visit:
@@ -154,3 +155,29 @@ def test_every_exif_orientation_is_upright(pictures, orientation):
     assert photo.shape == upright.shape
     assert np.abs(photo.astype(int) - upright).mean() < 6
     assert iou(StandIn().segment(photo), StandIn().segment(upright)) > 0.9
+
+
+def test_strokes_that_were_all_undone_leave_the_very_mask_that_was_found():
+    visit = begin()
+    edited = visit.edited(drawn(visit, add=True))
+    assert edited.is_by_hand() and not visit.is_by_hand()
+    undone = edited.edited({"background": edited.copy, "layers": [to_layer(visit.shown)]})
+    assert undone.kept_mask == visit.kept_found and not undone.is_by_hand()
+    # A face that is left out takes its part of the mask with it: that is no edit.
+    assert not visit.choose(1, False).is_by_hand()
+
+
+def test_only_the_last_run_may_show_results():
+    turns = Turns()
+    first = turns.take()
+    assert turns.holds(first) and turns.at_work and not turns.settled
+    second = turns.take()
+    assert not turns.holds(first) and not turns.settle(first) and not turns.settled
+    assert turns.settle(second) and turns.settled and not turns.at_work
+    turns.interrupt()  # a stroke: what stands stays
+    assert turns.settled and not turns.holds(second) and turns.run == second
+    third = turns.take()
+    turns.close()
+    assert not turns.settle(third) and not turns.settled
+    turns.reopen()
+    assert turns.holds(turns.take())

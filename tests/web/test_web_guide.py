@@ -101,6 +101,24 @@ def test_the_guide_is_followed_and_the_map_shown(browser, demo):
         assert np.array_equal(download_result(page, TITLE), guided)
 
 
+@needs_browser
+def test_one_more_model_is_guided_as_the_first_ones_are(browser, demo):
+    with visit(browser, demo) as page:
+        page.wait_for_selector("#examples img")
+        give_photo(page, PHOTO)
+        wait_until_done(page)
+        page.get_by_label(TITLE, exact=True).first.uncheck()
+        run_again(page)
+        assert page.locator(".expressions button").count() == 0
+        page.locator("#results .more").get_by_role("button", name=TITLE, exact=True).click()
+        choices = card(page, TITLE).locator(".expressions button")
+        choices.first.wait_for()
+        wait_until_done(page)
+        assert choices.all_inner_texts() == ["As found", "Smiling", "Lips apart", "Serious"]
+        page.get_by_text("Move mouth and jaw").click()
+        assert "never a fact about a person" in card(page, TITLE).inner_text()
+
+
 def event(**data):
     return gr.EventData(None, data)
 

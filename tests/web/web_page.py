@@ -79,7 +79,7 @@ def visit(browser, demo, size=DESKTOP, **options):
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
     context.grant_permissions(["camera"])
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)  # the machine may have other work
     faults = []
     local = (demo.local_url, "data:", "blob:")
 
@@ -209,7 +209,7 @@ def look_at_editor(page, copy: np.ndarray) -> tuple[Canvas, np.ndarray]:
     return Canvas(box["x"] + x, box["y"] + y, side), np.where(tint > 0.3, 255, 0).astype(np.uint8)
 
 
-def drag(page, canvas: Canvas, tool: str, points: list[tuple[float, float]]):
+def stroke(page, canvas: Canvas, tool: str, points: list[tuple[float, float]]):
     """Draw through `points` of the working copy (shares of its side) with the tool of that name."""
     page.get_by_label(tool, exact=True).click()
     page.mouse.move(*canvas.point(*points[0]))
@@ -219,19 +219,20 @@ def drag(page, canvas: Canvas, tool: str, points: list[tuple[float, float]]):
             *canvas.point(*point), steps=3
         )  # a browser without a graphics card takes long over each
     page.mouse.up()
-    page.wait_for_timeout(300)
+
+
+def wait_for_edits(page):
+    """Wait until the server knows of every stroke, and what they have set off is over."""
+    page.wait_for_selector("#edits:not(:has(.unheard)):not(:has(.at-work))", state="attached")
+
+
+def drag(page, canvas: Canvas, tool: str, points: list[tuple[float, float]]):
+    """A stroke, and what follows by itself."""
+    stroke(page, canvas, tool, points)
+    wait_for_edits(page)
 
 
 def open_live_tab(page):
-    """The third tab, or its entry in the menu into which Gradio puts the tabs that it measures as too wide: on a phone,
-    this one and the last, in German the second as well."""
-    third, menu = page.locator("button[role=tab]:visible").nth(2), page.locator(".overflow-menu > button:visible")
-    third.or_(menu).first.wait_for()
-    if third.is_visible():
-        third.click()
-    else:
-        menu.click()
-        entries = page.locator(".overflow-dropdown button")
-        entries.last.wait_for()
-        entries.nth(entries.count() - 2).click()
+    """The third tab."""
+    page.locator("button[role=tab]:visible").nth(2).click()
     page.wait_for_selector("#live [data-act=start]")

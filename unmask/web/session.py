@@ -1,6 +1,7 @@
 """What the demo keeps of one visitor: the photo, its faces, the mask, and the part of it that the editor shows."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -9,12 +10,13 @@ import numpy as np
 from unmask import PhotoError
 from unmask.faces.alignment import align, align_mask, mask_to_photo
 from unmask.faces.face import Face, face_from_box, whole_photo_of
-from unmask.masks import grow, is_empty, part_of_face, share
+from unmask.masks import grow, is_empty, move_edge, part_of_face, share
 from unmask.web.clicks import Click, Clicks
 from unmask.web.kept_photo import KeptPhoto
 from unmask.web.mask_layers import editor_value, mask_from_editor
 from unmask.web.packed_mask import PackedMask
 from unmask.web.pictures import PAD
+from unmask.web.turns import Turns
 
 # px. The editor draws a given layer in its place only if all it gets has exactly the canvas' size.
 EDITOR_SIZE = 512
@@ -88,6 +90,7 @@ class Visit:
     stem: str = "photo"  # what downloads are called after
     steps: tuple[Step, ...] = ()  # the outlines that can be undone, oldest first
     clicks: Clicks = field(default_factory=Clicks, repr=False, compare=False)
+    turns: Turns = field(default_factory=Turns, repr=False, compare=False)
 
     @classmethod
     def begin(
@@ -269,18 +272,31 @@ class Visit:
         shown = align_mask(mask, self.frame, EDITOR_SIZE)
         return replace(self, shown=shown, earlier=earlier, put_at=now)
 
+    def _own(self, mask: np.ndarray) -> np.ndarray:
+        """(H, W) uint8: this visit's mask, with that of another one on the face that the editor shows."""
+        if self.current is None:
+            return mask
+        now = self.mask
+        return now & ~self.part(now, self.current) | self.part(mask, self.current)
+
     def _with_own(self, mask: np.ndarray) -> "Visit":
         """This visit with another mask on the face that the editor shows, the rest as it is."""
-        if self.current is None:
-            return self.with_mask(mask)
-        now = self.mask
-        return self.with_mask(now & ~self.part(now, self.current) | self.part(mask, self.current))
+        return self.with_mask(self._own(mask))
 
-    def grown(self, steps: int) -> "Visit":
-        """This visit with the mask's edge moved outwards by so many steps, inwards if negative."""
-        faces = self.faces or [self.whole]
-        face = faces[0] if self.current is None else self.candidates[self.current].face
-        return self._with_own(grow(self.mask, steps * max(round(STEP * face.side), 1)))
+    @property
+    def edited_faces(self) -> list[Face]:
+        """Those faces whose mask the editor shows; none where no face is known."""
+        if self.current is not None:
+            return [self.candidates[self.current].face]
+        return [each.face for each in self.candidates if each.chosen]
+
+    def grown(self, steps: int, ovals: Sequence[np.ndarray] = ()) -> "Visit":
+        """This visit with the mask's edge moved outwards by so many steps, inwards if negative.
+
+        ovals: the outlines of `edited_faces`, within which the edge moves first; see `move_edge`.
+        """
+        face = (self.edited_faces or [self.whole])[0]
+        return self._with_own(move_edge(self.mask, ovals, steps * max(round(STEP * face.side), 1)))
 
     def cleared(self) -> "Visit":
         """This visit with nothing marked on what the editor shows."""
@@ -314,6 +330,12 @@ class Visit:
         ran = self.ran
         return ran is None or ran.faces != self.faces or ran.kept_mask != self.kept_mask
 
+    def is_by_hand(self) -> bool:
+        """Whether the mask is another one than was found."""
+        if all(each.chosen for each in self.candidates):
+            return self.kept_mask != self.kept_found
+        return self.kept_mask != PackedMask.pack(self.found_now)
+
     def covers(self) -> float:
         """The share of the photo that the mask covers, in [0, 1]."""
         return share(self.mask)
@@ -336,6 +358,9 @@ class Visit:
         if not self._is_in(value):
             return self  # drawn on another face, before this one had come
         shape = self.shape
+        unedited = self._own(self.found_now)
+        if np.array_equal(drawn, align_mask(unedited, self.frame, EDITOR_SIZE)):  # every stroke was undone
+            return replace(self, kept_mask=PackedMask.pack(unedited), shown=drawn)
         changed = mask_to_photo(grow(drawn ^ self.shown, CLOSE_BY), self.frame, shape)
         mask = np.where(changed, mask_to_photo(drawn, self.frame, shape), self.mask)
         return replace(self, kept_mask=PackedMask.pack(mask), shown=drawn)

@@ -19,9 +19,11 @@ PICTOGRAM = """
 </svg>"""
 
 
-def status(text: str = "", tone: str = "") -> str:
-    """One line on what is going on. tone: "busy", "done", "warn" or plain."""
-    return f'<p class="status {tone}" role="status" aria-live="polite">{html.escape(text)}</p>'
+def status(text: str = "", tone: str = "", edit: int = 0) -> str:
+    """One line on what is going on. tone: "busy", "done", "warn" or plain. edit: which one it answers, should the page
+    have written something else into this line: a text that it had before it would not show again."""
+    data = f' data-edit="{edit}"' if edit else ""
+    return f'<p class="status {tone}" role="status" aria-live="polite"{data}>{html.escape(text)}</p>'
 
 
 def warn(text: str, more: str = "") -> str:

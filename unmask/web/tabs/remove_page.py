@@ -9,7 +9,9 @@ from unmask.faces.editing import AS_FOUND
 from unmask.registry import DEFAULT_MODELS
 from unmask.sam import Sam
 from unmask.web.components import (
+    brush_keys,
     disagreement_card,
+    edit_line,
     faces_panel,
     first_result,
     guide_panel,
@@ -79,6 +81,7 @@ class RemovePage:
     realism: gr.Slider  # 0, faithful, to 1, realistic
     run: gr.Button
     run_status: gr.HTML
+    edits: gr.HTML  # the line in its place, from a stroke until the server knows of it
     cards: dict[str, Card]  # by model
     controls: gr.HTML | None  # on the guided model's card, where its weights are there
     guess: gr.HTML | None  # likewise: what the hint network says
@@ -105,8 +108,8 @@ class RemovePage:
 def draw_how_to() -> str:
     """What can be done about a result that is not good."""
     text = tr(
-        "Not quite right? Paint over fabric that was missed, erase what was marked wrongly, and press the button "
-        "again. Other models keep your mask."
+        "Not quite right? Paint over fabric that was missed, or erase what was marked wrongly: new results follow "
+        "by themselves. Other models keep your mask."
     )
     return f'<p class="how-to">{html.escape(text)}</p>'
 
@@ -164,6 +167,7 @@ def build_page(sam: Sam | None) -> RemovePage:
                     elem_id="editor",
                 )
                 outline = outline_tool.build(sam) if sam else None
+                brush_keys.build()
                 with gr.Row(elem_classes="toolbar"):
                     grow = gr.Button(static("Grow"), size="sm", min_width=0)
                     shrink = gr.Button(static("Shrink"), size="sm", min_width=0)
@@ -190,6 +194,7 @@ def build_page(sam: Sam | None) -> RemovePage:
             run = gr.Button(static("Remove the mask"), variant="primary", elem_id="run")
             run_status = gr.HTML(on_page(draw_status, RUN_HINT), elem_id="run-status")
             build_queue_line(run_status)
+            edits = edit_line.build()
             gr.HTML(on_page(draw_how_to))
     vote = vote_card.build()
     with gr.Column(elem_id="results"):
@@ -210,6 +215,6 @@ def build_page(sam: Sam | None) -> RemovePage:
     controls, guess, expressions = panels or (None, None, None)
     return RemovePage(
         visit, guide, photo, example, mask_status, empty_bench, first, panel, editor, outline, grow, shrink, clear,
-        reset, import_mask, download_mask, mask_file, chosen, realism, run, run_status, cards, controls, guess,
+        reset, import_mask, download_mask, mask_file, chosen, realism, run, run_status, edits, cards, controls, guess,
         expressions, vote, maps[0], row, download_all, result_file,
     )  # fmt: skip

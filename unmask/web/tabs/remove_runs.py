@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 import gradio as gr
 import numpy as np
@@ -15,7 +16,7 @@ from unmask.faces.face import Face, whole_photo
 from unmask.holes import FEATHER
 from unmask.masks import check_mask, is_empty
 from unmask.registry import GENDER_HINT, MODELS
-from unmask.web.components import disagreement_card, guide_panel, vote_card
+from unmask.web.components import disagreement_card, edit_line, guide_panel, vote_card
 from unmask.web.components.canvas import Before, Part, within
 from unmask.web.components.cards import failed, finished, waiting
 from unmask.web.components.guide_panel import EXPRESSIONS, GUIDED
@@ -26,10 +27,12 @@ from unmask.web.i18n import tr, tr_error
 from unmask.web.pictures import View, cached_png, thumbnail, to_show, views_of
 from unmask.web.session import Run, Visit
 from unmask.web.tabs.remove_page import NO_PHOTO, RUN_HINT, RemovePage
+from unmask.web.turns import Turns
 
 RUN_AGAIN_HINT = 'The mask has changed: press "Remove the mask".'
 DONE_HINT = "Done: drag the line in a picture to compare."
 WAITING_HINT = "Waiting for a mask."
+LIVE_FIRST = 2  # models that paint at once after a stroke; as many as a small server has cores
 
 
 class Runs:
@@ -52,14 +55,20 @@ class Runs:
         """What is to be said of the results that are on the page."""
         if visit is None:
             return status(tr(RUN_HINT))
-        if visit.ran is None:
+        if visit.ran is None and is_empty(visit.mask):
             return status(tr(WAITING_HINT), "warn")
-        if visit.is_outdated():
+        if visit.is_outdated() or not visit.turns.settled:
             return status(tr(RUN_AGAIN_HINT), "outdated")
         return status(tr(DONE_HINT), "done")
 
-    def fill(self, now: Visit, names: list[str], told: Guide, realism: float) -> Iterator[dict]:
-        """Run the chosen models; each result is shown as soon as it is there."""
+    def fill(
+        self, now: Visit, names: list[str], told: Guide, realism: float, after_edit: dict | None = None
+    ) -> Iterator[dict]:
+        """Run the chosen models; each result is shown as soon as it is there, until another run or a stroke ends it.
+
+        after_edit: of a run that nobody asked for but a stroke, what else it has to say. It pops up no message, moves
+        nothing on the page, and paints with the first LIVE_FIRST models before it begins with the others.
+        """
         page, cards = self.page, self.page.cards
         names = [name for name in models_on_page() if name in names]
         photo, mask = now.photo, now.mask  # unpacked once
@@ -70,11 +79,15 @@ class Runs:
                 raise PhotoError("No face is chosen: click one on the photo.")
             check_mask(mask, now.shape)
         except PhotoError as error:
+            if after_edit is not None:
+                yield after_edit | {page.visit: now, page.run_status: status(tr_error(error), "warn outdated")}
+                return
             refused = {page.run_status: warn(tr_error(error), "outdated" if now.is_outdated() else "")}
             if now.faces and is_empty(mask):  # there is nothing that results could be of
                 refused |= self.nothing() | {page.visit: replace(now, ran=None)}
             yield refused
             return
+        turn = now.turns.take()
         views = views_of(mask, now.faces)
         before = self.before(now, now.faces, views)
         kept = () if now.ran is None else now.ran.names  # earlier results stay, dimmed, until the new ones come
@@ -83,9 +96,16 @@ class Runs:
         if ballot is not None:
             fresh |= {page.vote: vote_card.draw_hold()}
         yield {page.visit: replace(now, ran=Run(now.kept_mask, now.faces, tuple(names), realism))} | fresh
-        yield {page.run_status: status(painting_text(MODELS[names[0]].title, 1, len(names)), "busy first")}
+        painting = painting_text(MODELS[names[0]].title, 1, len(names))
+        yield {page.run_status: status(painting, "busy first" if after_edit is None else "busy")} | (after_edit or {})
         pending, learned = list(names), {}  # results that are all a network's own idea of this face: parts, as shown
-        for done in self.unmasker.remove_each(photo, mask, names, now.faces, guide=told, realism=realism):
+        groups = [names] if after_edit is None else filter(None, (names[:LIVE_FIRST], names[LIVE_FIRST:]))
+        outcomes = chain.from_iterable(
+            self.unmasker.remove_each(photo, mask, group, now.faces, guide=told, realism=realism) for group in groups
+        )
+        for done in outcomes:
+            if not now.turns.holds(turn):
+                return
             name = done.model
             pending.remove(name)
             if done.error is not None:
@@ -110,11 +130,13 @@ class Runs:
             ]
             longest = max(now.shape)
             yield {page.map: disagreement_card.render(page.map, before, shown, now.faces, longest)}
+        if not now.turns.settle(turn):
+            return
         asked = {page.vote: self.votes.ask(ballot)} if self.votes and ballot is not None else {}
         done_text = vote_card.DONE_HINT if any(asked.values()) else DONE_HINT
         yield asked | {page.run_status: status(tr(done_text), "done")}
-        if GUIDED in names and page.expressions is not None and len(now.faces) == 1:
-            yield {page.expressions: self.expressions(photo, mask, now.faces[0])}
+        if GUIDED in names:
+            yield from self.expressions_beside(photo, mask, now.faces, now.turns)
 
     def add_model(self, old: Visit | None, names: list[str], told: Guide, event: gr.EventData) -> Iterator[dict]:
         """One more model beside the others, on the mask and the faces of their results."""
@@ -128,15 +150,23 @@ class Runs:
         card, ran, mask = page.cards[name], old.ran, old.ran.mask
         views = views_of(mask, ran.faces)
         before = self.before(old, ran.faces, views)
-        added = replace(old, ran=replace(ran, names=(*ran.names, name)))
+        added, run = replace(old, ran=replace(ran, names=(*ran.names, name))), old.turns.run
         waits = waiting({name: card}, [name], before)
         painting = status(painting_text(card.title, 1, 1), "busy")
         yield {page.visit: added, page.chosen: [*names, name], page.run_status: painting} | waits
         try:
-            yield self.paint(name, old.photo, mask, ran, told, views, before)
+            painted = self.paint(name, old.photo, mask, ran, told, views, before)
         except USER_ERRORS as error:
-            yield failed(card, error)
-        yield {page.run_status: self.results_status(added)}
+            painted = failed(card, error)
+        if old.turns.run != run:
+            return  # a newer run paints this model, too
+        yield painted
+        if name == GUIDED:
+            yield {page.guess: self.guess(old.photo, ran.faces)}
+        if not old.turns.at_work:
+            yield {page.run_status: self.results_status(added)}
+        if name == GUIDED:
+            yield from self.expressions_beside(old.photo, mask, ran.faces, old.turns)
 
     def paint(
         self, name: str, photo: np.ndarray, mask: np.ndarray, ran: Run, told: Guide, views: dict[int, View],
@@ -171,6 +201,16 @@ class Runs:
         except WeightsError:
             return ""  # logged; the controls work without
 
+    def expressions_beside(
+        self, photo: np.ndarray, mask: np.ndarray, faces: list[Face], turns: Turns
+    ) -> Iterator[dict]:
+        """Updates that put faces to choose from beside the guided model's result, where there is but one face."""
+        if self.page.expressions is not None and len(faces) == 1:
+            run = turns.run
+            drawn = self.expressions(photo, mask, faces[0])
+            if turns.run == run:
+                yield {self.page.expressions: drawn}
+
     def expressions(self, photo: np.ndarray, mask: np.ndarray, face: Face) -> str:
         """Small pictures of the face (H, W, 3) with several expressions, as HTML."""
         crop, hole = align(photo, face, CROP), align_mask(mask, face, CROP, threshold=0)
@@ -194,15 +234,19 @@ class Runs:
         if old is None or old.ran is None:
             yield {page.run_status: warn(tr(NO_PHOTO))}
             return
-        ran, mask = old.ran, old.ran.mask
+        ran, mask, run = old.ran, old.ran.mask, old.turns.run
         views = views_of(mask, ran.faces)
         yield {page.run_status: status(painting_text(page.cards[GUIDED].title, 1, 1), "busy")}
         try:
-            yield self.paint(GUIDED, old.photo, mask, ran, told, views, self.before(old, ran.faces, views))
+            painted = self.paint(GUIDED, old.photo, mask, ran, told, views, self.before(old, ran.faces, views))
         except USER_ERRORS as error:
             yield {page.run_status: warn(tr_error(error))}
             return
-        yield {page.run_status: status(tr(DONE_HINT), "done")}
+        if old.turns.run != run:
+            return  # a newer run paints it as the controls say
+        yield painted
+        if not old.turns.at_work:
+            yield {page.run_status: self.results_status(old)}
 
     def run_again(
         self, old: Visit | None, value: dict | None, names: list[str], told: Guide, realism: float
@@ -211,4 +255,5 @@ class Runs:
         if old is None:
             yield {self.page.run_status: warn(tr(NO_PHOTO))}
             return
+        yield {self.page.edits: edit_line.answer()}
         yield from self.fill(old.edited(value), names, told, realism)

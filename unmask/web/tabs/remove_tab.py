@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial, reduce
 
 import gradio as gr
+import numpy as np
 
 from unmask import Guide, PhotoError, Unmasker, read_photo
 from unmask.imaging.reader import read_bytes
@@ -15,7 +16,7 @@ from unmask.masks import is_empty, read_mask
 from unmask.sam import Sam
 from unmask.web.bundle import stem_of
 from unmask.web.clicks import Click
-from unmask.web.components import faces_panel, first_result, outline_tool
+from unmask.web.components import edit_line, faces_panel, first_result, outline_tool
 from unmask.web.components.cards import download_through
 from unmask.web.components.guide_panel import GUIDED
 from unmask.web.components.status import status, warn
@@ -26,6 +27,7 @@ from unmask.web.memory import Memory
 from unmask.web.pictures import cached_png, file_url, for_browsers, thumbnail, to_show
 from unmask.web.session import Visit
 from unmask.web.tabs.remove_downloads import Downloads
+from unmask.web.tabs.remove_live import LiveEdits
 from unmask.web.tabs.remove_page import (
     MASK_HINT,
     NO_PHOTO,
@@ -34,7 +36,7 @@ from unmask.web.tabs.remove_page import (
     RemovePage,
     build_page,
 )
-from unmask.web.tabs.remove_runs import DONE_HINT, RUN_AGAIN_HINT, WAITING_HINT, Runs
+from unmask.web.tabs.remove_runs import RUN_AGAIN_HINT, WAITING_HINT, Runs
 from unmask.web.tabs.remove_texts import mask_text, nothing_found_text
 
 LOOKING = "Looking for the face …"
@@ -59,7 +61,7 @@ def build(unmasker: Unmasker, memory: Memory, sam: Sam | None = None) -> None:
 def wire_photo_and_models(tab: "RemoveTab", private: dict, heavy: dict) -> None:
     page = tab.page
     about_photo = [
-        page.visit, page.editor, page.panel, page.empty_bench, page.mask_status, page.run_status,
+        page.visit, page.editor, page.panel, page.empty_bench, page.mask_status, page.run_status, page.edits,
         *page.outline_parts(), *page.card_parts(),
     ]  # fmt: skip
     new_photo = heavy | {
@@ -71,9 +73,10 @@ def wire_photo_and_models(tab: "RemoveTab", private: dict, heavy: dict) -> None:
     run = page.run.click(
         tab.runs.run_again,
         [page.visit, page.editor, page.chosen, page.guide, page.realism],
-        [page.visit, page.run_status, *page.card_parts()],
+        [page.visit, page.run_status, page.edits, *page.card_parts()],
         **heavy,
     )
+    live = wire_live_edits(LiveEdits(tab.runs), heavy)
     page.row.more(
         tab.runs.add_model,
         [page.visit, page.chosen, page.guide],
@@ -81,7 +84,7 @@ def wire_photo_and_models(tab: "RemoveTab", private: dict, heavy: dict) -> None:
         **heavy | {"trigger_mode": "multiple"},
     )
     # What is still at work on the photo must not put its results on the page that was cleared.
-    at_work = [page.photo.input(**new_photo), page.example.then(**new_photo), run]
+    at_work = [page.photo.input(**new_photo), page.example.then(**new_photo), run, live]
     page.photo.clear(tab.start_over, None, about_photo, cancels=at_work, **private)
     if page.controls:
         # Heard in turn, painted from the last word: an event that has to wait would lose what it says.
@@ -96,11 +99,26 @@ def wire_photo_and_models(tab: "RemoveTab", private: dict, heavy: dict) -> None:
         )  # fmt: skip
 
 
+def wire_live_edits(live: LiveEdits, heavy: dict) -> gr.events.Dependency:
+    """What strokes set off. Returns the event that runs the models."""
+    page = live.page
+    page.edits.stroke(live.stop, page.visit, None, **PRIVATE, queue=False, trigger_mode="multiple")
+    rerun = page.edits.pause(
+        live.rerun,
+        [page.visit, page.editor, page.chosen, page.guide, page.realism],
+        [page.visit, page.edits, page.mask_status, page.run_status, *page.card_parts()],
+        **heavy | {"trigger_mode": "multiple"},
+    )
+    rerun.then(js=edit_line.OVER, api_visibility="private")
+    rerun.failure(js=edit_line.FAILED, api_visibility="private")
+    return rerun
+
+
 def wire_mask_and_faces(tab: "RemoveTab", in_turn: dict, heavy: dict) -> None:
     page, here = tab.page, [tab.page.visit, tab.page.editor]
     for button, change in (
-        (page.grow, lambda now: now.grown(+1)),
-        (page.shrink, lambda now: now.grown(-1)),
+        (page.grow, lambda now: now.grown(+1, tab.ovals(now))),
+        (page.shrink, lambda now: now.grown(-1, tab.ovals(now))),
         (page.clear, Visit.cleared),
         (page.reset, Visit.reset),
     ):
@@ -194,13 +212,17 @@ class RemoveTab:
             # The camera was opened, or the photo cleared. Without a word Gradio would empty what this event writes to.
             yield {page.run_status: gr.skip()}
             return
-        yield {page.run_status: status(tr(LOOKING), "busy outdated")}
+        if old is not None:
+            old.turns.close()
+        yield {page.run_status: status(tr(LOOKING), "busy outdated"), page.edits: edit_line.answer()}
         try:
             file = read_bytes(path)
             picture = read_photo(file)
             faces = self.unmasker.find(picture)
             found = self.unmasker.segment(picture, faces=faces)
         except USER_ERRORS as error:
+            if old is not None:
+                old.turns.reopen()
             before = None if old is None else cached_png(page.photo, to_show(old.photo), "photo.png")
             refused = {page.photo: before, page.mask_status: warn(tr_error(error))}
             yield refused | {page.run_status: self.runs.results_status(old)}
@@ -227,6 +249,7 @@ class RemoveTab:
             page.empty_bench: first_result.draw(*page.first),
             page.mask_status: status(tr(MASK_HINT)),
             page.run_status: status(tr(RUN_HINT)),
+            page.edits: edit_line.answer(),
         } | dict.fromkeys(page.outline_parts(), "") | self.runs.nothing()
 
     # ------------------------------------------------------------ mask and faces
@@ -238,6 +261,11 @@ class RemoveTab:
             return self.changed(old, value, lambda now: change(now, *inputs))
 
         return callback
+
+    def ovals(self, now: Visit) -> list[np.ndarray]:
+        """The outlines of the faces that are being edited, as far as they can be found; see Unmasker.oval."""
+        found = (self.unmasker.oval(now.photo, face) for face in now.edited_faces)
+        return [oval for oval in found if oval is not None]
 
     def change_faces(self, change: Callable[[Visit, int], Visit]) -> Callable:
         """The panel's callback from a function (Visit as edited, index of a face) -> Visit."""
@@ -257,8 +285,9 @@ class RemoveTab:
         except PhotoError as error:
             return {page.mask_status: warn(tr_error(error))}
         if new.is_outdated():
+            new.turns.interrupt()
             return self.show(new) | {page.run_status: status(tr(RUN_AGAIN_HINT), "outdated")}
-        return self.show(new) | ({page.run_status: status(tr(DONE_HINT), "done")} if old.is_outdated() else {})
+        return self.show(new) | ({page.run_status: self.runs.results_status(new)} if old.is_outdated() else {})
 
     def look_at(self, old: Visit | None, value: dict | None, event: gr.EventData) -> dict:
         """Another face in the editor, chosen again if it was left out; or the whole photo."""
@@ -283,6 +312,7 @@ class RemoveTab:
         if is_empty(found):
             yield self.show(new, tr("No mask was found on the new face: paint over what covers it."))
         else:
+            new.turns.interrupt()
             yield self.show(new) | {page.run_status: status(tr(RUN_AGAIN_HINT), "outdated")}
 
 

@@ -11,7 +11,10 @@ def mask_text(now: Visit) -> str:
     """What is marked, in a sentence or two."""
     covered = now.covers()
     share = tr("less than 1%") if 0 < covered < 0.005 else f"{covered:.0%}"
-    text = tr("The mask covers {share} of the photo. Correct it with brush and eraser.", share=share)
+    if now.is_by_hand():
+        text = tr("Edited by hand: the mask covers {share} of the photo.", share=share)
+    else:
+        text = tr("The mask covers {share} of the photo. Correct it with brush and eraser.", share=share)
     if is_empty(now.mask):
         text = tr(NOTHING_MARKED)
     count, chosen = len(now.candidates), len(now.faces)
