@@ -11,6 +11,7 @@ import numpy as np
 from unmask import Unmasker, read_photo
 from unmask.faces.alignment import align
 from unmask.faces.face import whole_photo
+from unmask.holes import hole_of
 from unmask.imaging.reader import read_bytes
 from unmask.masks import is_empty
 from unmask.metrics import psnr, ssim
@@ -235,7 +236,10 @@ def build(unmasker: Unmasker) -> None:
     ) -> Iterator[dict]:
         """Run the models on a masked face whose truth is `crop`; before: that truth on the page."""
         try:
-            given = masked.mask if source == TRUE_MASK else unmasker.segment(masked.image, aligned=True)
+            if source == TRUE_MASK:
+                given = hole_of(masked.mask, FRAME)
+            else:
+                given = unmasker.segment(masked.image, aligned=True)
         except USER_ERRORS as error:
             yield {run_status: status(tr_error(error), "warn")}
             return
