@@ -91,7 +91,8 @@ def open_truth(page):
 
 def picture(page, image) -> np.ndarray:
     """What an <img> shows, (H, W, 3)."""
-    return np.array(Image.open(io.BytesIO(page.request.get(image.evaluate("image => image.src")).body())).convert("RGB"))
+    file = page.request.get(image.evaluate("image => image.src")).body()
+    return np.array(Image.open(io.BytesIO(file)).convert("RGB"))
 
 
 @needs_browser
