@@ -47,8 +47,7 @@ sys.stdin.read()
 
 # Resolves, once the photo was given, with the ms from then to the first frame that shows all results.
 WATCH = """(count) => {
-  const input = document.querySelector("#photo input[type=file]");
-  window.shown = new Promise((resolve) => input.addEventListener("change", () => {
+  window.shown = new Promise((resolve) => document.addEventListener("change", () => {
     const began = performance.now();
     const look = () => {
       const tiles = [...document.querySelectorAll("#results .tile")];
@@ -128,7 +127,6 @@ def wait_for_results(browser, address: str, filename: str, data: bytes) -> float
         page.set_default_timeout(LONGEST_WAIT)
         page.goto(address)
         page.wait_for_selector("#photo input[type=file]", state="attached")
-        page.wait_for_selector("#run-status .status")
         page.evaluate(WATCH, len(DEFAULT_MODELS))
         page.set_input_files("#photo input[type=file]", {"name": filename, "mimeType": "", "buffer": data})
         page.wait_for_selector("#run-status .done")
