@@ -3,6 +3,7 @@
 All of it depends on the photo, its mask and its faces alone, and is made once for however many models.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ from unmask.blending.composite import Backdrop
 from unmask.faces.alignment import CROP, align, align_mask
 from unmask.faces.face import Face, whole_photo
 from unmask.faces.framing import LARGEST, cut_sides, fit, set_in
-from unmask.masks import binarise, check_mask, connected_to, is_empty, part_of_face
+from unmask.masks import binarise, check_mask, connected_to, grow, is_empty, part_of_face
 
 AROUND = 2 * LARGEST - 1  # sides of the crop that hold any larger one, whichever way it grows
 FEATHER = 2.5 / 256  # of the crop's side: the soft edge inside the mask
@@ -69,6 +70,15 @@ def find_holes(photo: np.ndarray, mask: np.ndarray, faces: Sequence[Face]) -> li
         )
         holes.append(Hole(looks, Backdrop(photo, own, frame.side, FEATHER * face.side, hidden=mask)))
     return holes
+
+
+def hole_of(mask: np.ndarray, side: float) -> np.ndarray:
+    """What to paint where the mask (H, W) uint8 is known to the pixel, as a drawn one is: it and the width of a hole's
+    soft edge around it. side: of the face's crop, px.
+
+    In its soft edge a hole still shows the photo. With the mask alone as the hole, that is the mask's own outline.
+    """
+    return grow(mask, math.ceil(FEATHER * side + 1))  # one pixel more: there the fill has its full weight
 
 
 def frame_of(mask: np.ndarray, faces: Sequence[Face], index: int) -> Face:

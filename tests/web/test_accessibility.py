@@ -28,7 +28,7 @@ from unmask.imaging.metadata import write_png
 from unmask.masks import check_mask, read_mask
 from unmask.synth import KINDS, PATTERNS, WEARS
 from unmask.web import app as web_app
-from unmask.web import board_page, i18n, launch, pictures, theme
+from unmask.web import board_page, drawn_mask, i18n, launch, pictures, theme
 from unmask.web.components import (
     canvas,
     cards,
@@ -39,6 +39,7 @@ from unmask.web.components import (
     guide_panel,
     inputs,
     outline_tool,
+    scores,
     status,
     viewer_bar,
     vote_card,
@@ -190,8 +191,9 @@ def texts_in_code() -> set[str]:
     """Every English text that the page's modules hand to `tr`, `static` or a function that translates."""
     found = set()
     tabs = (remove_page, remove_tab, remove_runs, remove_texts, truth_tab, live_tab)
-    panels = (canvas, faces_panel, first_result, guide_panel, disagreement_card, outline_tool, viewer_bar, vote_card)
-    for module in (web_app, board_page, cards, examples, guard, inputs, status, pictures, theme, *panels, *tabs):
+    panels = (canvas, faces_panel, first_result, guide_panel, disagreement_card, outline_tool, scores, viewer_bar)
+    pages = (web_app, board_page, cards, drawn_mask, examples, guard, inputs, status, pictures, theme, vote_card)
+    for module in (*pages, *panels, *tabs):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in TRANSLATING:
                 continue
@@ -204,7 +206,9 @@ def texts_in_code() -> set[str]:
     found |= {IDEAS[name] for name in list_inpainting_models()} | {*KINDS, *WEARS, *PATTERNS}
     found |= {*live_tab.STATES.values(), *guide_panel.HINTS.values(), vote_card.DONE_HINT}
     found |= {label for label, _ in guide_panel.SLIDERS.values()}
-    return found | {truth_tab.ANY, *truth_tab.SCORES_NOTES, *(label for _, label, _ in truth_tab.COLUMNS)}
+    found |= {*drawn_mask.KINDS.values(), *drawn_mask.PATTERNS.values(), *drawn_mask.WEARS.values()}
+    found |= {*scores.NOTES, *(label for _, label, _ in scores.COLUMNS), *(each for each, *_ in scores.VERDICTS)}
+    return found | {truth_tab.ANY}
 
 
 TRANSLATING = {"tr", "static", "on_page", "build_cards"}

@@ -1,12 +1,14 @@
 """The live view in a browser whose camera shows a masked face: results, pace, how it ends, and who waits."""
 
 import os
+import re
 import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.unmask.test_live import picture
 from tests.web.web_page import (
@@ -20,6 +22,7 @@ from tests.web.web_page import (
     open_live_tab,
     visit,
 )
+from unmask.imaging.metadata import DIGITAL_SOURCE_TYPE, NOTICE
 from unmask.web import launch
 from unmask.web.tabs import live_tab
 
@@ -237,6 +240,109 @@ def test_the_end_of_a_turn_and_a_full_line_are_said(browser, demo, line):
         page.evaluate("() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('denied')); }")
         start(page)
         page.get_by_text("Die Kamera ließ sich nicht öffnen").wait_for()
+
+
+def stop(page):
+    """Where it has not ended by itself."""
+    page.evaluate("document.querySelector('#live [data-act=stop]').click()")
+
+
+def save(page, act):
+    with page.expect_download(timeout=60_000) as download:
+        page.click(f"#live [data-act={act}]")
+    return download.value
+
+
+def assert_says_it_is_a_composite(picture):
+    """The notice's strip across the lower edge: dark, with white letters."""
+    strip = picture[-picture.shape[0] // 12 : -3].mean(axis=2)
+    assert np.median(strip) < 90 and (strip > 180).mean() > 0.03
+    letters = (strip > 180).any(axis=0).nonzero()[0]
+    assert np.ptp(letters) > 0.6 * picture.shape[1], "the notice is too short to be one"
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_snapshot_says_that_it_is_a_composite_and_is_sent_nowhere(browser, demo, line, size):
+    touch = {"has_touch": True, "is_mobile": True} if size == PHONE else {}
+    with visit(browser, demo, size, **touch) as page:
+        open_live(page)
+        assert not page.is_visible("#live [data-act=snapshot]"), "there is nothing to save yet"
+        start(page)
+        wait_for_result(page)
+        for act in ("stop", "snapshot", "clip"):
+            box = page.locator(f"#live [data-act={act}]").bounding_box()
+            assert box["height"] >= 44 and box["y"] + box["height"] < size[1], f"{act} is small or out of sight"
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        sent = []
+        page.on("request", lambda request: sent.append(request.url))
+        download = save(page, "snapshot")
+        assert all("/live/" in url or url.startswith("blob:") for url in sent)
+        assert re.fullmatch(r"unmask-live-\d{4}-\d\d-\d\d-\d{6}-ai-composite\.png", download.suggested_filename)
+        file = Image.open(download.path())
+        assert file.text["Description"] == NOTICE and file.text["DigitalSourceType"] == DIGITAL_SOURCE_TYPE
+        assert file.size == (canvas(page).shape[1], canvas(page).shape[0])
+        saved, camera = np.array(file.convert("RGB")), picture(240, 170, 4, 1.6)
+        assert blue(saved) < 0.1 * blue(camera), "the mask is still on"
+        assert_says_it_is_a_composite(saved)
+        # As in the mirror that the page is: the astronaut's flag is on the other side.
+        upper = np.s_[: saved.shape[0] // 2]
+        turned, straight = (np.abs(saved[upper].astype(int) - each[upper]).mean() for each in (camera[:, ::-1], camera))
+        assert turned < straight
+        stop(page)
+        assert not page.is_visible("#live [data-act=snapshot]") and not page.is_visible("#live [data-act=clip]")
+
+
+def read_clip(path) -> tuple[list[np.ndarray], float]:
+    """Its pictures, RGB, and when the last one is shown, s."""
+    video, pictures, end = cv2.VideoCapture(str(path)), [], 0.0
+    while (read := video.read())[0]:
+        pictures.append(read[1][..., ::-1])
+        end = video.get(cv2.CAP_PROP_POS_MSEC) / 1000
+    return pictures, end
+
+
+def test_a_clip_lasts_five_seconds_and_says_what_it_is_throughout(browser, demo, line):
+    with visit(browser, demo) as page:
+        open_live(page)
+        start(page)
+        wait_for_result(page)
+        label = page.inner_text("#live [data-act=clip]")
+        assert label == "Save a clip of 5 s"
+        sent = []
+        page.on("request", lambda request: sent.append(request.url))
+        with page.expect_download(timeout=60_000) as download:
+            page.click("#live [data-act=clip]")
+            page.get_by_text("Recording, 4 s left").wait_for()
+        assert all("/live/" in url or url.startswith("blob:") for url in sent)
+        assert re.fullmatch(r"unmask-live-[\d-]+-ai-composite\.(webm|mp4)", download.value.suggested_filename)
+        pictures, end = read_clip(download.value.path())
+        assert 3.5 < end < 15 and len(pictures) >= 5
+        for each in pictures[:: max(len(pictures) // 5, 1)]:
+            assert_says_it_is_a_composite(each)
+        stop(page)
+        assert page.text_content("#live [data-act=clip]") == label
+
+
+def test_a_clip_that_is_cut_short_is_saved_all_the_same(browser, demo, line):
+    with visit(browser, demo) as page:
+        open_live(page)
+        start(page)
+        wait_for_result(page)
+        with page.expect_download(timeout=60_000) as download:
+            page.click("#live [data-act=clip]")
+            page.get_by_text("Recording, 4 s left").wait_for()
+            stop(page)
+        assert read_clip(download.value.path())[0] and cameras_on(page) == 0
+
+
+def test_a_browser_that_records_nothing_has_no_button_for_it(browser, demo, line):
+    with visit(browser, demo) as page:
+        open_live(page)
+        page.evaluate("() => { delete window.MediaRecorder; }")
+        start(page)
+        wait_for_result(page)
+        page.wait_for_selector("#live [data-act=snapshot]")
+        assert not page.is_visible("#live [data-act=clip]")
 
 
 def test_a_start_counts_as_a_request_but_pictures_do_not():

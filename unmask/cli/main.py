@@ -102,6 +102,11 @@ def build_parser() -> argparse.ArgumentParser:
     added.add_argument("--device", default="auto", choices=DEVICES)
     added.add_argument("--json", action="store_true", help="all figures as one JSON object")
     added.add_argument(
+        "--page",
+        action="store_true",
+        help="instead, in Chromium: from dropping a photo to all results; needs Playwright",
+    )
+    added.add_argument(
         "--reference",
         nargs="+",
         action="extend",

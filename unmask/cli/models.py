@@ -46,8 +46,17 @@ def _print_table(rows: list[tuple[str, ...]]) -> None:
 
 def bench(args: argparse.Namespace) -> int:
     from unmask.bench import bench as measure
+    from unmask.bench_page import bench_page
     from unmask.registry import MODELS
 
+    if args.page:
+        if args.reference:
+            raise CallError("--page times no model alone: it takes no --reference")
+        try:
+            print(bench_page(args.device, as_json=args.json))
+        except (ImportError, RuntimeError) as error:
+            raise CallError(str(error)) from error
+        return 0
     if unknown := [name for name, _ in args.reference if name not in MODELS]:
         raise CallError(f"there is no model {', '.join(unknown)}; there are {', '.join(MODELS)}")
     print(measure(args.device, reference=dict(args.reference), demo=True, as_json=args.json))

@@ -22,6 +22,8 @@ class ParsingNet(nn.Module):
 
     LEVELS = (6, 4, 2, 1, 0)  # stages at a 32nd, 16th, 8th, 4th and half of the crop
 
+    SEEN = 5  # stages whose outputs `features` gives, beside the stem's: from a half to a 16th of the crop
+
     def __init__(self, width: float = 0.75, channels: int = 48):
         super().__init__()
         self.stem, self.stages, widths = mobilenet_v2(width)
@@ -43,6 +45,15 @@ class ParsingNet(nn.Module):
             up = smooth(x)
         logits = self.head(up).float()  # (N, 19, H / 2, W / 2)
         return F.interpolate(logits, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+    @torch.inference_mode()
+    def features(self, crop: Tensor) -> list[Tensor]:
+        """What it sees before it has a name for it: maps (N, C, h, w) of the stem and the first stages. crop: as in
+        `forward`."""
+        seen = [self.stem(crop)]
+        for stage in self.stages[: self.SEEN]:
+            seen.append(stage(seen[-1]))
+        return seen
 
     @torch.inference_mode()
     def classes(self, crop: Tensor) -> Tensor:

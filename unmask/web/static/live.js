@@ -62,6 +62,7 @@ async function draw(me, picture) {
     [canvas.width, canvas.height] = [image.width, image.height];
   }
   canvas.getContext("2d").drawImage(image, 0, 0);
+  offerSaving();
 }
 
 async function post(me, path, body = null) {
@@ -76,6 +77,7 @@ async function post(me, path, body = null) {
 function stop(me, sentence, tone) {
   if (view !== me || !me) return;
   view = null;
+  endClip?.();  // before the last picture goes
   clearInterval(me.watch);
   me.ended.abort();
   me.camera?.getTracks().forEach((track) => track.stop());
@@ -85,6 +87,7 @@ function stop(me, sentence, tone) {
   const canvas = find("canvas");
   canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
   find(".live-figures").textContent = "";
+  for (const act of ["snapshot", "clip"]) find(`[data-act=${act}]`).hidden = true;
   const focused = document.activeElement?.closest("[data-act]");
   find(".live").classList.remove("on");
   if (focused && element.contains(focused)) find("[data-act=start]").focus();
@@ -164,6 +167,8 @@ element.addEventListener("click", (event) => {
   const act = event.target.closest("[data-act]")?.dataset.act;
   if (act === "start" && !view) start();
   if (act === "stop") stop(view, text("stopped"));
+  if (act === "snapshot") saveSnapshot();
+  if (act === "clip") startClip();
   const me = view;
   if (act === "other" && me?.camera) takeOther(me).catch(() => stop(me, text("denied"), "warn"));
 });

@@ -5,6 +5,7 @@ worked on to the disk. Here a picture is a POST whose answer is the result; noth
 """
 
 import asyncio
+import base64
 import html
 import io
 import secrets
@@ -13,13 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import gradio as gr
+import numpy as np
 from PIL import Image
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from unmask import PhotoError, Unmasker, WeightsError, read_photo
-from unmask.imaging.metadata import NOTICE
+from unmask.imaging.metadata import NOTICE, write_png
 from unmask.live import MODEL, LiveUnmasker
 from unmask.registry import MODELS
 from unmask.web.components.status import PICTOGRAM, status
@@ -34,6 +36,7 @@ GONE_AFTER = 5.0  # s without a sign of life
 FASTEST = 1 / 12  # s between two pictures: more would take the machine from those who give photos
 LONGEST_SIDE = 480  # px of what the page sends
 MOST_BYTES = 400_000  # of a JPEG of that size
+CLIP_SECONDS = 5
 
 HINT = "Start the camera: a mask is found and taken off while you watch."
 STATES = {
@@ -208,6 +211,15 @@ def take_off(live: LiveUnmasker, data: bytes) -> tuple[bytes, str]:
     return file.getvalue(), "masked" if result.masked else "nobody" if result.face is None else "bare"
 
 
+def png_marks() -> str:
+    """The chunks that mark a PNG as made by a network, for a browser to put after the header of its own: base64."""
+    file = io.BytesIO()
+    write_png(file, np.zeros((1, 1), np.uint8), NOTICE)
+    data = file.getvalue()
+    header_ends, picture_starts = data.index(b"IHDR") + 4 + 13 + 4, data.index(b"IDAT") - 4
+    return base64.b64encode(data[header_ends:picture_starts]).decode()
+
+
 def draw_live(seconds: int) -> str:
     """The camera's picture, the result, and the buttons; `assets/live.js` makes them work."""
     texts = {name: tr(text) for name, text in STATES.items()}
@@ -219,11 +231,15 @@ def draw_live(seconds: int) -> str:
     texts["figures"] = tr(
         "{rate} pictures a second, {late} ms late, {left} s left", rate="#rate", late="#late", left="#left"
     )
+    texts["recording"] = tr("Recording, {left} s left", left="#left")
+    texts["notice"] = tr("AI composite: an invention, not the person's face")
+    texts |= {"marks": png_marks(), "seconds": str(CLIP_SECONDS)}
     data = " ".join(f'data-{name}="{html.escape(text)}"' for name, text in texts.items())
+    clip = tr("Save a clip of {seconds} s", seconds=CLIP_SECONDS)
     imagined = html.escape(tr("What {model} imagines", model=MODELS[MODEL].title))
     rules = tr(
         "Pictures go to this server one at a time and are not kept. One person at a time looks live, for {seconds} s. "
-        "The nearest face is the one that is worked on.",
+        "The nearest face is the one that is worked on. Snapshots and clips are made in your browser and sent nowhere.",
         seconds=seconds,
     )
     return f"""
@@ -238,6 +254,8 @@ def draw_live(seconds: int) -> str:
   <div class="live-bar">
     <button type="button" class="live-start" data-act="start">{html.escape(tr("Start the camera"))}</button>
     <button type="button" data-act="stop">{html.escape(tr("Stop"))}</button>
+    <button type="button" data-act="snapshot" hidden>{html.escape(tr("Save a snapshot"))}</button>
+    <button type="button" data-act="clip" hidden>{html.escape(clip)}</button>
     <button type="button" data-act="other" hidden>{html.escape(tr("Other camera"))}</button>
     <div>{status()}<p class="live-figures"></p></div>
   </div>
@@ -251,7 +269,7 @@ def build(seconds: int = SECONDS) -> None:
     with gr.Column(elem_classes="step"):
         gr.HTML(
             on_page(draw_live, seconds),
-            js_on_load=(STATIC / "live.js").read_text(),
+            js_on_load="".join((STATIC / name).read_text() for name in ("live_save.js", "live.js")),
             elem_id="live",
             apply_default_css=False,
         )

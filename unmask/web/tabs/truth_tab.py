@@ -3,7 +3,7 @@
 import html
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from functools import partial
 
 import gradio as gr
 import numpy as np
@@ -11,16 +11,19 @@ import numpy as np
 from unmask import Unmasker, read_photo
 from unmask.faces.alignment import align
 from unmask.faces.face import whole_photo
+from unmask.holes import hole_of
 from unmask.imaging.reader import read_bytes
 from unmask.masks import is_empty
-from unmask.metrics import psnr, ssim
+from unmask.realism import judge_of
 from unmask.registry import DEFAULT_MODELS, MODELS
 from unmask.synth import KINDS, MEAN_LANDMARKS, PATTERNS, WEARS, MaskedFace, put_mask_on
 from unmask.web.components.canvas import Before, Part
 from unmask.web.components.cards import build_cards, failed, finished, waiting
 from unmask.web.components.examples import build_examples
 from unmask.web.components.inputs import model_choices, models_on_page, photo_input
+from unmask.web.components.scores import Scores, draw_scores
 from unmask.web.components.status import build_queue_line, draw_status, painting_text, status, step_title, timed
+from unmask.web.drawn_mask import describe
 from unmask.web.errors import USER_ERRORS
 from unmask.web.events import FORGET_AFTER, HEAVY
 from unmask.web.i18n import on_page, static, tr, tr_error
@@ -34,79 +37,6 @@ WHOLE_HINT = "No face was found: the whole picture is used. Move the mask to whe
 RUN_HINT = "The chosen models run as soon as there is a face."
 NO_FACE = "There is no face here (any more): give a photo, or click an example."
 NOT_FOUND = "No mask was found on this face, so nothing was taken off. Choose the true mask, or another one."
-SCORES_NOTES = (
-    "Higher is nearer to the truth.",
-    '"Hole" counts only the pixels that the mask covered; "whole" counts all, and is flattered by those that '
-    "nobody touched.",
-    "PSNR is in dB, SSIM is 1 for a perfect copy.",
-    "The face beneath cannot be known, so even a convincing result may score low.",
-)
-
-
-@dataclass(frozen=True)
-class Scores:
-    """One row of the table: how near a picture is to the truth."""
-
-    title: str
-    psnr_hole: float
-    ssim_hole: float
-    psnr_whole: float
-    ssim_whole: float
-    milliseconds: int | None = None
-
-    @classmethod
-    def of(
-        cls,
-        title: str,
-        truth: np.ndarray,
-        image: np.ndarray,
-        hole: np.ndarray,
-        milliseconds: int | None = None,
-    ):
-        """Measure `image` against `truth`, both (H, W, 3) uint8, in `hole` (H, W) uint8 and as a whole."""
-        return cls(
-            title,
-            psnr(truth, image, hole),
-            ssim(truth, image, hole),
-            psnr(truth, image),
-            ssim(truth, image),
-            milliseconds,
-        )
-
-
-COLUMNS = (
-    ("psnr_hole", "PSNR hole", "{:.2f}"),
-    ("ssim_hole", "SSIM hole", "{:.3f}"),
-    ("psnr_whole", "PSNR whole", "{:.2f}"),
-    ("ssim_whole", "SSIM whole", "{:.3f}"),
-)
-
-
-def scores_table(untouched: Scores, rows: list[Scores]) -> str:
-    """The scores as HTML, each column's best model marked. untouched: the face with its mask still on."""
-    best = {key: max((getattr(row, key) for row in rows), default=math.nan) for key, _, _ in COLUMNS}
-
-    def cell(row: Scores, key: str, label: str, form: str) -> str:
-        value = getattr(row, key)
-        wins = row is not untouched and value == best[key]
-        mark = ' class="best"' if wins else ""
-        text = form.format(value) + (f' <span class="sr-only">({tr("best")})</span>' if wins else "")
-        return f'<td data-label="{html.escape(tr(label))}"{mark}>{text}</td>'
-
-    def line(row: Scores) -> str:
-        cells = "".join(cell(row, *column) for column in COLUMNS)
-        time = "–" if row.milliseconds is None else f"{row.milliseconds} ms"
-        took = f'<td data-label="{html.escape(tr("Time"))}">{time}</td>'
-        return f'<tr><th scope="row">{html.escape(row.title)}</th>{cells}{took}</tr>'
-
-    heads = [tr("Against the truth"), *(tr(label) for _, label, _ in COLUMNS), tr("Time")]
-    head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in heads)
-    body = "".join(line(row) for row in [*rows, untouched])
-    note = html.escape(" ".join(map(tr, SCORES_NOTES)))
-    return (
-        f'<div class="scores"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-        f'<p class="how-to">{note}</p>'
-    )
 
 
 def draw_empty_preview() -> str:
@@ -235,14 +165,18 @@ def build(unmasker: Unmasker) -> None:
     ) -> Iterator[dict]:
         """Run the models on a masked face whose truth is `crop`; before: that truth on the page."""
         try:
-            given = masked.mask if source == TRUE_MASK else unmasker.segment(masked.image, aligned=True)
+            if source == TRUE_MASK:
+                given = hole_of(masked.mask, FRAME)
+            else:
+                given = unmasker.segment(masked.image, aligned=True)
         except USER_ERRORS as error:
             yield {run_status: status(tr_error(error), "warn")}
             return
         if is_empty(given):
             yield {run_status: status(tr(NOT_FOUND), "warn"), table: ""} | waiting(cards, [])
             return
-        untouched = Scores.of(tr("Masked, as given"), crop, masked.image, masked.mask)
+        measure_one = partial(Scores.of, judge_of(unmasker), crop, masked.mask)
+        untouched = measure_one(tr("Masked, as given"), masked.image)
         rows = []
         for count, name in enumerate(names, 1):
             title = MODELS[name].title
@@ -252,11 +186,10 @@ def build(unmasker: Unmasker) -> None:
             except USER_ERRORS as error:
                 yield failed(cards[name], error)
                 continue
-            rows.append(Scores.of(title, crop, results[name], masked.mask, milliseconds))
-            scored = {table: scores_table(untouched, rows)}
+            rows.append(measure_one(title, results[name], milliseconds=milliseconds))
+            scored = {table: draw_scores(untouched, rows)}
             yield finished(cards[name], before, [results[name]], milliseconds) | scored
-        worn = ", ".join(map(tr, (masked.kind, masked.wear, masked.pattern)))
-        yield {run_status: status(tr("Done. The mask: {worn}.", worn=worn), "done")}
+        yield {run_status: status(f"{tr('Done.')} {describe(masked)}", "done")}
 
     card_parts = [part for card in cards.values() for part in card.components()]
     results = [preview, table, run_status, *card_parts]

@@ -1,0 +1,121 @@
+"""The truth test's table: how near each result is to the truth, how real it looks, and which is best at which."""
+
+import html
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from unmask.metrics import psnr, ssim
+from unmask.nets.parsing import ParsingNet
+from unmask.realism import realism
+from unmask.web.i18n import tr
+
+COLUMNS = (
+    ("psnr_hole", "PSNR hole", "{:.2f}"),
+    ("ssim_hole", "SSIM hole", "{:.3f}"),
+    ("psnr_whole", "PSNR whole", "{:.2f}"),
+    ("ssim_whole", "SSIM whole", "{:.3f}"),
+    ("realism", "Realism", "{:.3f}"),
+)
+VERDICTS = (
+    ("Closest to the truth", "psnr_hole", "PSNR hole", "{:.1f} dB"),
+    ("Looks most real", "realism", "Realism", "{:.3f}"),
+)
+NOTES = (
+    "PSNR and SSIM compare pixel by pixel: higher is nearer to the truth, and blur often is.",
+    '"Hole" counts only the pixels that the mask covered; "whole" counts all, and is flattered by those that '
+    "nobody touched.",
+    "PSNR is in dB, SSIM is 1 for a perfect copy.",
+    "Realism compares texture, wherever it lies: how lips, teeth and skin look to our face parsing network (after "
+    "DISTS, Ding et al. 2020). It is 1 for the truth, and a measure, nobody's judgement.",
+    "The face beneath cannot be known, so even a convincing result may score low.",
+)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One row of the table: how near a picture is to the truth, and how real it looks. nan: not measured."""
+
+    title: str
+    psnr_hole: float
+    ssim_hole: float
+    psnr_whole: float
+    ssim_whole: float
+    realism: float = math.nan
+    milliseconds: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        judge: ParsingNet | None,
+        truth: np.ndarray,
+        hole: np.ndarray,
+        title: str,
+        image: np.ndarray,
+        milliseconds: int | None = None,
+    ):
+        """Measure `image` against `truth`, both (H, W, 3) uint8, in `hole` (H, W) uint8 and as a whole.
+
+        judge: sees texture; without one realism is not measured.
+        """
+        return cls(
+            title,
+            psnr(truth, image, hole),
+            ssim(truth, image, hole),
+            psnr(truth, image),
+            ssim(truth, image),
+            realism(judge, truth, image, hole) if judge and (hole > 127).any() else math.nan,
+            milliseconds,
+        )
+
+
+def best_of(rows: list[Scores], key: str) -> Scores | None:
+    """The row with the highest value there; None where there is none."""
+    measured = [row for row in rows if not math.isnan(getattr(row, key))]
+    return max(measured, key=lambda row: getattr(row, key), default=None)
+
+
+def draw_verdicts(rows: list[Scores]) -> str:
+    """Which model came closest to the truth, and whose result looks most real: two questions, often two answers.
+
+    Empty for fewer than two models, which are no contest.
+    """
+    if len(rows) < 2:
+        return ""
+    answers = []
+    for question, key, label, form in VERDICTS:
+        if best := best_of(rows, key):
+            why = html.escape(f"{tr(label)} {form.format(getattr(best, key))}")
+            answer = f"{html.escape(best.title)} <span>{why}</span>"
+            answers.append(f"<div><dt>{html.escape(tr(question))}</dt><dd>{answer}</dd></div>")
+    return f'<dl class="verdicts">{"".join(answers)}</dl>'
+
+
+def draw_scores(untouched: Scores, rows: list[Scores]) -> str:
+    """The scores as HTML, each column's best model marked. untouched: the face with its mask still on."""
+    best = {key: getattr(best_of(rows, key), key, math.nan) for key, _, _ in COLUMNS}
+
+    def cell(row: Scores, key: str, label: str, form: str) -> str:
+        value = getattr(row, key)
+        wins = row is not untouched and value == best[key]
+        mark = ' class="best"' if wins else ""
+        text = "–" if math.isnan(value) else form.format(value)
+        text += f' <span class="sr-only">({tr("best")})</span>' if wins else ""
+        return f'<td data-label="{html.escape(tr(label))}"{mark}>{text}</td>'
+
+    def line(row: Scores) -> str:
+        cells = "".join(cell(row, *column) for column in COLUMNS)
+        time = "–" if row.milliseconds is None else f"{row.milliseconds} ms"
+        took = f'<td data-label="{html.escape(tr("Time"))}">{time}</td>'
+        return f'<tr><th scope="row">{html.escape(row.title)}</th>{cells}{took}</tr>'
+
+    heads = [tr("Against the truth"), *(tr(label) for _, label, _ in COLUMNS), tr("Time")]
+    head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in heads)
+    body = "".join(line(row) for row in [*rows, untouched])
+    note = html.escape(" ".join(map(tr, NOTES)))
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return (
+        f'{draw_verdicts(rows)}<div class="scores">{table}</div>'
+        f'<p class="how-to">{note}</p>'
+    )
