@@ -182,6 +182,7 @@ def test_grow_shrink_clear_and_import(page, pictures, tmp_path):
     assert share(press("Clear")) == 0
     page.click("#run")
     assert "No mask is marked" in toast(page)
+    page.locator("#run-status").get_by_text("No mask is marked").wait_for()
 
     mine = np.zeros_like(found)
     mine[200:280, 90:190] = 255
