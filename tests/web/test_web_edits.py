@@ -330,7 +330,6 @@ def test_one_rerun_a_visit_where_others_wait(browser, stand_in, pictures):
         canvas = begin(page, pictures)
         stand_in.go.clear()
         stand_in.asked.clear()
-        other.locator("#examples button").first.click()
         give_photo(other, pictures["one"])
         other.wait_for_selector("#run-status .first")
         for points in (ABOVE, BELOW):
