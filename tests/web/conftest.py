@@ -1,5 +1,6 @@
 """Fixtures of the page's tests. A file whose networks or pictures are other ones has its own of the same name."""
 
+import httpx
 import pytest
 
 from tests.web.face_crowd import StandIn, write_pictures
@@ -15,3 +16,10 @@ def pictures(tmp_path_factory):
 def demo():
     with serve(StandIn()) as demo:
         yield demo
+
+
+@pytest.fixture(scope="module")
+def web(demo):
+    """A caller of the file's own `demo` without a browser."""
+    with httpx.Client(base_url=demo.local_url, timeout=60) as web:
+        yield web

@@ -1,8 +1,11 @@
 """A stand-in for the networks: a face in the middle of every photo, and its mask in negative."""
 
-import numpy as np
+from contextlib import contextmanager
 
-from tests.web.web_page import middle_face
+import numpy as np
+import pytest
+
+from tests.web.web_page import middle_face, serve
 from unmask.web.zero import OneByOne
 
 
@@ -24,3 +27,12 @@ class StandIn(OneByOne):
     def remove(self, photo, mask=None, models=("ganmasker",), *args, **options):
         mask = self.segment(photo) if mask is None else mask
         return {name: np.where(mask[..., None] > 127, 255 - photo, photo) for name in models}
+
+
+@contextmanager
+def serve_with_votes(folder):
+    """The demo with the stand-in, whose host wants votes, in a file of the folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNMASK_VOTES", str(folder / "votes.db"))
+        with serve(StandIn()) as demo:
+            yield demo

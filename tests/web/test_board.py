@@ -6,8 +6,7 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from tests.web.inverting import StandIn
-from tests.web.web_page import serve
+from tests.web.inverting import serve_with_votes
 from unmask.registry import MODELS
 from unmask.study.plan import StudyError
 from unmask.study.votes import LEAST_VOTES, Vote, VoteStore
@@ -17,10 +16,8 @@ from unmask.web.board_page import Board, build_app
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UNMASK_VOTES", str(tmp_path_factory.mktemp("votes") / "votes.db"))
-        with serve(StandIn()) as demo:
-            yield demo
+    with serve_with_votes(tmp_path_factory.mktemp("votes")) as demo:
+        yield demo
 
 
 def full_store(folder) -> VoteStore:

@@ -27,12 +27,6 @@ def demo():
         yield demo
 
 
-@pytest.fixture(scope="module")
-def web(demo):
-    with httpx.Client(base_url=demo.local_url, timeout=60) as web:
-        yield web
-
-
 @pytest.fixture
 def fetched(monkeypatch):
     """The addresses that Gradio was about to fetch; whatever they are, it would have got a picture."""

@@ -11,19 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.paths import EXAMPLES, ROOT
-from tests.web.inverting import StandIn
+from tests.web.inverting import serve_with_votes
 from tests.web.test_safety import API
-from tests.web.web_page import serve
 
 PHOTO = EXAMPLES / "hopper-kn95.png"
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UNMASK_VOTES", str(tmp_path_factory.mktemp("votes") / "votes.db"))
-        with serve(StandIn()) as demo:
-            yield demo
+    with serve_with_votes(tmp_path_factory.mktemp("votes")) as demo:
+        yield demo
 
 
 @pytest.fixture(scope="module")

@@ -48,12 +48,6 @@ def demo():
 
 
 @pytest.fixture(scope="module")
-def web(demo):
-    with httpx.Client(base_url=demo.local_url, timeout=60) as web:
-        yield web
-
-
-@pytest.fixture(scope="module")
 def client(demo):
     return Client(demo.local_url, verbose=False)
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from train.data.draws import Draws
+from unmask.blending.tone import LUMA
 
 SOFT, COMPRESSED, LIT, GREY = 1 / 3, 1 / 6, 1 / 3, 0.05  # shares of the pictures
-LUMA = (0.299, 0.587, 0.114)
 
 
 # JPEG's tables of steps at quality 50, brightness and colour (ITU-T T.81, annex K.1), a row of frequencies a line.
@@ -82,7 +82,7 @@ def jpeg(x: Tensor, quality: Tensor) -> Tensor:
     that a batch on a GPU stays there. quality: (N,), 1 to 100, libjpeg's scale."""
     height, width = x.shape[2:]
     x = F.pad(x, (0, -width % 16, 0, -height % 16), mode="replicate")
-    red, green, blue = LUMA
+    red, green, blue = map(float, LUMA)
     luma = (x * x.new_tensor(LUMA).view(3, 1, 1)).sum(dim=1, keepdim=True)
     colour = (x[:, [2, 0]] - luma) / x.new_tensor([2 - 2 * blue, 2 - 2 * red]).view(2, 1, 1)  # Cb, Cr around 0
     colour = _quantise(F.avg_pool2d(colour, 2), COLOUR_STEPS, quality)
