@@ -24,7 +24,7 @@ from unmask.web.components.inputs import models_on_page
 from unmask.web.components.status import painting_text, status, timed, warn
 from unmask.web.errors import USER_ERRORS, plain_errors
 from unmask.web.i18n import tr, tr_error
-from unmask.web.pictures import View, cached_png, thumbnail, to_show, views_of
+from unmask.web.pictures import View, cached_view, thumbnail, to_show, views_of
 from unmask.web.session import Run, Visit
 from unmask.web.tabs.remove_page import NO_PHOTO, RUN_HINT, RemovePage
 from unmask.web.turns import Turns
@@ -186,7 +186,7 @@ class Runs:
         known = [each.face for each in visit.candidates]
         parts = []
         for index, view in views.items():
-            file = cached_png(pictures, to_show(view.cut(photo)), "photo.png")
+            file = cached_view(pictures, view.cut(photo), "photo.jpg")
             place = view.place(shape)
             number = known.index(faces[index]) + 1 if len(views) > 1 and faces[index] in known else None
             parts.append(Part(file, place, within(place, view.face), number))
