@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from unmask.imaging.tensors import resize
 
 THUMBNAIL = 112  # px, the side of a face's small picture
 SHOWN = 1024  # px: longest side of what is shown; downloads have the photo's own size
+WHOLE_STEPS = 3  # photo px a pixel
 AROUND = 0.1  # of what is worked on: as much of its surroundings is shown on each side
 WIDEST = 1.5  # width : height to which a result's view is widened, where the photo goes on
 PAD = (125, 138, 148)  # RGB around a photo that is not square: a grey that is quiet on light and dark pages
@@ -80,8 +82,13 @@ def browsers_show(file: bytes) -> bool:
 def to_show(image: np.ndarray) -> np.ndarray:
     """The picture as it goes to the page: no side longer than SHOWN px."""
     height, width = image.shape[:2]
-    scale = SHOWN / max(height, width)
-    return image if scale >= 1 else resize(image, (round(height * scale), round(width * scale)))
+    scale = max(height, width) / SHOWN
+    if scale <= 1:
+        return image
+    if scale > WHOLE_STEPS:  # a whole number of pixels for each that is shown is far quicker, and loses little here
+        scale = math.ceil(scale)
+        image = image[: height - height % scale, : width - width % scale]
+    return resize(image, (round(image.shape[0] / scale), round(image.shape[1] / scale)))
 
 
 @dataclass(frozen=True)

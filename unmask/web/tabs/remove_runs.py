@@ -111,14 +111,14 @@ class Runs:
             if done.error is not None:
                 yield failed(cards[name], done.error)
             elif done.image is not None:
-                afters = [view.cut(done.image) for view in views.values()]
+                afters = [to_show(view.cut(done.image)) for view in views.values()]
                 yield finished(cards[name], before, afters, round(1000 * done.seconds))
                 if ballot is not None:
                     ballot.add(name, done.image)
                 if name == GUIDED:
                     yield {page.guess: self.guess(photo, now.faces)}
                 if MODELS[name].kind == "inpainting" and (name != GUIDED or told == AS_FOUND):
-                    learned[name] = [to_show(after) for after in afters]
+                    learned[name] = afters
             if pending:
                 text = painting_text(MODELS[pending[0]].title, len(names) - len(pending) + 1, len(names))
                 yield {page.run_status: status(text, "busy")}
