@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
+from typing import Any
 
 import ray
 import ray.data
@@ -49,8 +50,11 @@ def run_ray(
     work: with absolute paths in it. address: of a running cluster, by default that in RAY_ADDRESS; without one, Ray
     runs on this machine for the length of the call. Raises ConnectionError when the cluster does not answer.
     """
+    if not photos:
+        return
     address = address or os.environ.get("RAY_ADDRESS")
-    local = {} if address else {"num_cpus": max(jobs or 0, os.cpu_count() or 1), "object_store_memory": 100_000_000}
+    cores = max(jobs or 0, os.cpu_count() or 1)
+    local: dict[str, Any] = {} if address else {"num_cpus": cores, "object_store_memory": 100_000_000}
     imported_from = os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what fails is in the outcomes

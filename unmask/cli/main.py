@@ -63,6 +63,9 @@ def build_parser() -> argparse.ArgumentParser:
         added.add_argument("--segmenter", dest="segmentation_model", help=argparse.SUPPRESS)  # its old name
         added.add_argument("--aligned", action="store_true", help="the pictures are face crops already")
         added.add_argument("--json", action="store_true", help="one JSON object per line and photo: what was written")
+        added.add_argument(
+            "--resume", action="store_true", help="leave out photos whose files a run before has all written into --out"
+        )
 
     added = add(remove, "Write each photo without its mask, once per model, and the mask that was used.")
     add_photos(added)
