@@ -18,6 +18,7 @@ import ray.exceptions
 import unmask
 from unmask.batch.local import PhotoOutcome, Work, attempt, one_thread
 from unmask.settings import environment
+from unmask.types import Json
 
 LOST = "Its worker was lost: out of memory, or the machine is gone."
 
@@ -31,7 +32,7 @@ class Worker:
         self.work = work
         self.unmasker = unmask.Unmasker(device=device)
 
-    def __call__(self, batch: dict) -> dict:
+    def __call__(self, batch: Json) -> Json:
         """{"index", "path"} -> {"index", "value" (JSON), "error"}, each a column."""
         outcomes = [attempt(self.work, self.unmasker, Path(path)) for path in batch["path"]]
         return {

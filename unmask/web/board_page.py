@@ -14,6 +14,7 @@ from unmask.registry import MODELS
 from unmask.settings import VOTES
 from unmask.study.plan import StudyError
 from unmask.study.votes import LEAST_OF_A_MODEL, LEAST_VOTES, SOURCES, VoteStore, rank_models
+from unmask.types import Json
 from unmask.web.components.vote_card import KEPT
 from unmask.web.i18n import in_language, language_of, tr
 from unmask.web.study_page import HEADERS, palette
@@ -28,10 +29,10 @@ class Board:
 
     def __init__(self, store: VoteStore):
         self.store = store
-        self._known: dict[str, tuple[int, list[dict]]] = {}
+        self._known: dict[str, tuple[int, list[Json]]] = {}
         self._at = float("-inf")
 
-    def sections(self) -> dict[str, tuple[int, list[dict]]]:
+    def sections(self) -> dict[str, tuple[int, list[Json]]]:
         """Source -> (number of votes, rows of the ranking, none where votes are too few). Raises StudyError."""
         if time.monotonic() - self._at > FRESH:
             votes = {source: self.store.read(source) for source in SOURCES}
@@ -40,7 +41,7 @@ class Board:
         return self._known
 
 
-def _rows(table: pd.DataFrame) -> list[dict]:
+def _rows(table: pd.DataFrame) -> list[Json]:
     return [row | {"title": _title(row["model"])} for row in table.to_dict("records")]
 
 

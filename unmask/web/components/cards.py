@@ -3,6 +3,7 @@
 import html
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -15,6 +16,7 @@ from unmask.web.components.inputs import models_on_page
 from unmask.web.i18n import on_page, static, tr, tr_error
 from unmask.web.ideas import IDEAS
 from unmask.web.pictures import STATIC, cached_png, to_show
+from unmask.web.types import Updates
 
 LINE_AT = 12  # %: where the line between two pictures begins: there is something beside the result, this shows
 
@@ -33,7 +35,7 @@ class Card:
     note: gr.HTML
     download: gr.Button
 
-    def components(self) -> list:
+    def components(self) -> list[Any]:
         """Those that a run changes."""
         return [self.pictures, self.note]
 
@@ -93,12 +95,12 @@ def waiting(
     chosen: list[str],
     before: Before | None = None,
     kept: Container[str] = (),
-) -> dict:
+) -> Updates:
     """Updates that show the chosen models' cards, with `before` in them, and hide the others.
 
     kept: the models whose earlier results stay until the new ones come.
     """
-    updates: dict = {}
+    updates: Updates = {}
     text = html.escape(tr("Waiting for its turn …"))
     for name, card in cards.items():
         if name not in chosen:
@@ -110,7 +112,7 @@ def waiting(
     return updates
 
 
-def finished(card: Card, before: Before, afters: list[np.ndarray], milliseconds: int) -> dict:
+def finished(card: Card, before: Before, afters: list[np.ndarray], milliseconds: int) -> Updates:
     """Updates that put a model's result on its card: uint8 (H, W, 3) of each of the parts that `before` has."""
     invention = html.escape(tr("This is an invention, not the person's face."))
     took = html.escape(tr("Took {milliseconds} ms", milliseconds=milliseconds))
@@ -119,7 +121,7 @@ def finished(card: Card, before: Before, afters: list[np.ndarray], milliseconds:
     return {card.pictures: _before_after(card, before, files), card.note: note}
 
 
-def failed(card: Card, error: PhotoError | WeightsError) -> dict:
+def failed(card: Card, error: PhotoError | WeightsError) -> Updates:
     """Updates that put the reason where the result would be."""
     return {card.pictures: "", card.note: f'<p class="card-note failed">{html.escape(tr_error(error))}</p>'}
 

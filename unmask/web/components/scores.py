@@ -3,6 +3,7 @@
 import html
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class Scores:
         title: str,
         image: np.ndarray,
         milliseconds: int | None = None,
-    ):
+    ) -> Self:
         """Measure `image` against `truth`, both (H, W, 3) uint8, in `hole` (H, W) uint8 and as a whole.
 
         judge: sees texture; without one realism is not measured.

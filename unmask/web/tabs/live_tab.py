@@ -12,6 +12,7 @@ import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -24,6 +25,7 @@ from unmask import PhotoError, Unmasker, WeightsError, read_photo
 from unmask.imaging.metadata import NOTICE, write_png
 from unmask.live import MODEL, LiveUnmasker
 from unmask.registry import MODELS
+from unmask.types import Json
 from unmask.web.components.status import PICTOGRAM, status
 from unmask.web.i18n import in_language, language_of, on_page, tr, tr_error
 from unmask.web.pictures import STATIC
@@ -171,11 +173,11 @@ def routes(line: Line) -> list[BaseRoute]:
     ]
 
 
-def _json(code: int, **values) -> Response:
+def _json(code: int, **values: Any) -> Response:
     return JSONResponse(values, code, {"Cache-Control": "no-store"})
 
 
-def _place(line: Line, ticket: str) -> dict:
+def _place(line: Line, ticket: str) -> Json:
     return dict(zip(("place", "seconds"), line.place(ticket)))
 
 

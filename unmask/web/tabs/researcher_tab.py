@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import gradio as gr
@@ -20,11 +21,13 @@ from unmask.settings import RESEARCHER_TOKEN
 from unmask.study.export import export_study, load
 from unmask.study.plan import Study, StudyError, find_studies
 from unmask.study.store import Store
+from unmask.types import Json
 from unmask.web.components.status import status
 from unmask.web.events import COMPUTE, PRIVATE
 from unmask.web.security.researcher import check, is_at_the_machine
 from unmask.web.study_page import Studies
 from unmask.web.tabs import study_wizard
+from unmask.web.types import Updates
 
 # Heading -> a column of the report's table of models, or (value, low, high).
 COLUMNS = {
@@ -106,7 +109,7 @@ def results(study: Study) -> str:
     from unmask.study.answer import answer
     from unmask.study.report import summarise  # scipy and matplotlib take their time
 
-    def cell(row: dict, heading: str) -> str:
+    def cell(row: Json, heading: str) -> str:
         column = COLUMNS[heading]
         if isinstance(column, str):
             text = str(row[column])
@@ -167,7 +170,7 @@ def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
             raise gr.Error("Choose a study.", print_exception=False)
         return study
 
-    def show(study_id: str | None, where: str) -> dict:
+    def show(study_id: str | None, where: str) -> Updates:
         """The list of studies, and how the chosen one stands; without any, the form for a new one."""
         found = find_studies(studies.folder)
         study = found.get(study_id or "") or next(reversed(found.values()), None)
@@ -187,13 +190,13 @@ def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
     def draw_link(where: str, study: Study) -> tuple[str, str]:
         return link_of(where, study), draw_code(link_of(where, study))
 
-    def arrive(given: str, where: str, study_id: str | None, request: gr.Request) -> dict:
+    def arrive(given: str, where: str, study_id: str | None, request: gr.Request) -> Updates:
         """When the tab is opened: whoever is at the machine need not ask."""
         if not given and not is_at_the_machine(request):
             return {door: gr.update(visible=True)}
         return look(given, where, study_id, request)
 
-    def look(given: str, where: str, study_id: str | None, request: gr.Request) -> dict:
+    def look(given: str, where: str, study_id: str | None, request: gr.Request) -> Updates:
         check(given, request)
         try:
             return show(study_id, where)
@@ -216,7 +219,9 @@ def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
         study = find_studies(studies.folder).get(study_id or "")
         return draw_link(where, study) if study else ("", "")
 
-    def hand_out(given, study_id, request: gr.Request, make: Callable[[Study, Path], object]) -> dict:
+    def hand_out(
+        given: str, study_id: str | None, request: gr.Request, make: Callable[[Study, Path], object]
+    ) -> Updates:
         """Files that `make(study, folder)` writes, in the cache, from where they vanish within minutes."""
         check(given, request)
         study = find(study_id)
@@ -228,19 +233,20 @@ def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
             made = sorted((Path(folder) / "study").iterdir())
             loose = [path for path in made if path.suffix in (".html", ".txt")]
             if len(loose) < len(made):
-                loose.append(shutil.make_archive(str(Path(folder) / "tables"), "zip", Path(folder) / "study"))
+                loose.append(Path(shutil.make_archive(str(Path(folder) / "tables"), "zip", Path(folder) / "study")))
             kept = [files.move_resource_to_block_cache(path) for path in loose]
-        return gr.update(value=kept, visible=True)
+        shown: Updates = gr.update(value=kept, visible=True)
+        return shown
 
-    def write_files(given: str, study_id: str | None, request: gr.Request) -> dict:
+    def write_files(given: str, study_id: str | None, request: gr.Request) -> Updates:
         from unmask.study.report import write_report
 
         return hand_out(given, study_id, request, lambda study, folder: write_report(load(study), folder))
 
-    def export_files(given: str, study_id: str | None, request: gr.Request) -> dict:
+    def export_files(given: str, study_id: str | None, request: gr.Request) -> Updates:
         return hand_out(given, study_id, request, export_study)
 
-    def write_invitations(given: str, where: str, study_id: str | None, request: gr.Request) -> dict:
+    def write_invitations(given: str, where: str, study_id: str | None, request: gr.Request) -> Updates:
         """A link for each rater that is wanted, to send to one person each."""
 
         def write(study: Study, folder: Path) -> None:
@@ -250,17 +256,17 @@ def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
 
         return hand_out(given, study_id, request, write)
 
-    def end_study(given: str, where: str, study_id: str | None, request: gr.Request) -> dict:
+    def end_study(given: str, where: str, study_id: str | None, request: gr.Request) -> Updates:
         check(given, request)
         find(study_id).close()
         return show(study_id, where)
 
-    def publish_draft(given: str, where: str, study_id: str | None, request: gr.Request) -> dict:
+    def publish_draft(given: str, where: str, study_id: str | None, request: gr.Request) -> Updates:
         check(given, request)
         find(study_id).publish()
         return show(study_id, where)
 
-    def discard_draft(given: str, where: str, study_id: str | None, request: gr.Request) -> dict:
+    def discard_draft(given: str, where: str, study_id: str | None, request: gr.Request) -> Updates:
         """Delete a draft; the form still has all that it was made of."""
         check(given, request)
         study = find(study_id)
@@ -268,12 +274,14 @@ def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
             shutil.rmtree(study.folder)
         return show(None, where) | start_anew()
 
-    def start_anew() -> dict:
+    def start_anew() -> Updates:
         return {wizard.form: gr.update(visible=True), about: "", preview: "", chosen: gr.update(value=None)} | {
             part: gr.update(visible=False) for part in (draft, running)
         }
 
-    def create(given: str, where: str, request: gr.Request, kept, models, *values) -> dict:
+    def create(
+        given: str, where: str, request: gr.Request, kept: study_wizard.Kept, models: list[str], *values: Any
+    ) -> Updates:
         check(given, request)
         try:
             study = study_wizard.make(unmasker, studies.folder, kept, models, values)
