@@ -24,6 +24,8 @@ from train.record import RunLog, read_checkpoint, revision, write_settings
 from train.sheets import grid
 from unmask.types import Json
 
+CALIBRATION = 40  # batches from which the batch norms' statistics are measured at the end of a run
+
 
 class BatchSource(Protocol):
     """What the loop needs to know of the data, see `Batches`."""
@@ -238,14 +240,14 @@ def update_ema(ema: nn.Module, model: nn.Module, beta: float) -> None:
 
 
 @torch.no_grad()
-def recalibrate(recipe: Recipe, ema: nn.Module, batches: BatchSource, batch: int, steps: int = 40) -> None:
+def recalibrate(recipe: Recipe, ema: nn.Module, batches: BatchSource, batch: int) -> None:
     """Measure the batch norms' statistics anew for the averaged weights, which none of the live ones fit."""
     norms = [module for module in ema.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over all batches
     live, recipe.generator = recipe.generator, ema.train()
-    for step in range(steps):
+    for step in range(CALIBRATION):
         data = batches.get(10_000_000 + step, batch, recipe.warp)
         with half_precision(batches.device):
             recipe.generate(data)

@@ -49,10 +49,10 @@ class ModelInfo:
             raise ValueError(f"{self.name} has no output {output!r}; it has {', '.join(self.outputs) or 'one'}.")
         return "" if output == self.outputs[0] else f"-{output}"
 
-    def build(self, **config: Any) -> "Network":
+    def build(self, *args: Any, **config: Any) -> "Network":
         """The network without its weights; config: as stored beside them. Raises ImportError without `package`."""
         module, _, name = self.builder.partition(":")
-        network: Network = getattr(import_module(module), name)(**config)
+        network: Network = getattr(import_module(module), name)(*args, **config)
         return network
 
 

@@ -10,3 +10,9 @@ def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
     draw_folder(root)
     return root
+
+
+@pytest.fixture(autouse=True)
+def short_calibration(monkeypatch):
+    """A run of four steps need not measure its batch norms on forty batches."""
+    monkeypatch.setattr("train.loop.CALIBRATION", 2)

@@ -38,6 +38,8 @@ def test_preview(folder, tmp_path, monkeypatch, capsys):
 
 
 def test_evaluate_faces_reports(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("train.evaluation.evaluate_faces.SIZES", ((160, 120), (320, 240)))  # of the photos it times
+    monkeypatch.setattr("train.evaluation.evaluate_faces.ANGLES", (-30, 0, 90))
     for name in ("face-detector", "landmarks"):
         run(monkeypatch, capsys, *small(name, folder, tmp_path / name, "--kimg", 0.004))
         run(monkeypatch, capsys, "export", tmp_path / name, "--out", tmp_path / f"{name}.safetensors")
@@ -47,6 +49,7 @@ def test_evaluate_faces_reports(folder, tmp_path, monkeypatch, capsys):
         "--out", tmp_path / "report", "--device", "cpu",
     )  # fmt: skip
     assert "| masked | 4 |" in text and "| bare | 4 |" in text
+    assert "| 320 x 240 |" in text and "| 90° |" in text
     assert (tmp_path / "report" / "landmarks.png").exists()
 
 

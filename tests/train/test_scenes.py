@@ -29,7 +29,7 @@ def test_scenes_depend_on_seed_and_step_alone(folder):
     own = scenes.get(5, 3, 0.0, slice(1, 3))
     assert all(torch.equal(one[key][1:].nan_to_num(), own[key].nan_to_num()) for key in one)
     assert one["photo"].shape == (3, 3, 192, 192) and one["boxes"].shape == (3, 48, 4)
-    assert one["points"].shape == (3, 48, 5, 2) and one["masked"].shape == (3, 48)
+    assert one["points"].shape == (3, 48, 5, 2) and one["wears"].shape == (3, 48)
 
 
 def test_scenes_never_show_a_photo_that_is_held_back(folder):

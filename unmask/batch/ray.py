@@ -51,7 +51,8 @@ def run_ray(
     runs on this machine for the length of the call. Raises ConnectionError when the cluster does not answer.
     """
     address = address or os.environ.get("RAY_ADDRESS")
-    local = {} if address else {"num_cpus": max(jobs or 0, os.cpu_count() or 1), "object_store_memory": 100_000_000}
+    cores = max(jobs or 0, os.cpu_count() or 1)
+    local: Json = {} if address else {"num_cpus": cores, "object_store_memory": 100_000_000}
     imported_from = os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what fails is in the outcomes
