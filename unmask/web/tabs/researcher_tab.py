@@ -3,7 +3,6 @@
 It opens by itself on the machine that serves the page, and elsewhere to whoever knows UNMASK_RESEARCHER_TOKEN.
 """
 
-import html
 import math
 import os
 import shutil
@@ -27,6 +26,7 @@ from unmask.web.events import COMPUTE, PRIVATE
 from unmask.web.security.researcher import check, is_at_the_machine
 from unmask.web.study_page import Studies
 from unmask.web.tabs import study_wizard
+from unmask.web.templates import render
 from unmask.web.types import Updates
 
 # Heading -> a column of the report's table of models, or (value, low, high).
@@ -68,20 +68,12 @@ def describe(study: Study) -> str:
             f"{progress['finished']} of {plan.raters} raters have finished, {progress['joined']} have begun, "
             f"{progress['withdrawn']} have withdrawn; {progress['answers']} answers; {words}"
         )
-    return (
-        f'<p class="how-to"><b>{html.escape(plan.title)}</b>: {html.escape(f"{state}; {words}")}<br>'
-        f"It is in {html.escape(str(study.folder))}.</p>"
-    )
+    return render("study_about", title=plan.title, words=f"{state}; {words}", folder=study.folder)
 
 
 def draw_preview(study: Study) -> str:
     """The study as a rater sees it, without saving anything, as HTML."""
-    address = html.escape(f"study/{study.plan.study_id}#{Store(study).preview_key()}")
-    return (
-        '<p class="how-to">This is what a rater sees; nothing that you do here is saved. '
-        f'<a href="{address}" target="_blank">Open it in a tab of its own</a></p>'
-        f'<iframe class="study-preview" title="What a rater sees" src="{address}"></iframe>'
-    )
+    return render("study_preview", address=f"study/{study.plan.study_id}#{Store(study).preview_key()}")
 
 
 def link_of(address: str, study: Study) -> str:
@@ -98,10 +90,7 @@ def draw_code(link: str) -> str:
             "http://192.168.1.20:7860, into the field above the link, and start the page with --host 0.0.0.0."
         )
     code = segno.make(link, error="m").svg_inline(scale=5, light="#fff", border=3, svgclass="qr", lineclass=None)
-    return (
-        f'<div class="study-code"><div role="img" aria-label="QR code of {html.escape(link)}">{code}</div>'
-        f'<p class="how-to">{note}</p></div>'
-    )
+    return render("study_code", link=link, code=code, note=note)
 
 
 def results(study: Study) -> str:
@@ -112,22 +101,17 @@ def results(study: Study) -> str:
     def cell(row: Json, heading: str) -> str:
         column = COLUMNS[heading]
         if isinstance(column, str):
-            text = str(row[column])
-        else:
-            value, low, high = (row[name] for name in column)
-            text = f"{value:.2f}" + ("" if math.isnan(low) else f" ({low:.2f} to {high:.2f})")  # nan: one rater
-        return f'<td data-label="{heading}">{html.escape(text)}</td>'
+            return str(row[column])
+        value, low, high = (row[name] for name in column)
+        return f"{value:.2f}" + ("" if math.isnan(low) else f" ({low:.2f} to {high:.2f})")  # nan: one rater
 
     summary = summarise(load(study))
-    rows = summary["models"].to_dict("records")
-    head = "".join(f'<th scope="col">{heading}</th>' for heading in ("Model", *COLUMNS))
-    body = ""
-    for row in rows:
-        cells = "".join(cell(row, heading) for heading in COLUMNS)
-        body += f'<tr><th scope="row">{html.escape(row["model"])}</th>{cells}</tr>'
-    said = html.escape(answer(summary, study.plan.scale_max))
-    table = f'<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return f'<p class="study-answer">{said}</p><div class="scores">{table}</div>'
+    lines = [
+        (row["model"], {heading: cell(row, heading) for heading in COLUMNS})
+        for row in summary["models"].to_dict("records")
+    ]
+    said = answer(summary, study.plan.scale_max)
+    return render("study_results", said=said, heads=["Model", *COLUMNS], lines=lines)
 
 
 def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:

@@ -1,6 +1,5 @@
 """Tab 2: a bare face gets a synthetic mask, the models take it off, and the known truth gives them scores."""
 
-import html
 import math
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -29,6 +28,7 @@ from unmask.web.errors import USER_ERRORS
 from unmask.web.events import FORGET_AFTER, HEAVY
 from unmask.web.i18n import on_page, static, tr, tr_error
 from unmask.web.pictures import cached_png, file_url, for_browsers
+from unmask.web.templates import render
 from unmask.web.types import Updates
 
 FRAME = 256  # px: the side of the face crop, the frame in which the mean landmarks are given
@@ -44,13 +44,13 @@ NOT_FOUND = "No mask was found on this face, so nothing was taken off. Choose th
 def draw_empty_preview() -> str:
     """What is in the masked face's place until there is a photo."""
     text = tr("Here you will see the face with a mask that was never there.")
-    return f'<div class="empty-bench"><p>{html.escape(text)}</p></div>'
+    return render("empty_preview", text=text)
 
 
 def draw_preview(path: str) -> str:
     """The file with the masked face."""
     text = tr("The face with the mask that was put on it")
-    return f'<img src="{html.escape(file_url(path))}" alt="{html.escape(text)}" width="{FRAME}" height="{FRAME}">'
+    return render("preview", address=file_url(path), text=text, side=FRAME)
 
 
 def choices(values: Iterable[str]) -> list[tuple[str, str]]:
