@@ -176,8 +176,10 @@ def part_of_face(mask: np.ndarray, faces: Sequence[Face], index: int, frame: Fac
         ys, xs = np.nonzero(mask[top : min(top + STRIP, y1), x0:x1] > 127)
         points = np.stack([xs + x0 + 0.5, ys + top + 0.5])  # (2, N)
         within = np.abs(matrix[:, :2] @ points + matrix[:, 2:] - 0.5).max(axis=0) <= 0.5
-        away = [np.hypot(*(points - np.reshape(face.center, (2, 1)))) / face.side for face in faces]
-        own = within & (away[index] <= np.min(away, axis=0))
+        own = within
+        if len(faces) > 1:
+            away = [np.hypot(*(points - np.reshape(face.center, (2, 1)))) / face.side for face in faces]
+            own &= away[index] <= np.min(away, axis=0)
         part[ys[own] + top, xs[own] + x0] = 255
     return part
 

@@ -8,13 +8,14 @@ import gradio as gr
 import numpy as np
 
 from unmask import PhotoError, WeightsError
+from unmask.imaging.metadata import NOTICE
 from unmask.registry import MODELS, ModelInfo
 from unmask.web.components.canvas import Before, draw_before_after
 from unmask.web.components.facts import Score, parameters_of, score_of
 from unmask.web.components.inputs import models_on_page
 from unmask.web.i18n import on_page, static, tr, tr_error
 from unmask.web.ideas import IDEAS
-from unmask.web.pictures import STATIC, cached_png, to_show
+from unmask.web.pictures import STATIC, cached_view
 from unmask.web.templates import render
 from unmask.web.types import Updates
 
@@ -114,7 +115,7 @@ def finished(card: Card, before: Before, afters: list[np.ndarray], milliseconds:
     invention = tr("This is an invention, not the person's face.")
     took = tr("Took {milliseconds} ms", milliseconds=milliseconds)
     note = render("card_note", lines=[("invention", invention), ("time", took)])
-    files = [cached_png(card.pictures, to_show(after), "result.png") for after in afters]
+    files = [cached_view(card.pictures, after, "result.jpg", NOTICE) for after in afters]
     return {card.pictures: _before_after(card, before, files), card.note: note}
 
 

@@ -10,9 +10,11 @@ from unmask.faces.editing import AS_FOUND
 from unmask.registry import DEFAULT_MODELS
 from unmask.sam import Sam
 from unmask.web.components import (
+    beside,
     brush_keys,
     disagreement_card,
     edit_line,
+    edit_switch,
     faces_panel,
     first_result,
     guide_panel,
@@ -127,8 +129,8 @@ def build_page(sam: Sam | None) -> RemovePage:
     panels: list[gr.HTML] = []  # on the guided model's card
     maps: list[gr.HTML] = []
 
-    with gr.Row(elem_classes="steps"):
-        with gr.Column(scale=4, min_width=270, elem_classes="step"):
+    with gr.Row(elem_classes=["steps", "remove-steps"]):
+        with gr.Column(scale=4, min_width=210, elem_classes="step"):
             gr.HTML(on_page(step_title, 1, "Give a photo"))
             photo = photo_input(
                 sources=["upload", "webcam", "clipboard"],
@@ -139,7 +141,7 @@ def build_page(sam: Sam | None) -> RemovePage:
                 elem_id="photo",
             )
             example = build_examples(True, photo, "examples")
-        with gr.Column(scale=7, min_width=320, elem_classes="step"):
+        with gr.Column(scale=14, min_width=320, elem_classes="step"):
             gr.HTML(on_page(step_title, 2, "Check the mask"))
             mask_status = gr.HTML(on_page(draw_status, MASK_HINT), elem_id="mask-status")
             first = first_result.put_files(photo)
@@ -149,6 +151,7 @@ def build_page(sam: Sam | None) -> RemovePage:
             )  # fmt: skip
             panel = faces_panel.build()
             with gr.Column(elem_classes="workbench"):
+                edit_switch.build()
                 editor = MaskEditor(
                     type="numpy",
                     format="png",
@@ -168,6 +171,7 @@ def build_page(sam: Sam | None) -> RemovePage:
                     elem_id="editor",
                 )
                 outline = outline_tool.build(sam) if sam else None
+                beside.build()
                 brush_keys.build()
                 with gr.Row(elem_classes="toolbar"):
                     grow = gr.Button(static("Grow"), size="sm", min_width=0)
@@ -183,7 +187,7 @@ def build_page(sam: Sam | None) -> RemovePage:
                     )
                     download_mask = gr.Button(static("Download the mask"), size="sm", min_width=0)
                     mask_file = gr.DownloadButton(visible="hidden", elem_id="mask-file")
-        with gr.Column(scale=4, min_width=250, elem_classes="step"):
+        with gr.Column(scale=5, min_width=250, elem_classes="step"):
             gr.HTML(on_page(step_title, 3, "Compare"))
             chosen = gr.CheckboxGroup(
                 model_choices(), value=list(DEFAULT_MODELS), label=static("Models"), elem_classes="models"

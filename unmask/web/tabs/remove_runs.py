@@ -24,7 +24,7 @@ from unmask.web.components.inputs import models_on_page
 from unmask.web.components.status import painting_text, status, timed, warn
 from unmask.web.errors import USER_ERRORS, plain_errors
 from unmask.web.i18n import tr, tr_error
-from unmask.web.pictures import View, cached_png, thumbnail, to_show, views_of
+from unmask.web.pictures import View, cached_view, thumbnail, to_show, views_of
 from unmask.web.session import Run, Visit
 from unmask.web.tabs.remove_page import NO_PHOTO, RUN_HINT, RemovePage
 from unmask.web.turns import Turns
@@ -112,14 +112,14 @@ class Runs:
             if done.error is not None:
                 yield failed(cards[name], done.error)
             elif done.image is not None:
-                afters = [view.cut(done.image) for view in views.values()]
+                afters = [to_show(view.cut(done.image)) for view in views.values()]
                 yield finished(cards[name], before, afters, round(1000 * done.seconds))
                 if ballot is not None:
                     ballot.add(name, done.image)
                 if name == GUIDED:
                     yield {page.guess: self.guess(photo, now.faces)}
                 if MODELS[name].kind == "inpainting" and (name != GUIDED or told == AS_FOUND):
-                    learned[name] = [to_show(after) for after in afters]
+                    learned[name] = afters
             if pending:
                 text = painting_text(MODELS[pending[0]].title, len(names) - len(pending) + 1, len(names))
                 yield {page.run_status: status(text, "busy")}
@@ -187,7 +187,7 @@ class Runs:
         known = [each.face for each in visit.candidates]
         parts = []
         for index, view in views.items():
-            file = cached_png(pictures, to_show(view.cut(photo)), "photo.png")
+            file = cached_view(pictures, view.cut(photo), "photo.jpg")
             place = view.place(shape)
             number = known.index(faces[index]) + 1 if len(views) > 1 and faces[index] in known else None
             parts.append(Part(file, place, within(place, view.face), number))

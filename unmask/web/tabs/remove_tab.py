@@ -25,7 +25,7 @@ from unmask.web.errors import USER_ERRORS
 from unmask.web.events import HEAVY, PRIVATE
 from unmask.web.i18n import tr, tr_error
 from unmask.web.memory import Memory
-from unmask.web.pictures import cached_png, file_url, for_browsers, thumbnail, to_show
+from unmask.web.pictures import cached_png, cached_view, file_url, for_browsers, thumbnail
 from unmask.web.session import Visit
 from unmask.web.tabs.remove_downloads import Downloads
 from unmask.web.tabs.remove_live import LiveEdits
@@ -225,13 +225,13 @@ class RemoveTab:
         except USER_ERRORS as error:
             if old is not None:
                 old.turns.reopen()
-            before = None if old is None else cached_png(page.photo, to_show(old.photo), "photo.png")
+            before = None if old is None else cached_view(page.photo, old.photo, "photo.jpg")
             refused = {page.photo: before, page.mask_status: warn(tr_error(error))}
             yield refused | {page.run_status: self.runs.results_status(old)}
             return
         small = [thumbnail(picture, face) for face in faces]
         new = Visit.begin(picture, found, faces, small, self.memory.keep(file, picture))
-        overview = file_url(cached_png(page.panel, to_show(picture), "photo.png"))
+        overview = file_url(cached_view(page.panel, picture, "photo.jpg"))
         new = replace(new, overview=overview, stem=stem_of(path))
         yield {page.empty_bench: ""} | for_browsers(page.photo, file, picture) | self.runs.nothing()
         if is_empty(found):
