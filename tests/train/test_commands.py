@@ -37,6 +37,7 @@ def test_preview(folder, tmp_path, monkeypatch, capsys):
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (256, 8 * 256, 3)
 
 
+@pytest.mark.slow
 def test_evaluate_faces_reports(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("train.evaluation.evaluate_faces.SIZES", ((160, 120), (320, 240)))  # of the photos it times
     monkeypatch.setattr("train.evaluation.evaluate_faces.ANGLES", (-30, 0, 90))
