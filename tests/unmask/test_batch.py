@@ -229,6 +229,7 @@ def ray_here(monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
 
+@pytest.mark.slow
 def test_ray_writes_the_same_bytes_and_says_the_same(collection, ray_here, capsys, monkeypatch):
     monkeypatch.chdir(collection)  # paths may be relative
     given = ["photos", "--mask", "masks", "--model", "pix2pix", "glcic", "--aligned", "--device", "cpu"]
@@ -255,6 +256,7 @@ class Counting:
         return json.loads(json.dumps({"name": path.name, "process": os.getpid(), "unmasker": id(unmasker)}))
 
 
+@pytest.mark.slow
 def test_ray_has_one_unmasker_a_worker_and_survives_a_lost_one(ray_here):
     import ray
 

@@ -16,7 +16,7 @@ from unmask.imaging.metadata import write_jpeg
 from unmask.registry import DEFAULT_MODELS
 from unmask.synth import KINDS, PATTERNS, WEARS, MaskedFace
 from unmask.web import drawn_mask, i18n
-from unmask.web.components.scores import Scores, draw_scores, draw_verdicts
+from unmask.web.components.scores import Scores, draw_scores, verdicts
 from unmask.web.tabs.truth_tab import FRAME
 
 
@@ -52,15 +52,18 @@ def scores(title, psnr, realism) -> Scores:
 
 def test_closest_and_most_real_are_two_questions():
     near, real = scores("Near", 22.4, 0.71), scores("Real", 21.0, 0.905)
-    said = re.sub("<[^>]+>", "|", draw_verdicts([near, real]))
-    assert re.search(r"Closest to the truth\|+Near \|PSNR hole 22.4 dB", said)
-    assert re.search(r"Looks most real\|+Real \|Realism 0.905", said)
-    assert draw_verdicts([near]) == "", "one model is no contest"
+    assert verdicts([near, real]) == [
+        ("Closest to the truth", "Near", "PSNR hole 22.4 dB"), ("Looks most real", "Real", "Realism 0.905")
+    ]  # fmt: skip
+    said = re.sub(r"<[^>]+>|\s+", " ", draw_scores(near, [near, real]))
+    assert re.search("Closest to the truth +Near +PSNR hole 22.4 dB", said)
+    assert verdicts([near]) == [], "one model is no contest"
+    assert "verdicts" not in draw_scores(near, [near])
 
 
 def test_what_was_not_measured_wins_nothing():
     rows = [scores("A", 22.4, math.nan), scores("B", 21.0, math.nan)]
-    assert "Looks most real" not in draw_verdicts(rows) and "Closest to the truth" in draw_verdicts(rows)
+    assert [question for question, _, _ in verdicts(rows)] == ["Closest to the truth"]
     table = draw_scores(scores("Masked", 50.0, 0.99), rows)
     assert table.count("–") >= 2 and "nan" not in table
     masked = table[table.index("Masked") :]

@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any
 
 import ray
 import ray.data
@@ -19,6 +18,7 @@ import ray.exceptions
 import unmask
 from unmask.batch.local import PhotoOutcome, Work, attempt, one_thread
 from unmask.settings import environment
+from unmask.types import Json
 
 LOST = "Its worker was lost: out of memory, or the machine is gone."
 
@@ -32,7 +32,7 @@ class Worker:
         self.work = work
         self.unmasker = unmask.Unmasker(device=device)
 
-    def __call__(self, batch: dict) -> dict:
+    def __call__(self, batch: Json) -> Json:
         """{"index", "path"} -> {"index", "value" (JSON), "error"}, each a column."""
         outcomes = [attempt(self.work, self.unmasker, Path(path)) for path in batch["path"]]
         return {
@@ -54,7 +54,7 @@ def run_ray(
         return
     address = address or os.environ.get("RAY_ADDRESS")
     cores = max(jobs or 0, os.cpu_count() or 1)
-    local: dict[str, Any] = {} if address else {"num_cpus": cores, "object_store_memory": 100_000_000}
+    local: Json = {} if address else {"num_cpus": cores, "object_store_memory": 100_000_000}
     imported_from = os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what fails is in the outcomes

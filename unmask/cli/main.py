@@ -3,6 +3,8 @@ serve | push.
 
 Exit status: 0 when every file was written, 1 when some could not be (each named with its reason on standard
 error, the others written all the same), 2 for a wrong call, 130 after Ctrl-C.
+
+On argparse, and not on click or typer: no option of theirs takes as many values as follow, as `--model A B C` does.
 """
 
 import argparse
@@ -24,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     args = parser.parse_args(argv)
     try:
-        return args.command(args)
+        status: int = args.command(args)
+        return status
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # `... | head` has read enough

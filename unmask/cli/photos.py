@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from unmask.cli.inputs import CallError, Found, check_device, expand
+from unmask.types import Json
 
 if TYPE_CHECKING:
     from unmask import Guide
@@ -74,7 +75,7 @@ def guide_of(args: argparse.Namespace) -> "Guide":
     return Guide(args.smile or 0.0, args.mouth or 0.0, args.jaw or 0.0, HINTS[args.hint or "open"])
 
 
-def show_files(path: Path, written: dict) -> str:
+def show_files(path: Path, written: Json) -> str:
     return json.dumps({"path": str(path)} | written)
 
 
@@ -106,7 +107,7 @@ def find_segmentation_model(args: argparse.Namespace) -> str:
 def faces(args: argparse.Namespace) -> int:
     from unmask.batch import local as batch
 
-    def show(path: Path, found: list[dict]) -> str:
+    def show(path: Path, found: list[Json]) -> str:
         if args.json:
             return json.dumps({"path": str(path), "faces": found})
         boxes = [f"({', '.join(str(round(x)) for x in face['box'])}) {face['score']:.0%}" for face in found]

@@ -4,6 +4,7 @@ Coordinates are in pixels with the origin at the top-left corner of the top-left
 """
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,7 +26,7 @@ def upright_crop(face: Face, photo: np.ndarray) -> Face:
     return replace(face, center=whole.center, side=whole.side, angle=0.0) if fits else face
 
 
-def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], **options) -> np.ndarray:
+def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], **options: Any) -> np.ndarray:
     """cv2.warpAffine with corner-based coordinates (cv2's own origin is the first pixel's centre). size: (W, H)."""
     matrix = matrix.copy()
     matrix[:, 2] += matrix[:, :2] @ np.full(2, 0.5) - 0.5

@@ -51,4 +51,4 @@ def shrink(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _is_even(image: np.ndarray) -> bool:
-    return image.shape[0] % 2 == 0 and image.shape[1] % 2 == 0
+    return bool(image.shape[0] % 2 == 0 and image.shape[1] % 2 == 0)

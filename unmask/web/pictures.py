@@ -20,6 +20,7 @@ from unmask.imaging.container import TIFF_ORDERS
 from unmask.imaging.further_formats import AVIF_BRANDS
 from unmask.imaging.metadata import write_jpeg, write_png
 from unmask.imaging.tensors import resize
+from unmask.web.types import Updates
 
 THUMBNAIL = 112  # px, the side of a face's small picture
 SHOWN = 1024  # px: longest side of what is shown; downloads have the photo's own size
@@ -53,7 +54,8 @@ def _cached(component: gr.components.Component, filename: str, write: Callable[[
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / filename
         write(path)
-        return component.move_resource_to_block_cache(path)
+        address: str = component.move_resource_to_block_cache(path)
+        return address
 
 
 def file_url(path: str) -> str:
@@ -68,7 +70,7 @@ def thumbnail(photo: np.ndarray, face: Face) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def for_browsers(component: gr.components.Component, file: bytes, photo: np.ndarray) -> dict:
+def for_browsers(component: gr.components.Component, file: bytes, photo: np.ndarray) -> Updates:
     """Updates that show a photo (H, W, 3) in its component, where browsers cannot show the file that it came in."""
     return {} if browsers_show(file) else {component: cached_view(component, photo, "photo.jpg")}
 
