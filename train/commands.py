@@ -279,10 +279,13 @@ class Export:
         "two runs of the same network: what the later one learnt after the earlier is added to the weights", None,
         metavar=("LATER", "EARLIER"),
     )  # fmt: skip
+    mean_with: tuple[Path, ...] = option(
+        "runs or released weights of the same network: the release is the mean of all", (), metavar="FILE_OR_RUN"
+    )
     bits: int = option("of a stored kernel's numbers", 16, choices=(16, 8))
 
     def run(self) -> str:
-        return json.dumps(export(self.run_folder, self.out, self.add, self.bits), indent=1)
+        return json.dumps(export(self.run_folder, self.out, self.add, self.bits, self.mean_with), indent=1)
 
 
 COMMANDS: dict[str, type[Command]] = {

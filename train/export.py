@@ -1,35 +1,54 @@
 """From a run's checkpoint to a released file."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from train.loop import RunError
 from train.recipes import RECIPES
 from train.record import read_checkpoint
+from train.start import read_init
 from unmask import weights
 from unmask.types import Json
 
 
-def export(run: Path, out: Path, add: tuple[Path, Path] | None = None, bits: int = 16) -> Json:
+def export(
+    run: Path, out: Path, add: tuple[Path, Path] | None = None, bits: int = 16, mean_with: Sequence[Path] = ()
+) -> Json:
     """Write the run's averaged weights to `out` (.safetensors); returns what the metadata says.
 
     add: a later and an earlier run of the same network, whose difference is added to the weights: what training with a
     discriminator taught one stage need not be learnt again by the next (Ilharco et al. 2023, Editing Models with Task
-    Arithmetic). Raises RunError where the networks differ. A file in checkpoints/ also gets its hash entered in
-    sha256.json beside it. bits: as in `weights.save`.
+    Arithmetic). mean_with: runs or released weights before or after this run, all of whose weights are averaged with
+    its own: one network with the faults of none of them (Wortsman et al. 2022, Model Soups). Raises RunError where the
+    networks differ. A file in checkpoints/ also gets its hash entered in sha256.json beside it. bits: as in
+    `weights.save`.
     """
     state = _read(run)
-    added = {}
+    means = [read_init(path) for path in mean_with]
+    pair = [_read(path) for path in add or ()]
+    kinds = [{(other["name"], json.dumps(other["config"], sort_keys=True)) for other in others} for others in (
+        [read_init(run), *means], [state, *pair]
+    )]  # fmt: skip
+    if any(len(kind) > 1 for kind in kinds):
+        raise RunError(f"{', '.join(map(str, (*mean_with, *(add or ()))))} and {run} are not of one network.")
+    added: Json = {}
+    if means:
+        for key, value in state["ema"].items():
+            if value.is_floating_point():
+                value += sum(other["state"][key] for other in means)
+                value /= 1 + len(means)
+        added["mean_with"] = [
+            {key: value for key, value in other["before"].items() if key != "before"} for other in means
+        ]
     if add:
-        later, earlier = map(_read, add)
-        if any(other["name"] != state["name"] or other["config"] != state["config"] for other in (later, earlier)):
-            raise RunError(f"{add[0]}, {add[1]} and {run} are not of one network.")
+        later, earlier = pair
         for key, value in state["ema"].items():
             if value.is_floating_point():
                 value += later["ema"][key] - earlier["ema"][key]
             if key.endswith("running_var"):
                 value.clamp_(min=1e-5)  # a difference may be larger than what it is added to
-        added = {"added": {"kimg": round(later["images"] / 1000, 1), "revision": later["revision"]}}
+        added["added"] = {"kimg": round(later["images"] / 1000, 1), "revision": later["revision"]}
     recipe = RECIPES[state["name"]](state["size"], **state["config"])
     recipe.generator.load_state_dict(state["ema"])
     trained = {
