@@ -173,10 +173,11 @@ def build_page(sam: Sam | None) -> RemovePage:
                 beside.build()
                 brush_keys.build()
                 with gr.Row(elem_classes="toolbar"):
-                    grow = gr.Button(static("Grow"), size="sm", min_width=0)
-                    shrink = gr.Button(static("Shrink"), size="sm", min_width=0)
-                    clear = gr.Button(static("Clear"), size="sm", min_width=0)
-                    reset = gr.Button(static("Reset to the found mask"), size="sm", min_width=0)
+                    changes = {"size": "sm", "min_width": 0, "elem_classes": "changes-mask"}
+                    grow = gr.Button(static("Grow"), **changes)
+                    shrink = gr.Button(static("Shrink"), **changes)
+                    clear = gr.Button(static("Clear"), **changes)
+                    reset = gr.Button(static("Reset to the found mask"), **changes)
                     import_mask = gr.UploadButton(
                         static("Import a mask"),
                         size="sm",
