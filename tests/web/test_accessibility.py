@@ -207,7 +207,7 @@ def texts_in_code() -> set[str]:
                     value = getattr(module, argument.id)
                     found |= {value} if isinstance(value, str) else set()
     found |= {IDEAS[name] for name in list_inpainting_models()} | {*KINDS, *WEARS, *PATTERNS}
-    found |= {*live_tab.STATES.values(), *guide_panel.HINTS.values(), vote_card.DONE_HINT}
+    found |= {*live_tab.STATES.values(), vote_card.DONE_HINT}
     found |= {label for label, _ in guide_panel.SLIDERS.values()}
     found |= {*drawn_mask.KINDS.values(), *drawn_mask.PATTERNS.values(), *drawn_mask.WEARS.values()}
     found |= {*scores.NOTES, *(label for _, label, _ in scores.COLUMNS), *(each for each, *_ in scores.VERDICTS)}

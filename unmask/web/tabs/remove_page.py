@@ -86,7 +86,6 @@ class RemovePage:
     edits: gr.HTML  # the line in its place, from a stroke until the server knows of it
     cards: dict[str, Card]  # by model
     controls: gr.HTML | None  # on the guided model's card, where its weights are there
-    guess: gr.HTML | None  # likewise: what the hint network says
     expressions: gr.HTML | None  # likewise: faces to choose from
     vote: gr.HTML | None  # two results without names, before all are shown; where the host wants votes
     map: gr.HTML  # where the models disagree
@@ -100,7 +99,7 @@ class RemovePage:
     def card_parts(self) -> list:
         """All that a run of the models changes."""
         parts = [part for card in self.cards.values() for part in card.components()]
-        return [*parts, self.map, *filter(None, (self.vote, self.guess, self.expressions))]
+        return [*parts, self.map, *filter(None, (self.vote, self.expressions))]
 
     def mask_parts(self) -> list:
         """All that another mask changes."""
@@ -217,9 +216,9 @@ def build_page(sam: Sam | None) -> RemovePage:
         )
         download_all = gr.Button(static("Download all"), size="sm", elem_id="download-all")
         result_file = gr.DownloadButton(visible="hidden", elem_id="result-file")
-    controls, guess, expressions = panels or (None, None, None)
+    controls, expressions = panels or (None, None)
     return RemovePage(
         visit, guide, photo, example, mask_status, empty_bench, first, panel, editor, outline, grow, shrink, clear,
-        reset, import_mask, download_mask, mask_file, chosen, realism, run, run_status, edits, cards, controls, guess,
+        reset, import_mask, download_mask, mask_file, chosen, realism, run, run_status, edits, cards, controls,
         expressions, vote, maps[0], row, download_all, result_file,
     )  # fmt: skip
