@@ -1,5 +1,5 @@
 // Strokes on the mask, and buttons that change it: results follow by themselves. Run by Gradio with `element`, the line
-// that says so, `trigger` and `watch`. Every stroke tells the server to stop what it paints; when no other comes, one
+// that says so, `trigger` and `watch`. Every stroke tells a server that paints to stop; when no other comes, one
 // event sends the mask, and no second one before that is over. Listens to "changed": the server has changed the mask.
 
 const PAUSE = 1000;  // ms without a stroke after which the mask is sent
@@ -38,7 +38,7 @@ function wait() {
 function count() {
   edits += 1;
   failed = false;
-  trigger("stroke", {});
+  if (running || document.querySelector("#run-status .busy")) trigger("stroke", {});
 }
 
 function edited() {
