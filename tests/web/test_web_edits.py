@@ -292,6 +292,27 @@ def test_an_erased_mask_pops_nothing_up_and_comes_back(page, pictures):
     assert "by hand" not in page.inner_text("#mask-status")
 
 
+@pytest.mark.parametrize("locale", ["en-US", "de-DE"])
+def test_the_editor_has_the_same_tools_in_every_language(browser, demo, pictures, locale):
+    """The style sheet finds by their places what our own buttons replace: another Gradio may have others there."""
+    seen = "buttons => buttons.filter(each => each.checkVisibility()).length"
+    with visit(browser, demo, locale=locale) as page:
+        give_photo(page, pictures["one"])
+        wait_until_done(page)
+        top, side = page.locator("#editor .icon-button-wrapper button"), page.locator("#editor .toolbar-wrap button")
+        page.locator("#editor .half-container:first-child .highlight").wait_for()
+        # Pan, zoom out, zoom in, undo, redo, without the last; brush, eraser, size, without colour and layers.
+        assert (top.count(), top.evaluate_all(seen)) == (6, 5)
+        assert (side.count(), side.evaluate_all(seen)) == (5, 3)
+        assert not page.get_by_role("button", name="Show Layers").is_visible()
+        side.nth(1).click()  # the eraser, which has a size alone
+        page.locator("#editor .half-container:first-child button ~ button.highlight").wait_for()
+        assert side.evaluate_all(seen) == 3
+        if locale == "en-US":
+            hidden = ("Clear canvas", "Color")
+            assert not any(page.locator("#editor").get_by_label(name, exact=True).is_visible() for name in hidden)
+
+
 def masks_of(stand_in, count: int = len(DEFAULT_MODELS)) -> list[np.ndarray]:
     """What the last models were asked to paint over."""
     return [mask for _, mask in stand_in.asked[-count:]]

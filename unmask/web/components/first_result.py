@@ -45,7 +45,6 @@ def draw(before: str, after: str) -> str:
 
 def _draw_models() -> str:
     """Which models will be compared, and how many more there are."""
-    titles = [MODELS[name].title for name in DEFAULT_MODELS]
-    names = " · ".join(f"<b>{html.escape(title)}</b>" for title in titles)
-    more = html.escape(tr("{count} more", count=len(set(models_on_page()) - set(DEFAULT_MODELS))))
-    return f'<p class="how-to compared">{html.escape(tr("Side by side:"))} {names} · {more}</p>'
+    names = [MODELS[name].title for name in DEFAULT_MODELS]
+    more = tr("{count} more", count=len(set(models_on_page()) - set(DEFAULT_MODELS)))
+    return f'<p class="how-to">{html.escape(tr("Side by side:"))} {html.escape(", ".join([*names, more]))}</p>'
