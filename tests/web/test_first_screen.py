@@ -21,7 +21,8 @@ WORDS = """() => {
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
     // Gradio measures its tabs by a second row of them, which nobody sees.
-    if (element.closest("script, style, .visually-hidden") || !element.checkVisibility({ visibilityProperty: true })) continue;
+    if (element.closest("script, style, .visually-hidden")) continue;
+    if (!element.checkVisibility({ visibilityProperty: true })) continue;
     const range = document.createRange();
     range.selectNodeContents(walker.currentNode);
     const { top, bottom, width } = range.getBoundingClientRect();

@@ -2,6 +2,7 @@
 
 import html
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
@@ -93,15 +94,15 @@ class RemovePage:
     download_all: gr.Button
     result_file: gr.DownloadButton
 
-    def outline_parts(self) -> list:
+    def outline_parts(self) -> list[Any]:
         return self.outline.components() if self.outline else []
 
-    def card_parts(self) -> list:
+    def card_parts(self) -> list[Any]:
         """All that a run of the models changes."""
         parts = [part for card in self.cards.values() for part in card.components()]
         return [*parts, self.map, *filter(None, (self.vote, self.expressions))]
 
-    def mask_parts(self) -> list:
+    def mask_parts(self) -> list[Any]:
         """All that another mask changes."""
         return [self.visit, self.editor, self.panel, self.mask_status, self.run_status, *self.outline_parts()]
 
