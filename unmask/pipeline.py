@@ -246,8 +246,7 @@ class Unmasker:
         told: tuple[torch.Tensor, ...] = ()
         if MODELS[name].takes_landmarks:
             points = move(self.landmarks(crop, whole_photo(crop)), guide) / side
-            hint = self.hint(crop) if guide.hint is None else guide.hint
-            told = (torch.tensor(points[None], dtype=torch.float32), torch.tensor([hint], dtype=torch.float32))
+            told = (torch.tensor(points[None], dtype=torch.float32),)  # and the hint is left open
         filled = model(x, mask_to_tensor(hole).to(self.device), *(each.to(self.device) for each in told))
         return resize(to_image(filled), (side, side))
 

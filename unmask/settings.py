@@ -64,7 +64,7 @@ HUB_REPO = Setting("UNMASK_HUB_REPO", "OWNER/NAME on the Hub that has the weight
 HUB_REVISION = Setting("UNMASK_HUB_REVISION", "the commit of that repository to take them from", str.strip, "")
 SAM = Setting("UNMASK_SAM", "Segment Anything's checkpoint on this machine", _path, None)
 SAM_SHA256 = Setting("UNMASK_SAM_SHA256", "its hash, where it is not the published ViT-B", str.strip, "")
-RATE_LIMIT = Setting("UNMASK_RATE_LIMIT", "uploads and computations a minute for one visitor", _number, None)
+RATE_LIMIT = Setting("UNMASK_RATE_LIMIT", "computations and large uploads a minute for one visitor", _number, None)
 VISITS_MB = Setting("UNMASK_VISITS_MB", "memory for all visitors' photos and masks, MB; 600 by default", _whole, 600)
 STUDIES = Setting("UNMASK_STUDIES", "folder of the rating studies; by default the user's data folder", _path, None)
 STUDY_SECRET = Setting("UNMASK_STUDY_SECRET", "what makes the studies' links hard to guess", str, "", secret=True)

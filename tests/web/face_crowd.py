@@ -41,9 +41,6 @@ class StandIn(OneByOne):
     def oval(self, photo, face):
         """It knows of no outlines."""
 
-    def hint(self, crop):
-        return 0.0
-
     def find(self, photo, aligned=False):
         return [face_from_box(box) for box in self.boxes.get(photo.shape, [])]
 

@@ -26,7 +26,6 @@ from unmask.catalog import list_inpainting_models
 from unmask.imaging.container import UNREADABLE
 from unmask.imaging.metadata import write_png
 from unmask.masks import check_mask, read_mask
-from unmask.synth import KINDS, PATTERNS, WEARS
 from unmask.web import app as web_app
 from unmask.web import board_page, drawn_mask, i18n, launch, pictures, theme
 from unmask.web.components import (
@@ -206,12 +205,12 @@ def texts_in_code() -> set[str]:
                 elif isinstance(argument, ast.Name) and argument.id.isupper():
                     value = getattr(module, argument.id)
                     found |= {value} if isinstance(value, str) else set()
-    found |= {IDEAS[name] for name in list_inpainting_models()} | {*KINDS, *WEARS, *PATTERNS}
-    found |= {*live_tab.STATES.values(), *guide_panel.HINTS.values(), vote_card.DONE_HINT}
+    found |= {IDEAS[name] for name in list_inpainting_models()} | set(drawn_mask.LABELS.values())
+    found |= {*live_tab.STATES.values(), vote_card.DONE_HINT}
     found |= {label for label, _ in guide_panel.SLIDERS.values()}
     found |= {*drawn_mask.KINDS.values(), *drawn_mask.PATTERNS.values(), *drawn_mask.WEARS.values()}
     found |= {*scores.NOTES, *(label for _, label, _ in scores.COLUMNS), *(each for each, *_ in scores.VERDICTS)}
-    return found | {truth_tab.ANY}
+    return found
 
 
 TRANSLATING = {"tr", "static", "on_page", "build_cards"}

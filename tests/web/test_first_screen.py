@@ -10,7 +10,9 @@ from tests.paths import ROOT
 from tests.web.web_page import PHONE, give_photo, needs_browser, screenshot, toast, visit, wait_until_done
 from unmask import Unmasker, read_photo
 from unmask.imaging.metadata import NOTICE
+from unmask.registry import DEFAULT_MODELS, MODELS
 from unmask.web.components.first_result import AFTER, BEFORE
+from unmask.web.components.inputs import models_on_page
 
 PATH = ROOT / "scripts" / "make_first_result.py"
 # What can be read without scrolling.
@@ -18,7 +20,9 @@ WORDS = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), said = [];
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
-    if (element.closest("script, style") || !element.checkVisibility({ visibilityProperty: true })) continue;
+    // Gradio measures its tabs by a second row of them, which nobody sees.
+    if (element.closest("script, style, .visually-hidden")) continue;
+    if (!element.checkVisibility({ visibilityProperty: true })) continue;
     const range = document.createRange();
     range.selectNodeContents(walker.currentNode);
     const { top, bottom, width } = range.getBoundingClientRect();
@@ -38,6 +42,9 @@ def test_the_first_screen_is_a_result_and_the_place_for_a_photo(browser, demo, s
         )
         words = page.evaluate(WORDS)
         assert "drawn mask" in words and "invention" in words
+        for name in DEFAULT_MODELS:
+            assert MODELS[name].title in words, "a newcomer does not see what will be compared"
+        assert f"{len(models_on_page()) - len(DEFAULT_MODELS)} more" in words
         assert 10 < len(words.split()) < 80, words
         result, drop = page.locator(".first-result .frame").bounding_box(), page.locator("#photo").bounding_box()
         assert result["width"] > 0.45 * size[0] and result["y"] + result["height"] < size[1]
@@ -46,6 +53,9 @@ def test_the_first_screen_is_a_result_and_the_place_for_a_photo(browser, demo, s
             assert drop["x"] + drop["width"] < result["x"], "they do not stand side by side"
         assert screenshot(page, ".first-result .frame").std() > 20
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        if size == PHONE:
+            for icon in page.locator("#photo .source-selection button").all():
+                assert min(icon.bounding_box()["width"], icon.bounding_box()["height"]) >= 44, "too small for a finger"
 
 
 @needs_browser

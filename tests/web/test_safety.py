@@ -369,6 +369,43 @@ def guarded(per_minute: int) -> TestClient:
     return lambda client: TestClient(ProxyHeadersMiddleware(app, trusted_hosts="10.0.0.0/8"), client=(client, 1))
 
 
+# What the page asks for, as counted in a browser: after a stroke, and after "Grow". Uploads in bytes.
+STROKE = [*[("/gradio_api/upload", 450_000)] * 6, *[("/gradio_api/upload", 9_000)] * 3]
+STROKE += [("/gradio_api/run/predict", 90), ("/gradio_api/queue/join", 1300)]
+GROW = [*[("/gradio_api/upload", 450_000)] * 54, *[("/gradio_api/upload", 9_000)] * 27]
+GROW += [("/gradio_api/queue/join", 1300)] * 2
+
+
+@pytest.mark.parametrize(("asked", "every"), [(STROKE, 1.5), (GROW, 3.0)], ids=["strokes", "grow"])
+@pytest.mark.parametrize("limit", [None, "120"], ids=["default", "recommended"])
+def test_who_edits_for_ten_minutes_is_never_refused(monkeypatch, limit, asked, every):
+    """The next event is sent a second after the last stroke, and not before the one before is over."""
+    now = [0.0]
+    monkeypatch.setattr(rate_limit.time, "monotonic", lambda: now[0])
+    monkeypatch.delenv("UNMASK_RATE_LIMIT", raising=False)
+    if limit:
+        monkeypatch.setenv("UNMASK_RATE_LIMIT", limit)
+    (entry,) = guard.middleware()
+    app = entry.cls(None, *entry.args, **entry.kwargs)
+    refused = 0
+    while now[0] < 600:
+        for path, length in asked:
+            headers = [(b"content-length", str(length).encode())]
+            scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "client": ("198.51.100.7", 1)}
+            refused += app.refusal(scope) is not None
+        now[0] += every
+    assert refused == 0
+
+
+def test_an_upload_counts_by_its_size():
+    assert rate_limit.cost_of("/gradio_api/upload", "30000000") == 1 == rate_limit.cost_of("/upload", "8000000")
+    assert rate_limit.cost_of("/upload", "400000") == pytest.approx(0.05)
+    assert rate_limit.cost_of("/upload", "10") == rate_limit.LEAST
+    # What says no length, or something else, counts whole; so does all that computes.
+    assert {rate_limit.cost_of("/upload", text) for text in ("", "-5", "x")} == {1}
+    assert rate_limit.cost_of("/gradio_api/queue/join", "10") == 1
+
+
 def test_too_many_requests_get_a_sentence():
     client = guarded(2)("198.51.100.7")
     assert [client.post("/gradio_api/queue/join").status_code for _ in range(2)] == [200, 200]
@@ -398,6 +435,6 @@ def test_only_a_trusted_proxys_word_counts():
 
 def test_an_ipv6_network_is_one_visitor():
     make = guarded(1)
-    assert make("2001:db8::1").post("/upload").status_code == 200
-    assert make("2001:db8::2").post("/upload").status_code == 429
-    assert make("2001:db8:0:1::1").post("/upload").status_code == 200
+    assert make("2001:db8::1").post("/queue/join").status_code == 200
+    assert make("2001:db8::2").post("/queue/join").status_code == 429
+    assert make("2001:db8:0:1::1").post("/queue/join").status_code == 200

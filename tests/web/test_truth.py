@@ -17,6 +17,7 @@ from unmask.registry import DEFAULT_MODELS
 from unmask.synth import KINDS, PATTERNS, WEARS, MaskedFace
 from unmask.web import drawn_mask, i18n
 from unmask.web.components.scores import Scores, draw_scores, verdicts
+from unmask.web.tabs import truth_tab
 from unmask.web.tabs.truth_tab import FRAME
 
 
@@ -38,6 +39,29 @@ def test_every_drawn_mask_has_a_sentence_in_every_language(monkeypatch):
             if language in ("zh", "ja", "ko", "hi"):
                 words = set(re.findall(r"[A-Za-z]+", sentence))
                 assert words <= {"KN", "N"}, f"{language}: {sentence}"
+
+
+def test_what_can_be_chosen_has_a_plain_name():
+    for values in (KINDS, WEARS, PATTERNS):
+        offered = truth_tab.choices([truth_tab.ANY, *values])
+        assert [value for _, value in offered] == ["any", *values]
+    names = drawn_mask.LABELS
+    assert set(names) == {truth_tab.ANY, *KINDS, *WEARS, *PATTERNS} and len(set(names.values())) == len(names)
+    assert all(name[0].isupper() and "-" not in name.removesuffix("-dye") for name in names.values())
+    for language, table in i18n.TABLES.items():
+        translated = [table[name] for name in names.values()]
+        assert all(each == each[0].upper() + each[1:] for each in translated), language
+
+
+@needs_browser
+@pytest.mark.parametrize(("locale", "name"), [("en-US", "Below the nose"), ("de-DE", "Unter der Nase")])
+def test_the_lists_are_in_the_visitors_language(browser, demo, locale, name):
+    with visit(browser, demo, locale=locale) as page:
+        page.get_by_role("tab").nth(1).click()
+        worn = page.locator(".bench").get_by_role("combobox").nth(1)
+        worn.click()
+        page.get_by_role("option", name=name, exact=True).click()
+        page.wait_for_function("([input, name]) => input.value === name", arg=[worn.element_handle(), name])
 
 
 def test_the_sentence_reads_as_one():

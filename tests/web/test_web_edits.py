@@ -31,6 +31,7 @@ from tests.web.web_page import (
 )
 from unmask import read_photo
 from unmask.faces.face import face_from_box
+from unmask.imaging.metadata import write_png
 from unmask.masks import share
 from unmask.registry import DEFAULT_MODELS, MODELS
 from unmask.web.session import Visit
@@ -291,17 +292,105 @@ def test_an_erased_mask_pops_nothing_up_and_comes_back(page, pictures):
     assert "by hand" not in page.inner_text("#mask-status")
 
 
-def test_a_button_pressed_while_the_models_paint_outdates_them(page, pictures, stand_in):
+@pytest.mark.parametrize("locale", ["en-US", "de-DE"])
+def test_the_editor_has_the_same_tools_in_every_language(browser, demo, pictures, locale):
+    """The style sheet finds by their places what our own buttons replace: another Gradio may have others there."""
+    seen = "buttons => buttons.filter(each => each.checkVisibility()).length"
+    with visit(browser, demo, locale=locale) as page:
+        give_photo(page, pictures["one"])
+        wait_until_done(page)
+        top, side = page.locator("#editor .icon-button-wrapper button"), page.locator("#editor .toolbar-wrap button")
+        page.locator("#editor .half-container:first-child .highlight").wait_for()
+        # Pan, zoom out, zoom in, undo, redo, without the last; brush, eraser, size, without colour and layers.
+        assert (top.count(), top.evaluate_all(seen)) == (6, 5)
+        assert (side.count(), side.evaluate_all(seen)) == (5, 3)
+        assert not page.get_by_role("button", name="Show Layers").is_visible()
+        side.nth(1).click()  # the eraser, which has a size alone
+        page.locator("#editor .half-container:first-child button ~ button.highlight").wait_for()
+        assert side.evaluate_all(seen) == 3
+        if locale == "en-US":
+            hidden = ("Clear canvas", "Color")
+            assert not any(page.locator("#editor").get_by_label(name, exact=True).is_visible() for name in hidden)
+
+
+def masks_of(stand_in, count: int = len(DEFAULT_MODELS)) -> list[np.ndarray]:
+    """What the last models were asked to paint over."""
+    return [mask for _, mask in stand_in.asked[-count:]]
+
+
+def test_results_follow_the_buttons(page, pictures, stand_in, tmp_path):
+    """Grow, shrink, clear, reset and an imported mask: as after a stroke, the old results dimmed until then."""
     begin(page, pictures)
+    found = download_mask(page)
+    last = found
+    for name, is_other in (
+        ("Grow", lambda mask, before: share(mask) > share(before)),
+        ("Reset to the found mask", lambda mask, before: np.array_equal(mask, found)),
+        ("Shrink", lambda mask, before: share(mask) < share(before)),
+    ):
+        stand_in.asked.clear()
+        stand_in.go.clear()
+        page.get_by_role("button", name=name, exact=True).click()
+        assert opacity(page) < 0.6 and not page.locator("#run-status .done").is_visible()
+        page.wait_for_selector("#run-status .busy")
+        assert opacity(page) < 0.6
+        stand_in.go.set()
+        wait_for_edits(page)
+        wait_until_done(page)
+        assert opacity(page) == 1
+        before, last = last, download_mask(page)
+        assert is_other(last, before), name
+        assert [model for model, _ in stand_in.asked] == list(DEFAULT_MODELS), name
+        assert all(np.array_equal(mask, last) for mask in masks_of(stand_in)), name
+
+    with mask_change(page):
+        page.get_by_role("button", name="Clear", exact=True).last.click()
+    page.locator("#run-status").get_by_text("No mask is marked").wait_for()
+    wait_for_edits(page)
+    assert opacity(page) < 0.6, "results of another mask look like its own"
+
+    stand_in.asked.clear()
+    other = np.zeros_like(found)
+    other[100:150, 80:160] = 255
+    write_png(tmp_path / "other.png", other)
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Import a mask").click()
+    chooser.value.set_files(tmp_path / "other.png")
+    page.locator("#mask-status").get_by_text("by hand").wait_for()
+    wait_until_done(page)
+    assert np.array_equal(download_mask(page), other)
+    assert all(np.array_equal(mask, other) for mask in masks_of(stand_in)) and opacity(page) == 1
+
+
+def test_a_button_pressed_several_times_is_one_run(page, pictures, stand_in):
+    begin(page, pictures)
+    stand_in.asked.clear()
+    grow = page.get_by_role("button", name="Grow", exact=True)
+    for _ in range(3):
+        grow.click()
+    wait_for_edits(page)
+    wait_until_done(page)
+    last = download_mask(page)
+    assert len(stand_in.asked) == len(DEFAULT_MODELS)
+    assert all(np.array_equal(mask, last) for mask in masks_of(stand_in))
+
+
+def test_a_button_pressed_while_the_models_paint_begins_anew(page, pictures, stand_in):
+    begin(page, pictures)
+    found = download_mask(page)
     stand_in.go.clear()
+    stand_in.asked.clear()
     page.click("#run")
     page.wait_for_selector("#run-status .busy")
     with mask_change(page):
         page.get_by_role("button", name="Grow", exact=True).click()
-    page.wait_for_selector("#run-status .outdated")
+    assert opacity(page) < 0.6
     stand_in.go.set()
-    page.wait_for_timeout(2000)
-    assert page.locator("#run-status .done").count() == 0 and opacity(page) < 0.6
+    wait_for_edits(page)
+    wait_until_done(page)
+    grown = download_mask(page)
+    assert share(grown) > share(found) and opacity(page) == 1
+    assert all(np.array_equal(mask, grown) for mask in masks_of(stand_in))
 
 
 def swipe(page, start, end):

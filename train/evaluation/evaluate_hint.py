@@ -1,4 +1,4 @@
-"""How often the gender hint reads a masked face as its source labels it: what a visitor should know about a guess."""
+"""How often the gender hint reads a masked face as its source labels it."""
 
 from collections import defaultdict
 from pathlib import Path

@@ -17,7 +17,7 @@ import unmask
 from unmask.cli.hub import add_commands as add_push_commands
 from unmask.cli.inputs import DEVICES, CallError, positive, reference, within
 from unmask.cli.models import bench, models, serve, settings
-from unmask.cli.photos import HINTS, faces, mask, remove
+from unmask.cli.photos import faces, mask, remove
 from unmask.cli.study import add_commands as add_study_commands
 
 
@@ -90,8 +90,6 @@ def build_parser() -> argparse.ArgumentParser:
     told = added.add_argument_group("what landmark-guided is told; 0 is the face as it was found")
     told.add_argument("--smile", type=within(-1), metavar="X", help="-1, corners down, to 1")
     told.add_argument("--mouth", type=within(0), metavar="X", help="0 to 1, open")
-    told.add_argument("--jaw", type=within(-1), metavar="X", help="-1, narrow, to 1, wide")
-    told.add_argument("--hint", choices=HINTS, help="default: open; guess: by a network, from the visible half")
 
     added = add(mask, "Write the mask found in each photo.")
     add_photos(added)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from unmask.batch.local import PhotoOutcome, Work
 
 GUIDED = "landmark-guided"
-HINTS = {"open": 0.0, "male": -1.0, "female": 1.0, "guess": None}  # as in unmask.Guide
 
 
 def remove(args: argparse.Namespace) -> int:
@@ -58,7 +57,7 @@ def check_options(args: argparse.Namespace, names: Sequence[str]) -> None:
     """Raises CallError for an option that would change nothing: none of the models listens to it."""
     from unmask.registry import MODELS
 
-    told = [f"--{option}" for option in ("smile", "mouth", "jaw", "hint") if getattr(args, option) is not None]
+    told = [f"--{option}" for option in ("smile", "mouth") if getattr(args, option) is not None]
     if told and GUIDED not in names:
         raise CallError(f"only {GUIDED} listens to {', '.join(told)}: add it with --model")
     if args.realism is not None and not any(MODELS[name].outputs for name in names):
@@ -72,7 +71,7 @@ def guide_of(args: argparse.Namespace) -> "Guide":
     """What landmark-guided is told."""
     from unmask import Guide
 
-    return Guide(args.smile or 0.0, args.mouth or 0.0, args.jaw or 0.0, HINTS[args.hint or "open"])
+    return Guide(args.smile or 0.0, args.mouth or 0.0)
 
 
 def show_files(path: Path, written: Json) -> str:

@@ -1,4 +1,4 @@
-"""What a visitor can tell landmark-guided inpainting: a smile, an open mouth, a wider jaw, and a hint."""
+"""What a visitor can tell landmark-guided inpainting: a smile, and an open mouth."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,6 @@ class Guide:
 
     smile: float = 0.0  # -1 (corners down) to 1 (a broad smile)
     mouth: float = 0.0  # 0 (as found) to 1 (open)
-    jaw: float = 0.0  # -1 (narrow) to 1 (wide)
-    # -1 male, 1 female, 0 open; None is the guess from the visible half, which is a guess about a picture and nothing
-    # about a person.
-    hint: float | None = 0.0
 
 
 AS_FOUND = Guide()
@@ -38,8 +34,6 @@ def move(points: np.ndarray, guide: Guide) -> np.ndarray:
     oval = moved[OVAL]
     # From nothing at the height of the nose's bridge to all of it at the chin.
     low = np.clip((oval[:, 1] - moved[NOSE.start, 1]) / (moved[CHIN, 1] - moved[NOSE.start, 1]), 0, 1)
-    axis = (moved[7, 0] + moved[29, 0]) / 2
-    oval[:, 0] += 0.15 * guide.jaw * np.sqrt(low) * (oval[:, 0] - axis)
     oval[:, 1] += 0.05 * face * guide.mouth * low**3
     moved[OVAL] = oval
     return moved

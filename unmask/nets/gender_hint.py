@@ -1,8 +1,8 @@
 """The first stage of "A Deep Learning Framework to Reconstruct Face under Mask" (2022): the gender that a masked face
 is likely to be read as, which its inpainting network takes as a hint.
 
-It is a guess from eyes, brows and hair, by the labels that photo collections carry. It says nothing about a person: the
-visitor sees it as a switch to change or leave open, and nothing else may be done with it.
+It is a guess from eyes, brows and hair, by the labels that photo collections carry, and says nothing about a person.
+Neither demo nor command line ask it: what is painted changes too little with the hint to be seen.
 """
 
 import torch

@@ -29,6 +29,35 @@ PATTERNS = {
     "tie-dye": "in tie-dye",
     "heather": "in a mottled colour",
 }
+# The choices, as they are called in a list; a value that is "any" is drawn at random.
+LABELS = {
+    "any": "Any",
+    "surgical": "Surgical mask",
+    "kn95": "KN95",
+    "n95": "N95",
+    "cloth": "Cloth mask",
+    "neoprene": "Neoprene mask",
+    "bandana": "Bandana",
+    "well": "As it should be",
+    "under-nose": "Below the nose",
+    "askew": "Askew",
+    "plain": "One colour",
+    "stripes": "Stripes",
+    "checks": "Checks",
+    "dots": "Dots",
+    "floral": "Flowers",
+    "camouflage": "Camouflage",
+    "print": "Print",
+    "leopard": "Leopard print",
+    "motifs": "Small motifs",
+    "chevron": "Zigzags",
+    "scales": "Scales",
+    "triangles": "Triangles",
+    "houndstooth": "Houndstooth",
+    "paisley": "Paisley",
+    "tie-dye": "Tie-dye",
+    "heather": "Mottled",
+}
 WEARS = {"well": "worn as it should be", "under-nose": "worn below the nose", "askew": "worn askew"}
 
 

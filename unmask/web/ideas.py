@@ -22,6 +22,6 @@ IDEAS = {
     "navier-stokes": "No learning: brightness flows into the hole like a fluid, along its own contours.",
     "face-detector": "A small network looks at the photo twice and boxes every face, masked or bare.",
     "parsing": "Says what every pixel of a face is: skin, lip, brow, hair. It judges others' faces in training.",
-    "gender-hint": "A guess from the visible half, a hint for landmark-guided inpainting that a visitor can change.",
+    "gender-hint": "A guess from the visible half, which its paper gives to landmark-guided inpainting as a hint.",
     "landmarks": "A small MobileNet says where 92 points of the face are, under the mask too.",
 }

@@ -64,7 +64,7 @@ def test_pictures_of_every_format_are_found_in_folders(tmp_path, capsys):
 
 def test_options_that_no_model_listens_to_are_an_error(photos, tmp_path, capsys):
     words = ("remove", photos / "c.webp", "--out", tmp_path / "out", "--model", "glcic")
-    for option in (("--smile", 0.5), ("--mouth", 0), ("--jaw", -1), ("--hint", "open")):
+    for option in (("--smile", 0.5), ("--mouth", 0)):
         assert status(*words, *option) == 2
         assert f"only landmark-guided listens to {option[0]}" in capsys.readouterr().err
     assert status(*words, "--realism", 0.5) == 2
@@ -88,9 +88,9 @@ def test_remove_writes_every_model_and_the_mask(photos, tmp_path):
 def test_remove_tells_landmark_guided_what_to_paint(photos, tmp_path, capsys):
     words = ("remove", photos / "c.webp", "--out", tmp_path, "--model", "landmark-guided")
     assert status(*words) == 0 and FakeUnmasker.calls[-1] == ("guide", unmask.Guide())
-    assert status(*words, "--smile", -0.5, "--mouth", 1, "--jaw", 0.25, "--hint", "guess") == 0
-    assert FakeUnmasker.calls[-1] == ("guide", unmask.Guide(-0.5, 1.0, 0.25, None))
-    for wrong in (("--smile", 2), ("--mouth", -0.5), ("--jaw", "nan"), ("--hint", "x")):
+    assert status(*words, "--smile", -0.5, "--mouth", 1) == 0
+    assert FakeUnmasker.calls[-1] == ("guide", unmask.Guide(-0.5, 1.0))
+    for wrong in (("--smile", 2), ("--mouth", -0.5), ("--mouth", "nan")):
         assert status(*words, *wrong) == 2
     assert "'2' is not a number from -1 to 1" in capsys.readouterr().err
 

@@ -16,6 +16,7 @@ ID = "edits"
 # What the page does when an event of the line's own ends: the script sends but one at a time.
 SAY = "document.querySelector('.edit-line').dispatchEvent(new Event('{}', {{ bubbles: true }}));"
 OVER = f"() => {{ {SAY.format('over')} }}"
+CHANGED = f"() => {{ {SAY.format('changed')} }}"  # after another event that has changed the mask
 FAILED = f"() => {{ {SAY.format('failed')} {SAY.format('over')} }}"
 
 

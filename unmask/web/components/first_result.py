@@ -9,7 +9,9 @@ import html
 import gradio as gr
 from PIL import Image
 
+from unmask.registry import DEFAULT_MODELS, MODELS
 from unmask.web.components.canvas import Before, Part, draw_before_after
+from unmask.web.components.inputs import models_on_page
 from unmask.web.components.status import PICTOGRAM
 from unmask.web.i18n import tr
 from unmask.web.pictures import STATIC
@@ -36,6 +38,13 @@ def draw(before: str, after: str) -> str:
     caption = tr("An example with a drawn mask. The face beneath it is an invention of GANMasker's, a network.")
     text = tr("Here you will see the photo with its mask in pink. You can correct it with a brush.")
     return (
-        f'<div class="first-result">{large}<p class="how-to">{html.escape(caption)}</p></div>'
+        f'<div class="first-result">{large}<p class="how-to">{html.escape(caption)}</p>{_draw_models()}</div>'
         f'<div class="empty-bench">{PICTOGRAM}<p>{html.escape(text)}</p></div>'
     )
+
+
+def _draw_models() -> str:
+    """Which models will be compared, and how many more there are."""
+    names = [MODELS[name].title for name in DEFAULT_MODELS]
+    more = tr("{count} more", count=len(set(models_on_page()) - set(DEFAULT_MODELS)))
+    return f'<p class="how-to">{html.escape(tr("Side by side:"))} {html.escape(", ".join([*names, more]))}</p>'

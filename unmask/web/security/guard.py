@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unmask.web.i18n import in_language, language_of, tr
-from unmask.web.security.rate_limit import COSTLY, RateLimit, rate_limit_from_environment, visitor_of
+from unmask.web.security.rate_limit import COSTLY, RateLimit, cost_of, rate_limit_from_environment, visitor_of
 
 # Gradio's page starts from inline scripts and compiles the `js` of events, so those two stay allowed; where a script
 # may connect to, and what it may load, is this server alone. A Space shows the page in a frame: no word on framing.
@@ -72,7 +72,8 @@ class Guard:
                 sentence = f"A call says how long it is, and has at most {LARGEST_CALL // 1_000_000} MB."
                 return JSONResponse({"detail": sentence}, 413)
         if self.limit is not None and scope["method"] == "POST" and COSTLY.match(path):
-            seconds = self.limit.wait(visitor_of(scope))
+            cost = cost_of(path, Headers(scope=scope).get("content-length", ""))
+            seconds = self.limit.wait(visitor_of(scope), cost)
             if seconds > 0:
                 whole = int(seconds) + 1
                 with in_language(language_of(Headers(scope=scope).get("accept-language", ""))):

@@ -1,6 +1,6 @@
-// Strokes on the mask: results follow by themselves. Run by Gradio with `element`, the line that says so, `trigger` and
-// `watch`. Every stroke tells the server to stop what it paints; when no other comes, one event sends the mask, and no
-// second one before that is over.
+// Strokes on the mask, and buttons that change it: results follow by themselves. Run by Gradio with `element`, the line
+// that says so, `trigger` and `watch`. Every stroke tells a server that paints to stop; when no other comes, one
+// event sends the mask, and no second one before that is over. Listens to "changed": the server has changed the mask.
 
 const PAUSE = 1000;  // ms without a stroke after which the mask is sent
 
@@ -10,6 +10,7 @@ let answered = 0;    // of how many the server has spoken
 let running = false; // an event of ours is not over
 let failed = false;
 let drawing = false;
+let changing = 0;    // buttons pressed whose change the server has not made yet
 let timer = 0;
 
 const line = () => element.querySelector(".edit-line");
@@ -17,12 +18,12 @@ const line = () => element.querySelector(".edit-line");
 function show() {
   element.classList.toggle("unheard", answered < edits);
   element.classList.toggle("stuck", failed);
-  element.classList.toggle("at-work", running || drawing || timer !== 0);
+  element.classList.toggle("at-work", running || drawing || changing > 0 || timer !== 0);
 }
 
 function send() {
   timer = 0;
-  if (!running && !drawing) {
+  if (!running && !drawing && !changing) {
     [sent, running, failed] = [edits, true, false];
     trigger("pause", { number: sent });
   }
@@ -34,12 +35,17 @@ function wait() {
   timer = setTimeout(send, PAUSE);
 }
 
-function edited() {
+function count() {
   edits += 1;
   failed = false;
+  if (running || document.querySelector("#run-status .busy")) trigger("stroke", {});
+}
+
+function edited() {
+  count();
+  changing = 0;  // should an answer have been lost, strokes go on
   const status = document.querySelector("#mask-status .status");
   if (status) [status.textContent, status.className] = [line().dataset.edited, "status busy"];
-  trigger("stroke", {});
   wait();
   show();
 }
@@ -65,6 +71,13 @@ for (const end of ["pointerup", "pointercancel"]) {
 
 document.addEventListener("click", (event) => {
   if (isHistory(event.target)) edited();
+  if (event.target.closest(".changes-mask")) {
+    count();
+    changing += 1;
+    clearTimeout(timer);
+    timer = 0;
+    show();
+  }
   if (event.target.closest("#run")) {  // takes the mask as it is
     clearTimeout(timer);
     timer = 0;
@@ -73,16 +86,24 @@ document.addEventListener("click", (event) => {
   }
 }, true);
 
+element.addEventListener("changed", () => {
+  if (changing) changing -= 1;
+  else if (document.querySelector("#run-status .outdated")) count();  // by a file, a face, or a tool of its own
+  else return;
+  wait();
+  show();
+});
+
 element.addEventListener("failed", () => { failed = answered < sent; });
 element.addEventListener("over", () => {
   running = false;
-  if (!timer && !drawing && sent < edits) send();
+  if (!timer && !drawing && !changing && sent < edits) send();
   show();
 });
 
 watch("value", () => {
   const { answered: number } = line().dataset;
   if (number !== "all") answered = Number(number);
-  else if (!timer && !drawing) answered = edits;
+  else if (!timer && !drawing && !changing) answered = edits;
   show();
 });

@@ -96,6 +96,13 @@ function drawPages() {
   if (focused !== undefined) find(`.pages [data-page="${focused}"]`)?.focus({ preventScroll: true });
 }
 
+// Whose mask is edited is shown.
+document.addEventListener("click", ({ target }) => {
+  const face = target.closest("#faces [data-act=edit]")?.dataset.face;
+  const number = pages.findIndex((each) => each.number !== null && each.number === Number(face) + 1);
+  if (face !== undefined && number >= 0) open(number);
+});
+
 function hold(on) {
   results().classList.toggle("held", on);
   find("[data-act=hold]").setAttribute("aria-pressed", on);

@@ -87,7 +87,6 @@ class RemovePage:
     edits: gr.HTML  # the line in its place, from a stroke until the server knows of it
     cards: dict[str, Card]  # by model
     controls: gr.HTML | None  # on the guided model's card, where its weights are there
-    guess: gr.HTML | None  # likewise: what the hint network says
     expressions: gr.HTML | None  # likewise: faces to choose from
     vote: gr.HTML | None  # two results without names, before all are shown; where the host wants votes
     map: gr.HTML  # where the models disagree
@@ -101,7 +100,7 @@ class RemovePage:
     def card_parts(self) -> list[Any]:
         """All that a run of the models changes."""
         parts = [part for card in self.cards.values() for part in card.components()]
-        return [*parts, self.map, *filter(None, (self.vote, self.guess, self.expressions))]
+        return [*parts, self.map, *filter(None, (self.vote, self.expressions))]
 
     def mask_parts(self) -> list[Any]:
         """All that another mask changes."""
@@ -174,10 +173,11 @@ def build_page(sam: Sam | None) -> RemovePage:
                 beside.build()
                 brush_keys.build()
                 with gr.Row(elem_classes="toolbar"):
-                    grow = gr.Button(static("Grow"), size="sm", min_width=0)
-                    shrink = gr.Button(static("Shrink"), size="sm", min_width=0)
-                    clear = gr.Button(static("Clear"), size="sm", min_width=0)
-                    reset = gr.Button(static("Reset to the found mask"), size="sm", min_width=0)
+                    changes = {"size": "sm", "min_width": 0, "elem_classes": "changes-mask"}
+                    grow = gr.Button(static("Grow"), **changes)
+                    shrink = gr.Button(static("Shrink"), **changes)
+                    clear = gr.Button(static("Clear"), **changes)
+                    reset = gr.Button(static("Reset to the found mask"), **changes)
                     import_mask = gr.UploadButton(
                         static("Import a mask"),
                         size="sm",
@@ -217,9 +217,9 @@ def build_page(sam: Sam | None) -> RemovePage:
         )
         download_all = gr.Button(static("Download all"), size="sm", elem_id="download-all")
         result_file = gr.DownloadButton(visible="hidden", elem_id="result-file")
-    controls, guess, expressions = panels or (None, None, None)
+    controls, expressions = panels or (None, None)
     return RemovePage(
         visit, guide, photo, example, mask_status, empty_bench, first, panel, editor, outline, grow, shrink, clear,
-        reset, import_mask, download_mask, mask_file, chosen, realism, run, run_status, edits, cards, controls, guess,
+        reset, import_mask, download_mask, mask_file, chosen, realism, run, run_status, edits, cards, controls,
         expressions, vote, maps[0], row, download_all, result_file,
     )  # fmt: skip

@@ -7,15 +7,14 @@ from itertools import chain
 import gradio as gr
 import numpy as np
 
-from unmask import Guide, PhotoError, Unmasker, WeightsError
+from unmask import Guide, PhotoError, Unmasker
 from unmask.blending.composite import composite
-from unmask.catalog import list_models
 from unmask.faces.alignment import CROP, align, align_mask
 from unmask.faces.editing import AS_FOUND
 from unmask.faces.face import Face, whole_photo
 from unmask.holes import FEATHER
 from unmask.masks import check_mask, is_empty
-from unmask.registry import GENDER_HINT, MODELS
+from unmask.registry import MODELS
 from unmask.web.components import disagreement_card, edit_line, guide_panel, vote_card
 from unmask.web.components.canvas import Before, Part, within
 from unmask.web.components.cards import failed, finished, waiting
@@ -50,7 +49,7 @@ class Runs:
     def nothing_said(self) -> Updates:
         """Updates that take away what is said of several results, or of the face."""
         page = self.page
-        return dict.fromkeys(filter(None, (page.map, page.vote, page.guess, page.expressions)), "")
+        return dict.fromkeys(filter(None, (page.map, page.vote, page.expressions)), "")
 
     def results_status(self, visit: Visit | None) -> str:
         """What is to be said of the results that are on the page."""
@@ -116,8 +115,6 @@ class Runs:
                 yield finished(cards[name], before, afters, round(1000 * done.seconds))
                 if ballot is not None:
                     ballot.add(name, done.image)
-                if name == GUIDED:
-                    yield {page.guess: self.guess(photo, now.faces)}
                 if MODELS[name].kind == "inpainting" and (name != GUIDED or told == AS_FOUND):
                     learned[name] = afters
             if pending:
@@ -162,8 +159,6 @@ class Runs:
         if old.turns.run != run:
             return  # a newer run paints this model, too
         yield painted
-        if name == GUIDED:
-            yield {page.guess: self.guess(old.photo, ran.faces)}
         if not old.turns.at_work:
             yield {page.run_status: self.results_status(added)}
         if name == GUIDED:
@@ -192,15 +187,6 @@ class Runs:
             number = known.index(faces[index]) + 1 if len(views) > 1 and faces[index] in known else None
             parts.append(Part(file, place, within(place, view.face), number))
         return Before(shape[1] / shape[0], tuple(parts), visit.overview)
-
-    def guess(self, photo: np.ndarray, faces: list[Face]) -> str:
-        """The hint network's guess, as HTML; nothing before it is released, nor for several faces at once."""
-        if GENDER_HINT not in list_models("hint") or len(faces) != 1:
-            return ""
-        try:
-            return guide_panel.draw_guess(self.unmasker.hint(align(photo, faces[0], CROP)))
-        except WeightsError:
-            return ""  # logged; the controls work without
 
     def expressions_beside(
         self, photo: np.ndarray, mask: np.ndarray, faces: list[Face], turns: Turns

@@ -44,6 +44,8 @@ from unmask.web.types import EditorValue, EventOptions, Updates
 LOOKING = "Looking for the face …"
 # Every click counts, one after the other.
 IN_TURN = {"trigger_mode": "multiple", "concurrency_id": "mask", "concurrency_limit": 1}
+# After an event that may have changed mask or faces: results follow, as after a stroke.
+FOLLOW = {"js": edit_line.CHANGED, "api_visibility": "private"}
 
 
 def build(unmasker: Unmasker, memory: Memory, sam: Sam | None = None) -> None:
@@ -124,22 +126,24 @@ def wire_mask_and_faces(tab: "RemoveTab", in_turn: EventOptions, heavy: EventOpt
         (page.clear, Visit.cleared),
         (page.reset, Visit.reset),
     ):
-        button.click(tab.change_mask(change), here, page.mask_parts(), **in_turn)
+        button.click(tab.change_mask(change), here, page.mask_parts(), **in_turn).then(**FOLLOW)
     page.import_mask.upload(
         tab.change_mask(lambda now, path: now.with_mask(read_mask(path, now.shape))),
         [*here, page.import_mask],
         page.mask_parts(),
         **in_turn,
+    ).then(**FOLLOW)
+    panel, parts = page.panel, page.mask_parts()
+    leave_or_choose = tab.change_faces(
+        lambda now, index: now.choose(index, not now.candidates[index].chosen)
     )
-    page.panel.choose(
-        tab.change_faces(lambda now, index: now.choose(index, not now.candidates[index].chosen)),
-        here,
-        page.mask_parts(),
-        **in_turn,
-    )
-    page.panel.edit(tab.look_at, here, page.mask_parts(), **in_turn)
-    page.panel.drop(tab.change_faces(Visit.without_face), here, page.mask_parts(), **in_turn)
-    page.panel.box(tab.box_face, here, page.mask_parts(), **heavy)
+    for event in (
+        panel.choose(leave_or_choose, here, parts, **in_turn),
+        panel.edit(tab.look_at, here, parts, **in_turn),
+        panel.drop(tab.change_faces(Visit.without_face), here, parts, **in_turn),
+        panel.box(tab.box_face, here, parts, **heavy),
+    ):
+        event.then(**FOLLOW)
 
 
 def wire_downloads(downloads: Downloads, private: EventOptions, heavy: EventOptions) -> None:
@@ -168,8 +172,8 @@ def wire_outline(outlines: "OutlineTool", in_turn: EventOptions) -> None:
     )
     tool.panel.mark(outlines.mark, page.visit, tool.note, **looking).success(
         outlines.put, here, page.mask_parts(), **in_turn
-    )
-    tool.panel.undo(tab.change_mask(Visit.undone), here, page.mask_parts(), **in_turn)
+    ).then(**FOLLOW)
+    tool.panel.undo(tab.change_mask(Visit.undone), here, page.mask_parts(), **in_turn).then(**FOLLOW)
 
 
 class RemoveTab:

@@ -23,7 +23,7 @@ from unmask.web.components.examples import build_examples
 from unmask.web.components.inputs import model_choices, models_on_page, photo_input
 from unmask.web.components.scores import Scores, draw_scores
 from unmask.web.components.status import build_queue_line, draw_status, painting_text, status, step_title, timed
-from unmask.web.drawn_mask import describe
+from unmask.web.drawn_mask import LABELS, describe
 from unmask.web.errors import USER_ERRORS
 from unmask.web.events import FORGET_AFTER, HEAVY
 from unmask.web.i18n import on_page, static, tr, tr_error
@@ -55,7 +55,7 @@ def draw_preview(path: str) -> str:
 
 def choices(values: Iterable[str]) -> list[tuple[str, str]]:
     """What a visitor can choose from, as (text, value)."""
-    return [(static(value), value) for value in values]
+    return [(static(LABELS.get(value, value)), value) for value in values]
 
 
 def place_landmarks(size: float, right: float, down: float, tilt: float) -> np.ndarray:
