@@ -10,6 +10,7 @@ from tests.unmask.test_sam import build_small, save_small_sam
 from tests.web.face_crowd import LEFT, RIGHT, StandIn, crowd
 from tests.web.web_page import (
     PHONE,
+    begin_editing,
     download_mask,
     drag,
     free_port,
@@ -118,6 +119,8 @@ def test_a_click_marks_what_is_there(browser, demo, photo, size):
         wait_until_done(page)
         looks = Disks.looks
         assert not page.locator("#outline .stage").is_visible()
+        if size == PHONE:
+            begin_editing(page)
         switch(page)
         wait_until_ready(page)
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
