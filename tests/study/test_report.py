@@ -14,9 +14,9 @@ from unmask.study import report
 from unmask.study.statistics import simulate
 from unmask.study.statistics.data import RANKING_COLUMNS, StudyData
 
-RESULTS = ["models", "weighed", "comparisons", "weighed_comparisons", "preferences", "placings", "stopping"]
-RESULTS += ["agreement", "effects"]
-TABLES = ["stimuli", "ratings", "pairs", "rankings", "raters", "weighed_raters", *RESULTS]
+RESULTS = ["models", "questions", "weighed", "comparisons", "weighed_comparisons", "preferences", "placings"]
+RESULTS += ["stopping", "agreement", "effects"]
+TABLES = ["stimuli", "ratings", "statements", "pairs", "rankings", "raters", "weighed_raters", *RESULTS]
 MODELS = ("ganmasker", "pix2pix", "glcic <i>&$x$")
 
 
@@ -43,8 +43,9 @@ def stimuli() -> pd.DataFrame:
 def drawn(stimuli) -> StudyData:
     ratings = simulate.simulate_ratings(stimuli, 20, careless=0.25)
     pairs = simulate.simulate_pairs(stimuli, 20, careless=0.25)
-    title = "Faces <script>alert(1)</script>"
-    return StudyData(stimuli, ratings, pairs, title=title, rankings=placed(stimuli, sorted(set(ratings["rater_id"]))))
+    said = simulate.simulate_ratings(stimuli, 20, seed=1, scale_max=5).assign(question="Eerie & odd?", scale_max=5)
+    more = {"rankings": placed(stimuli, sorted(set(ratings["rater_id"]))), "statements": said}
+    return StudyData(stimuli, ratings, pairs, title="Faces <script>alert(1)</script>", **more)
 
 
 def placed(stimuli: pd.DataFrame, raters: list[str]) -> pd.DataFrame:
@@ -63,10 +64,10 @@ def placed(stimuli: pd.DataFrame, raters: list[str]) -> pd.DataFrame:
 def as_real(data: StudyData) -> StudyData:
     tables = (
         table.assign(simulated=False, rater_id=table["rater_id"].str.replace("simulated", "r"))
-        for table in (data.ratings, data.pairs, data.rankings)
+        for table in (data.ratings, data.pairs, data.rankings, data.statements)
     )
-    ratings, pairs, rankings = tables
-    return StudyData(data.stimuli, ratings, pairs, title=data.title, rankings=rankings)
+    ratings, pairs, rankings, statements = tables
+    return StudyData(data.stimuli, ratings, pairs, title=data.title, rankings=rankings, statements=statements)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +118,7 @@ def test_page_is_read_on_light_and_dark(written):
 
 def test_page_has_charts_tables_and_methods(written):
     page = written.read_text(encoding="utf-8")
-    assert page.count("<svg") == 5 and page.count('role="img"') == 5
+    assert page.count("<svg") == 6 and page.count('role="img"') == 6
     for word in (
         "like index",
         "BT.500",

@@ -51,6 +51,10 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         "--by-invitation", action="store_true", default=None, help="let in only whom 'study invite' has a link for"
     )
     added.add_argument("--question", help="what raters are asked")
+    added.add_argument(
+        "--statement", action="append", default=[], metavar="STATEMENT", dest="statements",
+        help="asked of pictures, too: realistic, resembles, artefacts, eerie or 'TEXT|HIGHEST|LOW|HIGH'; repeatable",
+    )  # fmt: skip
     added.add_argument("--consent", type=Path, metavar="FILE", help="the text that raters agree to")
     added.add_argument("--completion", metavar="CODE_OR_URL", help="what raters of a panel get at the end")
     added.add_argument("--seed", type=int, help="of the raters' orders")
@@ -136,6 +140,7 @@ def create(args: argparse.Namespace) -> int:
     from unmask.masks import read_mask
     from unmask.study.create import create_study
     from unmask.study.pictures import gather, pair
+    from unmask.study.questions import read_statement
 
     pictures = pair(
         [gather(name, expand([path]).photos) for name, path in args.conditions],
@@ -146,6 +151,7 @@ def create(args: argparse.Namespace) -> int:
     options = {"title": args.out.resolve().name}
     options |= _given(args, "title", "raters", "scale_max", "scale_labels", "presentation", "pairs", "repeats")
     options |= _given(args, "attention", "size", "ends", "by_invitation", "question", "seed", "completion")
+    options["further"] = [read_statement(text) for text in args.statements]
     if args.consent is not None:
         options["consent"] = args.consent.read_text(encoding="utf-8").strip()
     study = create_study(

@@ -4,6 +4,7 @@ import random
 from itertools import combinations
 
 from unmask.study.plan import Plan, Stimulus
+from unmask.study.questions import read_key
 
 
 def williams(n: int) -> list[list[int]]:
@@ -71,20 +72,22 @@ def order_pairs(plan: Plan, number: int) -> list[tuple[str, str]]:
 
 
 def find_position(plan: Plan, number: int, question: str) -> int | None:
-    """When rater `number` is asked `question` ("<item>" or "<left>-<right>"): 0, 1, ..., or None for never.
+    """When rater `number` is asked `question` (an answer's key): 0, 1, ..., or None for never.
 
-    Pairs are counted for themselves.
+    Pairs are counted for themselves; all questions of an item have its place.
     """
-    if "-" in question:
-        asked = [f"{left}-{right}" for left, right in order_pairs(plan, number)]
-    else:
-        asked = [item for screen in order_screens(plan, number) for item in screen]
-    return asked.index(question) if question in asked else None
+    asked = read_key(question)
+    if asked.kind == "pair":
+        pairs = order_pairs(plan, number)
+        return pairs.index(asked.items) if asked.items in pairs else None
+    items = [item for screen in order_screens(plan, number) for item in screen]
+    item = asked.items[0]
+    return items.index(item) if item in items and question in plan.keys(item) else None
 
 
 def count_questions(plan: Plan) -> int:
     """How many answers a rater who finishes has given."""
-    return len(plan.stimuli) + len(order_pairs(plan, 0))
+    return sum(len(plan.keys(item.item_id)) for item in plan.stimuli) + len(order_pairs(plan, 0))
 
 
 def _by_picture(plan: Plan) -> list[list[str]]:

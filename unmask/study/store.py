@@ -19,6 +19,7 @@ from unmask.study.backup import Backup
 from unmask.study.database import insert, open_database, serialise, transaction
 from unmask.study.order import count_questions, find_position, order_pairs, order_screens
 from unmask.study.plan import Study, StudyError
+from unmask.study.questions import read_key
 
 LONGEST = 3600  # seconds: whoever looked longer at a picture was not looking
 CHOICES = ("left", "right", "tie")
@@ -49,7 +50,7 @@ def _answer_columns() -> list[sa.Column]:
     ]
 
 
-# A question is an item to score ("<item_id>") or a pair to choose from ("<left_item>-<right_item>").
+# A question is named by its key, as questions.py says.
 ANSWERS = sa.Table(
     "answers",
     META,
@@ -79,10 +80,7 @@ class Rater:
     screens: list[list[str]]  # item ids
     pairs: list[tuple[str, str]]  # left and right item ids
     answers: dict[str, str]  # question -> answer
-
-    @property
-    def finished(self) -> bool:
-        return len(self.answers) >= sum(map(len, self.screens)) + len(self.pairs)
+    finished: bool  # whether all is answered
 
 
 class Store:
@@ -142,7 +140,8 @@ class Store:
             ANSWERS.c.study_id == plan.study_id, ANSWERS.c.rater_id == rater_id
         )
         answers = {row.question: row.answer for row in connection.execute(query)}
-        return Rater(rater_id, number, order_screens(plan, number), order_pairs(plan, number), answers)
+        finished = len(answers) >= count_questions(plan)
+        return Rater(rater_id, number, order_screens(plan, number), order_pairs(plan, number), answers, finished)
 
     def withdraw(self, rater_id: str) -> None:
         """Delete all that a rater has answered, and leave a tombstone. Raises StudyError."""
@@ -182,12 +181,14 @@ class Store:
 
     def _check_answer(self, question: str, answer: str | int) -> str:
         """The answer as it is stored."""
-        value = str(answer)
-        if "-" in question:
+        value, asked = str(answer), read_key(question)
+        if asked.kind == "pair":
             if value not in CHOICES:
                 raise StudyError(f"The choice is one of {', '.join(CHOICES)}, not {value[:20]!r}.", 422)
-        elif value not in {str(score) for score in range(1, self.study.plan.scale_max + 1)}:
-            limit = self.study.plan.scale_max
+            return value
+        questions = self.study.plan.questions
+        limit = questions[asked.question if asked.question < len(questions) else 0].scale_max
+        if value not in {str(score) for score in range(1, limit + 1)}:
             raise StudyError(f"A score is a whole number from 1 to {limit}, not {value[:20]!r}.", 422)
         return value
 
@@ -214,7 +215,7 @@ class Store:
         if not hmac.compare_digest(key.encode(), self.preview_key().encode()):
             raise StudyError("This preview is not valid here: open it from the tab with the studies.", 403)
         plan = self.study.plan
-        return Rater("preview", 0, order_screens(plan, 0), order_pairs(plan, 0), {})
+        return Rater("preview", 0, order_screens(plan, 0), order_pairs(plan, 0), {}, finished=False)
 
     def rater_token(self, rater_id: str) -> str:
         """What a browser keeps to go on later."""

@@ -5,6 +5,7 @@ words, opaque picture ids and signed tokens, and nothing else.
 """
 
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import gradio as gr
@@ -17,7 +18,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from unmask import PhotoError, Unmasker, WeightsError
 from unmask.study.backup import Backup, backup_from_environment
 from unmask.study.create import create_example_study
-from unmask.study.order import order_pairs, order_screens
+from unmask.study.order import count_questions, order_pairs, order_screens
 from unmask.study.plan import Study, StudyError, find_studies, studies_folder
 from unmask.study.store import Rater, Store
 from unmask.web.i18n import LOCALES
@@ -103,10 +104,9 @@ def build_app(studies: Studies) -> FastAPI:
     """The page, at "/" and "/<study_id>", and what it calls."""
     app = FastAPI(openapi_url=None)
     page = (STATIC / "study.html").read_text(encoding="utf-8").replace("<!-- logo -->", LOGO)
-    files = {
-        "study.css": (palette() + (STATIC / "study.css").read_text(encoding="utf-8"), "text/css"),
-        "study.js": ((STATIC / "study.js").read_text(encoding="utf-8"), "text/javascript"),
-    }
+    files = {"study.css": (palette() + (STATIC / "study.css").read_text(encoding="utf-8"), "text/css")}
+    for path in STATIC.glob("study*.js"):
+        files[path.name] = (path.read_text(encoding="utf-8"), "text/javascript")
     for path in (LOCALES / "raters").glob("*.json"):
         files[path.name] = (path.read_text(encoding="utf-8"), "application/json")
 
@@ -149,13 +149,11 @@ def build_app(studies: Studies) -> FastAPI:
         return {
             "title": plan.title,
             "consent": plan.consent.split("\n\n"),
-            "question": plan.question,
+            "questions": [asdict(question) for question in plan.questions],
             "pair_question": plan.pair_question,
-            "scale_max": plan.scale_max,
-            "scale_labels": plan.scale_labels,
             "size": plan.size,
             "training": plan.training,
-            "items": len(plan.stimuli),
+            "items": count_questions(plan) - len(order_pairs(plan, 0)),
             "screens": len(order_screens(plan, 0)),
             "pairs": len(order_pairs(plan, 0)),
             "ended": plan.ended,
@@ -229,15 +227,21 @@ def _who(store: Store, authorization: str) -> str:
 def _describe(store: Store, rater: Rater) -> dict:
     """All that a rater's browser needs: what to show, in order, the tokens to answer, the answers so far."""
 
+    plan = store.study.plan
+
     def question(key: str) -> dict:
         return {"token": store.question_token(rater.rater_id, key), "answer": rater.answers.get(key)}
+
+    def asked_of(item: str) -> list[dict]:
+        """Of one picture: what is asked (0 is the first question), in the questions' order."""
+        return [{"image": item, "ask": number} | question(key) for number, key in enumerate(plan.keys(item))]
 
     return {
         "code": rater.rater_id,
         "token": store.rater_token(rater.rater_id),
-        "screens": [[{"image": item} | question(item) for item in screen] for screen in rater.screens],
+        "screens": [[asked for item in screen for asked in asked_of(item)] for screen in rater.screens],
         "pairs": [{"images": pair} | question("-".join(pair)) for pair in rater.pairs],
-        "completion": store.study.plan.completion if rater.finished else "",
+        "completion": plan.completion if rater.finished else "",
     }
 
 

@@ -15,6 +15,7 @@ from unmask.registry import DEFAULT_MODELS
 from unmask.study.create import CONSENT, HIGH_LABEL, LOW_LABEL, QUESTION, create_study
 from unmask.study.pictures import gather, pair
 from unmask.study.plan import PRESENTATIONS, Study, StudyError
+from unmask.study.questions import STATEMENTS, Question, scale
 from unmask.web.components.inputs import model_choices
 from unmask.web.components.status import status
 from unmask.web.events import PRIVATE
@@ -22,6 +23,7 @@ from unmask.web.security.researcher import check
 
 MOST_CONDITIONS = 6  # on the form; the command line takes any number
 SHOWN = 2  # of them, until more are asked for
+MOST_FURTHER = len(STATEMENTS)  # questions beside the first, on the form
 MASKED, BARE = "The masked photos", "The bare photos"
 KEPT_FOR = 86_400  # s that uploads wait for their study, at most; they go with the page before
 
@@ -49,6 +51,7 @@ def build(token: gr.Textbox) -> Wizard:
                 to_question = gr.Button("Next: the question", variant="primary")
             with gr.Step("Question", id=2):
                 question = _build_question()
+                further = _build_further()
                 to_raters = gr.Button("Next: the raters", variant="primary")
             with gr.Step("Raters", id=3):
                 raters = _build_raters()
@@ -60,17 +63,18 @@ def build(token: gr.Textbox) -> Wizard:
         events = [to_raters.click, steps.select, wanted.change, effect.change, scale.change]
         gr.on(events, advise, [kept, models, wanted, effect, scale], plan, **PRIVATE)
     fields = question | {name: field for name, field in raters.items() if name != "effect"}
-    return Wizard(form, create, [kept, models, *names, *fields.values()])
+    return Wizard(form, create, [kept, models, *names, *further, *fields.values()])
 
 
-# The order in which the form's values come, after the conditions' names.
+# The order in which the form's values come, after the conditions' names and the further questions.
 FIELDS = ["title", "question", "scale_max", "low", "high", "consent", "presentation", "pairs", "raters", "repeats"]
 FIELDS += ["attention", "by_invitation", "ends", "completion"]
 
 
 def make(unmasker: Unmasker, folder: Path, kept: Kept, models: Sequence[str], given: Sequence) -> Study:
     """The draft of a new study in `folder`, of what `Wizard.inputs` gives. Raises StudyError, WeightsError, OSError."""
-    names, values = given[:MOST_CONDITIONS], dict(zip(FIELDS, given[MOST_CONDITIONS:]))
+    names, given = given[:MOST_CONDITIONS], given[MOST_CONDITIONS:]
+    further, values = _read_further(given[: 4 * MOST_FURTHER]), dict(zip(FIELDS, given[4 * MOST_FURTHER :]))
     conditions = [gather(name.strip(), of) for place, name in enumerate(names) if (of := _files(kept, f"{place}"))]
     masked, bare = (gather(what, of) if (of := _files(kept, what)) else None for what in (MASKED, BARE))
     labels = values.pop("low"), values.pop("high")
@@ -80,7 +84,7 @@ def make(unmasker: Unmasker, folder: Path, kept: Kept, models: Sequence[str], gi
     pictures = pair(conditions, masked, bare)
     used = models if masked else []
     out = folder / secrets.token_hex(4)
-    return create_study(pictures, out, used, unmasker, scale_labels=labels, draft=True, **values)
+    return create_study(pictures, out, used, unmasker, scale_labels=labels, further=further, draft=True, **values)
 
 
 def advise(kept: Kept, models: Sequence[str], raters: float | None, effect: float | None, scale: float) -> str:
@@ -146,6 +150,36 @@ def _build_question() -> dict[str, gr.components.Component]:
         CONSENT, label="What raters agree to (an empty line begins a paragraph)", lines=8, max_lines=20
     )
     return fields
+
+
+def _build_further() -> list[gr.components.Component]:
+    """Rows for further questions, of text, scale and its ends' meanings; each begins as one of STATEMENTS."""
+    rows, fields = [], []
+    for place in range(MOST_FURTHER):
+        with gr.Row(visible=False) as row:
+            text = gr.Textbox(label=f"Further question {place + 1} (empty: not asked)", scale=2, min_width=320)
+            top = gr.Slider(2, 10, 5, step=1, label="Scores go from 1 to")
+            ends = [gr.Textbox(label=label) for label in ("The lowest means", "The highest means")]
+        rows.append(row)
+        fields += [text, top, *ends]
+    more, shown = gr.Button("Ask something else, too, of every picture", size="sm"), gr.State(0)
+
+    def add(count: int) -> list:
+        statement = list(STATEMENTS.values())[count]
+        values = [statement.text, statement.scale_max, *statement.scale_labels.values()]
+        filled = [gr.update()] * len(fields)
+        filled[4 * count : 4 * count + 4] = values
+        visible = [gr.update(visible=place <= count) for place in range(MOST_FURTHER)]
+        return [count + 1, gr.update(visible=count + 1 < MOST_FURTHER), *visible, *filled]
+
+    more.click(add, shown, [shown, more, *rows, *fields], **PRIVATE)
+    return fields
+
+
+def _read_further(values: Sequence) -> list[Question]:
+    """What the rows of `_build_further` hold, without those that are empty."""
+    rows = (values[start : start + 4] for start in range(0, len(values), 4))
+    return [scale(text.strip(), int(top), low, high) for text, top, low, high in rows if text and text.strip()]
 
 
 def _build_raters() -> dict[str, gr.components.Component]:
