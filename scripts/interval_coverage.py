@@ -139,7 +139,8 @@ def choices_study(seed: int) -> Held:
             items = (f"{names[left]}-{j}", f"{names[right]}-{j}", "left" if first else "right")
             pairs.append((f"r{i}", *items, j, 3.0, False))
             placed = np.argsort(rng.exponential(np.exp(-strength)))
-            rankings += [(f"r{i}", j, f"{names[k]}-{j}", place + 1, j, 3.0, False) for place, k in enumerate(placed)]
+            for rank, k in enumerate(placed, 1):
+                rankings.append((f"r{i}", j, f"{names[k]}-{j}", rank, k + 1, j, 3.0, False))
     ratings = pd.DataFrame(columns=RATING_COLUMNS)
     tables = pd.DataFrame(pairs, columns=PAIR_COLUMNS), pd.DataFrame(rankings, columns=RANKING_COLUMNS)
     data = StudyData(stimuli, ratings, tables[0], rankings=tables[1])

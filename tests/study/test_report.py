@@ -12,7 +12,7 @@ import pytest
 
 from unmask.study import report
 from unmask.study.statistics import simulate
-from unmask.study.statistics.data import RANKING_COLUMNS, StudyData
+from unmask.study.statistics.data import StudyData
 
 RESULTS = ["models", "questions", "weighed", "comparisons", "weighed_comparisons", "preferences", "placings"]
 RESULTS += ["stopping", "agreement", "effects"]
@@ -44,21 +44,8 @@ def drawn(stimuli) -> StudyData:
     ratings = simulate.simulate_ratings(stimuli, 20, careless=0.25)
     pairs = simulate.simulate_pairs(stimuli, 20, careless=0.25)
     said = simulate.simulate_ratings(stimuli, 20, seed=1, scale_max=5).assign(question="Eerie & odd?", scale_max=5)
-    more = {"rankings": placed(stimuli, sorted(set(ratings["rater_id"]))), "statements": said}
+    more = {"rankings": simulate.simulate_rankings(stimuli, 20, 3, careless=0.25), "statements": said}
     return StudyData(stimuli, ratings, pairs, title="Faces <script>alert(1)</script>", **more)
-
-
-def placed(stimuli: pd.DataFrame, raters: list[str]) -> pd.DataFrame:
-    """Each rater ranks what was made of each picture, by chance."""
-    rng = np.random.default_rng(0)
-    answers = stimuli[stimuli["role"] == "test"].groupby("picture")["item_id"]
-    rows = [
-        (rater, question, item, rank + 1, question, 3.0, True)
-        for rater in raters
-        for question, (_, items) in enumerate(answers)
-        for rank, item in enumerate(rng.permutation(items))
-    ]
-    return pd.DataFrame(rows, columns=RANKING_COLUMNS)
 
 
 def as_real(data: StudyData) -> StudyData:

@@ -106,7 +106,7 @@ def test_report_export_and_a_dry_run_that_leaves_no_trace(tmp_path, capsys):
     assert status("report", study.folder) == 0
     assert Path(capsys.readouterr().out.strip()).is_file()
     assert status("export", study.folder, "--out", tmp_path / "out") == 0
-    tables = ("stimuli", "ratings", "statements", "pairs", "history")
+    tables = ("stimuli", "ratings", "statements", "pairs", "rankings", "history")
     files = {f"{table}.{kind}" for table in tables for kind in ("csv", "parquet")}
     assert {path.name for path in (tmp_path / "out").iterdir()} == files | {"plan.json"}
     assert json.loads((tmp_path / "out" / "plan.json").read_text())["study_id"] == study.plan.study_id

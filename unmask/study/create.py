@@ -43,6 +43,7 @@ TRAINING_PAIR = ("astronaut-n95", "astronaut")  # practice for every study; the 
 
 QUESTION = "How real does this face look?"
 PAIR_QUESTION = "Which face looks more real?"
+RANK_QUESTION = "Put the faces in order, the most real first."
 LOW_LABEL, HIGH_LABEL = "clearly fake", "a real photograph"
 CONSENT = """
 This is a study of how real pictures of faces look. Some were changed by a computer, some were not. You will \
@@ -79,6 +80,7 @@ def create_study(
     draft: bool = False,
     completion: str = "",
     further: Sequence[Question] = (),
+    rank: int = 0,
     study_id: str | None = None,
     progress: Callable[[Sequence], Sequence] = lambda pictures: pictures,
 ) -> Study:
@@ -89,8 +91,8 @@ def create_study(
     and `attention` items that ask for a certain score. title: no other study beside `out` has it. scale_labels: of the
     lowest and the highest score. size: px, by default the largest picture's side, at most LARGEST. draft: nobody is
     let in before `Study.publish`. completion: a code or an https address for those who have finished. further: asked
-    of every picture beside `question`. progress: wraps the pictures. Raises StudyError, PhotoError, WeightsError,
-    without `out`.
+    of every picture beside `question`. rank: so many results of a photo are put in order at
+    once. progress: wraps the pictures. Raises StudyError, PhotoError, WeightsError, without `out`.
     """
     title = title.strip()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -172,6 +174,8 @@ def create_study(
             draft=draft,
             completion=completion.strip(),
             further=list(further),
+            rank=rank,
+            rank_question=RANK_QUESTION,
         )
         plan.check()
         plan.write(folder / "plan.json")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unmask.study.plan import Study
-from unmask.study.questions import read_key
+from unmask.study.questions import SHORT, read_key
 from unmask.study.store import HISTORY, Store
 
 if TYPE_CHECKING:
@@ -19,16 +19,22 @@ def load(study: Study) -> "StudyData":
     """What the study has gathered so far, for the statistics: real ratings only, the newest of each."""
     import pandas as pd  # here, because a server that only takes answers needs neither it nor scipy
 
-    from unmask.study.statistics.data import STATEMENT_COLUMNS, StudyData
+    from unmask.study.statistics.data import RANKING_COLUMNS, STATEMENT_COLUMNS, StudyData
 
     plan = study.plan
-    ratings, statements, pairs = [], [], []
+    ratings, statements, pairs, rankings = [], [], [], []
+    items = {item.item_id[:SHORT]: item.item_id for item in plan.stimuli}
     for row in Store(study).answers():
         asked = read_key(row["question"])
         common = {name: row[name] for name in ("rater_id", "position", "seconds")} | {"simulated": False}
         if asked.kind == "pair":
             left, right = asked.items
             pairs.append(common | {"left_item": left, "right_item": right, "chosen": row["answer"]})
+        elif asked.kind == "ranking":
+            shown = [items[short] for short in asked.items]
+            ranking = common | {"question": row["question"]}
+            for rank, place in enumerate(row["answer"], 1):
+                rankings.append(ranking | {"item_id": shown[int(place) - 1], "rank": rank, "shown": int(place)})
         else:
             question = plan.questions[asked.question]
             score = common | {"item_id": asked.items[0], "score": int(row["answer"]), "question": question.text}
@@ -41,6 +47,7 @@ def load(study: Study) -> "StudyData":
         ratings=pd.DataFrame(ratings, columns=RATING_COLUMNS),
         pairs=pd.DataFrame(pairs, columns=PAIR_COLUMNS),
         statements=pd.DataFrame(statements, columns=STATEMENT_COLUMNS),
+        rankings=pd.DataFrame(rankings, columns=RANKING_COLUMNS),
         scale_max=plan.scale_max,
         title=plan.title,
     )
@@ -53,7 +60,7 @@ def simulated(study: Study, raters: int, seed: int = 0, careless: float = 0.0) -
     """
     import pandas as pd
 
-    from unmask.study.statistics.simulate import simulate_pairs, simulate_ratings
+    from unmask.study.statistics.simulate import simulate_pairs, simulate_rankings, simulate_ratings
 
     data = load(study)
     options = {"careless": careless, "scale_max": data.scale_max}
@@ -69,8 +76,10 @@ def simulated(study: Study, raters: int, seed: int = 0, careless: float = 0.0) -
         table[~table["item_id"].isin(checks)].assign(scale_max=question.scale_max)
         for table, question in zip(others, study.plan.further)
     ]
+    rank = study.plan.rank
+    rankings = simulate_rankings(data.stimuli, raters, rank, seed, **options) if rank else data.rankings[:0]
     statements = pd.concat(others, ignore_index=True)[list(data.statements)] if others else data.statements[:0]
-    return replace(data, ratings=ratings, pairs=pairs, statements=statements)
+    return replace(data, ratings=ratings, pairs=pairs, statements=statements, rankings=rankings)
 
 
 def export_study(study: Study, out: Path) -> list[Path]:
@@ -79,6 +88,7 @@ def export_study(study: Study, out: Path) -> list[Path]:
 
     data = load(study)
     tables = {"stimuli": data.stimuli, "ratings": data.ratings, "statements": data.statements, "pairs": data.pairs}
+    tables["rankings"] = data.rankings
     columns = [column.name for column in HISTORY.columns]
     tables["history"] = pd.DataFrame(Store(study).answers(history=True), columns=columns)
     out.mkdir(parents=True, exist_ok=True)

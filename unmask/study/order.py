@@ -3,8 +3,8 @@
 import random
 from itertools import combinations
 
-from unmask.study.plan import Plan, Stimulus
-from unmask.study.questions import read_key
+from unmask.study.plan import Plan
+from unmask.study.questions import ranking_key, read_key
 
 
 def williams(n: int) -> list[list[int]]:
@@ -62,7 +62,7 @@ def order_pairs(plan: Plan, number: int) -> list[tuple[str, str]]:
         return []
     rng = random.Random(f"{plan.seed}/pairs/{number}")
     chosen = []
-    for place, items in enumerate(_by_picture(plan)):
+    for place, items in enumerate(plan.contenders()):
         options = list(combinations(items, 2))
         if options:
             left, right = options[(number + place) % len(options)]
@@ -71,15 +71,34 @@ def order_pairs(plan: Plan, number: int) -> list[tuple[str, str]]:
     return chosen
 
 
+def order_rankings(plan: Plan, number: int) -> list[tuple[str, ...]]:
+    """What rater `number` puts in order: `plan.rank` results of each picture, in a random order, pictures, too.
+
+    Which of a picture's results they are goes round from rater to rater, so that all come up equally often.
+    """
+    if not plan.rank:
+        return []
+    rng = random.Random(f"{plan.seed}/rankings/{number}")
+    chosen = []
+    for place, items in enumerate(plan.contenders()):
+        options = list(combinations(items, plan.rank))
+        chosen.append(tuple(rng.sample(options[(number + place) % len(options)], plan.rank)))
+    rng.shuffle(chosen)
+    return chosen
+
+
 def find_position(plan: Plan, number: int, question: str) -> int | None:
     """When rater `number` is asked `question` (an answer's key): 0, 1, ..., or None for never.
 
-    Pairs are counted for themselves; all questions of an item have its place.
+    Pairs and rankings are counted for themselves; all questions of an item have its place.
     """
     asked = read_key(question)
     if asked.kind == "pair":
         pairs = order_pairs(plan, number)
         return pairs.index(asked.items) if asked.items in pairs else None
+    if asked.kind == "ranking":
+        rankings = [ranking_key(items) for items in order_rankings(plan, number)]
+        return rankings.index(question) if question in rankings else None
     items = [item for screen in order_screens(plan, number) for item in screen]
     item = asked.items[0]
     return items.index(item) if item in items and question in plan.keys(item) else None
@@ -87,20 +106,8 @@ def find_position(plan: Plan, number: int, question: str) -> int | None:
 
 def count_questions(plan: Plan) -> int:
     """How many answers a rater who finishes has given."""
-    return sum(len(plan.keys(item.item_id)) for item in plan.stimuli) + len(order_pairs(plan, 0))
-
-
-def _by_picture(plan: Plan) -> list[list[str]]:
-    """Per picture the items to compare: the models' results, and the reference where there is one model."""
-    pictures: dict[str, list[Stimulus]] = {}
-    for item in plan.stimuli:
-        if item.role in ("test", "reference"):
-            pictures.setdefault(item.picture, []).append(item)
-    contenders = []
-    for items in pictures.values():
-        tests = [item.item_id for item in items if item.role == "test"]
-        contenders.append(tests if len(tests) > 1 else [item.item_id for item in items])
-    return contenders
+    scores = sum(len(plan.keys(item.item_id)) for item in plan.stimuli)
+    return scores + len(order_pairs(plan, 0)) + len(order_rankings(plan, 0))
 
 
 def _shuffled(labels: set[str], rng: random.Random) -> list[str]:

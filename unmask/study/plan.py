@@ -18,7 +18,7 @@ from pathlib import Path
 
 from unmask.registry import MODELS
 from unmask.settings import STUDIES, STUDY_SECRET
-from unmask.study.questions import SCALES, Question, check_further, score_key
+from unmask.study.questions import RANKED, SCALES, SHORT, Question, check_further, score_key
 
 ROLES = ("test", "reference", "anchor", "repeat", "attention")
 PRESENTATIONS = ("single", "side-by-side")
@@ -71,6 +71,8 @@ class Plan:
     draft: bool = False  # to be looked at: nobody is let in
     completion: str = ""  # who has finished gets this code, or is sent back to this https address
     further: list[Question] = field(default_factory=list)  # asked of each picture beside `question`
+    rank: int = 0  # how many results of a photo are put in order at once, after the ratings; 0: none
+    rank_question: str = ""
 
     @property
     def questions(self) -> list[Question]:
@@ -111,13 +113,14 @@ class Plan:
             check_further(self.further, self.question)
         except ValueError as error:
             raise StudyError(str(error)) from error
+        self._check_rankings()
         if len(self.completion) > 300 or ("://" in self.completion and not self.completion.startswith("https://")):
             raise StudyError("What raters get at the end is a code, or an address that begins with https://.")
         if self.raters < 1:
             raise StudyError("A study needs one rater or more.")
         if self.ends is not None:
             _as_time(self.ends)
-        shown = " ".join([self.title, self.pair_question, self.consent])
+        shown = " ".join([self.title, self.pair_question, self.rank_question, self.consent])
         shown = " ".join([shown, *(" ".join([each.text, *each.scale_labels.values()]) for each in self.questions)])
         for name in MODELS:
             if any(re.search(rf"\b{re.escape(word)}\b", shown, re.IGNORECASE) for word in _names(name)):
@@ -125,6 +128,29 @@ class Plan:
         for name in self.conditions:
             if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", shown, re.IGNORECASE):
                 raise StudyError(f"A text that raters read has the condition's name in it, {name}: they must not know.")
+
+    def _check_rankings(self) -> None:
+        if not self.rank:
+            return
+        if self.rank not in RANKED:
+            raise StudyError(f"From {RANKED[0]} to {RANKED[-1]} pictures can be ranked at once, not {self.rank}.")
+        fewest = min(map(len, self.contenders()), default=0)
+        if self.rank > fewest:
+            raise StudyError(f"There are {fewest} results of a photo to rank, and not {self.rank}.")
+        if len({item.item_id[:SHORT] for item in self.stimuli}) < len(self.stimuli):
+            raise StudyError("Two items have ids that begin alike, which rankings cannot tell apart: make it again.")
+
+    def contenders(self) -> list[list[str]]:
+        """Per picture the items to compare: the models' results, and the reference where there is one model."""
+        pictures: dict[str, list[Stimulus]] = {}
+        for item in self.stimuli:
+            if item.role in ("test", "reference"):
+                pictures.setdefault(item.picture, []).append(item)
+        found = []
+        for items in pictures.values():
+            tests = [item.item_id for item in items if item.role == "test"]
+            found.append(tests if len(tests) > 1 else [item.item_id for item in items])
+        return found
 
     def write(self, path: Path) -> None:
         """As JSON, replacing what is there in one step."""

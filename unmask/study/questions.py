@@ -1,7 +1,9 @@
 """What raters are asked beside the first question, and the keys under which answers are kept.
 
 An answer's key says what it is of: "<item>" is the first question's score of an item, "<item>:<n>" that of the n-th
-further one (1, 2, ...), and "<left>-<right>" the choice between two items.
+further one (1, 2, ...), "<left>-<right>" the choice between two items, and "rank:<items>" the order of several, each
+by the first SHORT digits of its id: a key has 64 characters, in databases of before, too. The answer to the last is the
+order as digits: "312" puts the third of those shown first, and the second last.
 """
 
 from collections.abc import Sequence
@@ -11,6 +13,8 @@ from typing import NamedTuple
 SCALES = range(2, 11)  # how far scores may go: there are ten keys
 LONGEST = 200  # characters of a question
 MOST_FURTHER = 6  # that fit on a screen with the picture
+SHORT = 7  # digits of an item's id in the key of a ranking
+RANKED = range(2, 9)  # how many pictures may be ranked at once: an answer has eight characters
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def check_further(questions: Sequence[Question], first: str) -> None:
 class Asked(NamedTuple):
     """What an answer is of."""
 
-    kind: str  # "score" or "pair"
+    kind: str  # "score", "pair" or "ranking", of whose items there are the first SHORT digits
     items: tuple[str, ...]  # as they were shown, from the left
     question: int = 0  # of a score: 0 is the first question
 
@@ -82,9 +86,17 @@ def score_key(item: str, question: int = 0) -> str:
     return f"{item}:{question}" if question else item
 
 
+def ranking_key(items: Sequence[str]) -> str:
+    """items: ids in the order in which they are shown."""
+    return "rank:" + "".join(item[:SHORT] for item in items)
+
+
 def read_key(key: str) -> Asked:
     """What the answer with this key is of; a key that we never made gives items or a question that do not exist."""
     if "-" in key:
         return Asked("pair", tuple(key.split("-")))
+    if key.startswith("rank:"):
+        digits = key.removeprefix("rank:")
+        return Asked("ranking", tuple(digits[at : at + SHORT] for at in range(0, len(digits), SHORT)))
     item, _, number = key.partition(":")
     return Asked("score", (item,), int(number) if number.isdecimal() else -1 if ":" in key else 0)

@@ -18,8 +18,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from unmask import PhotoError, Unmasker, WeightsError
 from unmask.study.backup import Backup, backup_from_environment
 from unmask.study.create import create_example_study
-from unmask.study.order import count_questions, order_pairs, order_screens
+from unmask.study.order import count_questions, order_pairs, order_rankings, order_screens
 from unmask.study.plan import Study, StudyError, find_studies, studies_folder
+from unmask.study.questions import ranking_key
 from unmask.study.store import Rater, Store
 from unmask.web.i18n import LOCALES
 from unmask.web.theme import LOGO, SLATE, TEAL
@@ -151,11 +152,13 @@ def build_app(studies: Studies) -> FastAPI:
             "consent": plan.consent.split("\n\n"),
             "questions": [asdict(question) for question in plan.questions],
             "pair_question": plan.pair_question,
+            "rank_question": plan.rank_question,
             "size": plan.size,
             "training": plan.training,
-            "items": count_questions(plan) - len(order_pairs(plan, 0)),
+            "answers": count_questions(plan),
             "screens": len(order_screens(plan, 0)),
             "pairs": len(order_pairs(plan, 0)),
+            "rankings": len(order_rankings(plan, 0)),
             "ended": plan.ended,
             "by_invitation": plan.by_invitation,
             "draft": plan.draft,
@@ -207,7 +210,7 @@ def build_api(studies: Studies) -> None:
     """Add the named endpoint /rate to Gradio's, for raters who use a program instead of the page."""
 
     def rate(token: str, score: int) -> dict:
-        """Save the score of one item. The token is the one that the study handed you for this item."""
+        """Save the score of one item, or an order as digits. The token is the one that the study handed you for it."""
         try:
             version = studies.store(str(token).split(".")[0]).answer(str(token), score)
         except StudyError as error:
@@ -241,6 +244,7 @@ def _describe(store: Store, rater: Rater) -> dict:
         "token": store.rater_token(rater.rater_id),
         "screens": [[asked for item in screen for asked in asked_of(item)] for screen in rater.screens],
         "pairs": [{"images": pair} | question("-".join(pair)) for pair in rater.pairs],
+        "rankings": [{"images": items} | question(ranking_key(items)) for items in rater.rankings],
         "completion": plan.completion if rater.finished else "",
     }
 

@@ -11,7 +11,7 @@ JUDGED = ("test", "reference", "anchor")  # roles whose scores are opinions; a r
 RESAMPLES = 4999
 CONFIDENCE = 0.95
 STATEMENT_COLUMNS = ["question", "scale_max", "rater_id", "item_id", "score", "position", "seconds", "simulated"]
-RANKING_COLUMNS = ["rater_id", "question", "item_id", "rank", "position", "seconds", "simulated"]
+RANKING_COLUMNS = ["rater_id", "question", "item_id", "rank", "shown", "position", "seconds", "simulated"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,8 +25,8 @@ class StudyData:
     pairs: rater_id, left_item, right_item, chosen ("left", "right", "tie"), position, seconds, simulated.
     statements: what was asked beside the scores of `ratings`: their columns, question (its text) and scale_max, which
     score goes up to.
-    rankings: rater_id, question (which answer of his), item_id, rank (from 1, the best), position, seconds, simulated;
-    a row for each item that was ranked.
+    rankings: rater_id, question (which answer of his), item_id, rank (from 1, the best), shown (from 1, its place
+    before that), position, seconds, simulated; a row for each item that was ranked.
     """
 
     stimuli: pd.DataFrame

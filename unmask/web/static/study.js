@@ -1,6 +1,7 @@
-// The rating page: consent, practice, ratings, pairs, thanks. It knows pictures by opaque ids and nothing else.
+// The rating page: consent, practice, ratings, pairs, rankings, thanks. It knows pictures by opaque ids and nothing else.
 
 import { clock, preload } from "./study_pictures.js";
+import { showRanking } from "./study_ranking.js";
 import { isDone, showPair, showRatings } from "./study_screens.js";
 import {
   button, call, invitation, learnWords, make, memory, paragraph, participant, previewing, say, sheet, show, state, tr,
@@ -31,7 +32,8 @@ function next() {
   state.at += 1;
   if (to === undefined) showThanks();
   else if (from === "practice" && to !== "practice") showReady();
-  else if (from === "rate" && to === "pair") showPairsIntro();
+  else if (from !== to && to === "pair") showPairsIntro();
+  else if (from !== to && to === "rank") showRankingIntro();
   else render();
 }
 
@@ -42,6 +44,7 @@ function render() {
   updateProgress();
   const step = state.steps[state.at];
   if (step.kind === "pair") showPair(step, flow);
+  else if (step.kind === "rank") showRanking(step, flow);
   else showRatings(step, flow);
 }
 
@@ -71,7 +74,7 @@ function confirmWith(onEnter) {
 // ---------------------------------------------------------------- text pages
 
 function showConsent() {
-  const items = state.about.items + state.about.pairs;
+  const items = state.about.answers;
   const minutes = Math.max(1, Math.round((items * SECONDS_PER_ITEM) / 60));
   const agree = make("input", { type: "checkbox", id: "agree" });
   const begin = button(tr("Begin"), join, "primary");
@@ -117,6 +120,15 @@ function showPairsIntro() {
   updateProgress();
   show(sheet(tr("Almost done: now two at a time"),
     paragraph(tr("Choose a picture with ← or → or a click; ↓ when you cannot tell.")),
+    button(tr("Go on"), begin, "primary")));
+  confirmWith(begin);
+}
+
+function showRankingIntro() {
+  const begin = () => render();
+  updateProgress();
+  show(sheet(tr("Almost done: now several at a time"),
+    paragraph(tr("Put them in order, the best first: drag a picture to its place, or use the arrows below it.")),
     button(tr("Go on"), begin, "primary")));
   confirmWith(begin);
 }
@@ -199,7 +211,8 @@ function enter(description) {
   const practice = state.about.training.map((image) => ({ kind: "practice", questions: asked(image) }));
   const rate = state.rater.screens.map((questions) => ({ kind: "rate", questions: questions.map(answer) }));
   const pairs = state.rater.pairs.map((question) => ({ kind: "pair", questions: [answer(question)] }));
-  const counted = [...rate, ...pairs];
+  const rankings = state.rater.rankings.map((question) => ({ kind: "rank", questions: [answer(question)] }));
+  const counted = [...rate, ...pairs, ...rankings];
   const begun = counted.some((step) => step.questions.some((question) => question.answer !== null));
   state.steps = [...(begun ? [] : practice), ...counted];
   state.at = state.steps.findIndex((step) => !isDone(step));

@@ -9,7 +9,7 @@ export const state = {
   studyId: "",
   about: null,        // the study's words
   rater: null,        // what the server said of this rater
-  steps: [],          // {kind: "practice" | "rate" | "pair", questions: [...]}, in order
+  steps: [],          // {kind: "practice" | "rate" | "pair" | "rank", questions: [...]}, in order
   at: 0,              // the step on the screen
   keys: () => false,  // what the screen does with a key; true: it was meant for the screen
   saving: false,

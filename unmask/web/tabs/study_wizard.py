@@ -15,7 +15,7 @@ from unmask.registry import DEFAULT_MODELS
 from unmask.study.create import CONSENT, HIGH_LABEL, LOW_LABEL, QUESTION, create_study
 from unmask.study.pictures import gather, pair
 from unmask.study.plan import PRESENTATIONS, Study, StudyError
-from unmask.study.questions import STATEMENTS, Question, scale
+from unmask.study.questions import RANKED, STATEMENTS, Question, scale
 from unmask.web.components.inputs import model_choices
 from unmask.web.components.status import status
 from unmask.web.events import PRIVATE
@@ -67,8 +67,8 @@ def build(token: gr.Textbox) -> Wizard:
 
 
 # The order in which the form's values come, after the conditions' names and the further questions.
-FIELDS = ["title", "question", "scale_max", "low", "high", "consent", "presentation", "pairs", "raters", "repeats"]
-FIELDS += ["attention", "by_invitation", "ends", "completion"]
+FIELDS = ["title", "question", "scale_max", "low", "high", "consent", "presentation", "pairs", "rank", "raters"]
+FIELDS += ["repeats", "attention", "by_invitation", "ends", "completion"]
 
 
 def make(unmasker: Unmasker, folder: Path, kept: Kept, models: Sequence[str], given: Sequence) -> Study:
@@ -78,7 +78,7 @@ def make(unmasker: Unmasker, folder: Path, kept: Kept, models: Sequence[str], gi
     conditions = [gather(name.strip(), of) for place, name in enumerate(names) if (of := _files(kept, f"{place}"))]
     masked, bare = (gather(what, of) if (of := _files(kept, what)) else None for what in (MASKED, BARE))
     labels = values.pop("low"), values.pop("high")
-    for name in ("scale_max", "raters", "repeats", "attention"):
+    for name in ("scale_max", "rank", "raters", "repeats", "attention"):
         values[name] = int(values[name] or 0)
     values["ends"] = values["ends"].strip() or None
     pictures = pair(conditions, masked, bare)
@@ -187,6 +187,7 @@ def _build_raters() -> dict[str, gr.components.Component]:
     fields = {
         "presentation": gr.Radio([(names[name], name) for name in PRESENTATIONS], value="single", label="Presentation"),
         "pairs": gr.Checkbox(label="Ask afterwards, too, which of two looks more real"),
+        "rank": gr.Slider(0, RANKED[-1], 0, step=1, label="Have so many put in order at once, afterwards (0: none)"),
     }
     with gr.Row():
         fields["raters"] = gr.Number(30, label="Raters wanted", precision=0, minimum=1)
