@@ -85,6 +85,8 @@ def scores_study(seed: int) -> Held:
     expected = truth[models.index]
     found = {"MOS, t": held(models["t_low"], models["t_high"], expected)}
     found["MOS, bootstrap"] = held(models["bootstrap_low"], models["bootstrap_high"], expected)
+    found["like index"] = held(models["like_low"], models["like_high"], expected)  # of 100, as the scale is here
+    found["rescaled index"] = held(models["rescaled_low"], models["rescaled_high"], 100 * (expected - 1) / 99)
     tests = models.index != "reference"
     dmos = (expected - truth["reference"] + 100)[tests]
     found["DMOS, t"] = held(models["dmos_low"][tests], models["dmos_high"][tests], dmos)

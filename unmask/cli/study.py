@@ -44,6 +44,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         "--pairs", action="store_true", default=None, help="ask too which of two looks more real"
     )
     added.add_argument("--rank", type=int, metavar="K", help="have K results of a photo put in order at once, too")
+    added.add_argument("--trials", type=int, metavar="N", help="at most so many screens for one rater; all by default")
     added.add_argument("--repeats", type=int, metavar="N", help="items (side by side: photos) shown twice")
     added.add_argument("--attention", type=int, metavar="N", help="items that ask for a certain score")
     added.add_argument("--size", type=int, metavar="PX", help="side of every picture")
@@ -150,8 +151,8 @@ def create(args: argparse.Namespace) -> int:
         None if args.mask is None else lambda photo, shape: read_mask(mask_path(args.mask, photo), shape),
     )
     options = {"title": args.out.resolve().name}
-    options |= _given(args, "title", "raters", "scale_max", "scale_labels", "presentation", "pairs", "rank", "repeats")
-    options |= _given(args, "attention", "size", "ends", "by_invitation", "question", "seed", "completion")
+    options |= _given(args, "title", "raters", "scale_max", "scale_labels", "presentation", "pairs", "rank", "trials")
+    options |= _given(args, "repeats", "attention", "size", "ends", "by_invitation", "question", "seed", "completion")
     options["further"] = [read_statement(text) for text in args.statements]
     if args.consent is not None:
         options["consent"] = args.consent.read_text(encoding="utf-8").strip()

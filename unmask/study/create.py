@@ -81,6 +81,7 @@ def create_study(
     completion: str = "",
     further: Sequence[Question] = (),
     rank: int = 0,
+    trials: int | None = None,
     study_id: str | None = None,
     progress: Callable[[Sequence], Sequence] = lambda pictures: pictures,
 ) -> Study:
@@ -92,7 +93,8 @@ def create_study(
     lowest and the highest score. size: px, by default the largest picture's side, at most LARGEST. draft: nobody is
     let in before `Study.publish`. completion: a code or an https address for those who have finished. further: asked
     of every picture beside `question`. rank: so many results of a photo are put in order at
-    once. progress: wraps the pictures. Raises StudyError, PhotoError, WeightsError, without `out`.
+    once. trials: the most screens that one rater is asked. progress: wraps the pictures. Raises StudyError,
+    PhotoError, WeightsError, without `out`.
     """
     title = title.strip()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -175,6 +177,7 @@ def create_study(
             completion=completion.strip(),
             further=list(further),
             rank=rank,
+            trials=trials,
             rank_question=RANK_QUESTION,
         )
         plan.check()

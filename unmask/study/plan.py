@@ -11,6 +11,7 @@ A study is a folder:
 import json
 import os
 import re
+from collections import Counter
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
@@ -73,6 +74,7 @@ class Plan:
     further: list[Question] = field(default_factory=list)  # asked of each picture beside `question`
     rank: int = 0  # how many results of a photo are put in order at once, after the ratings; 0: none
     rank_question: str = ""
+    trials: int | None = None  # the most screens, of all kinds, that one rater is asked; None: all
 
     @property
     def questions(self) -> list[Question]:
@@ -114,6 +116,7 @@ class Plan:
         except ValueError as error:
             raise StudyError(str(error)) from error
         self._check_rankings()
+        self._check_cap()
         if len(self.completion) > 300 or ("://" in self.completion and not self.completion.startswith("https://")):
             raise StudyError("What raters get at the end is a code, or an address that begins with https://.")
         if self.raters < 1:
@@ -139,6 +142,16 @@ class Plan:
             raise StudyError(f"There are {fewest} results of a photo to rank, and not {self.rank}.")
         if len({item.item_id[:SHORT] for item in self.stimuli}) < len(self.stimuli):
             raise StudyError("Two items have ids that begin alike, which rankings cannot tell apart: make it again.")
+
+    def _check_cap(self) -> None:
+        if self.trials is None:
+            return
+        least = sum(item.role == "attention" for item in self.stimuli) + 1 + bool(self.pairs) + bool(self.rank)
+        if self.trials < least:
+            raise StudyError(f"A rater needs {least} trials or more here, checks included, not {self.trials}.")
+        on_screen = Counter(item.picture for item in self.stimuli if item.role in ("test", "reference", "anchor"))
+        if self.presentation == "side-by-side" and len(set(on_screen.values())) > 1:
+            raise StudyError("A cap needs as many results of every photo, when they are shown side by side.")
 
     def contenders(self) -> list[list[str]]:
         """Per picture the items to compare: the models' results, and the reference where there is one model."""

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import gradio as gr
+import segno
 from fastapi import FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
@@ -85,6 +86,12 @@ class Consent(BaseModel):
     consent: bool
     invitation: str | None = Field(None, max_length=64)
     participant: str | None = Field(None, max_length=64)  # of Prolific or MTurk
+
+
+class Elsewhere(BaseModel):
+    """Where a rater's browser has found this page, without what stands behind the #."""
+
+    address: str = Field(max_length=300, pattern="^https?://[^#]+$")
 
 
 class Answer(BaseModel):
@@ -178,6 +185,13 @@ def build_app(studies: Studies) -> FastAPI:
     def preview(study_id: str, authorization: str = Header("")) -> dict:
         store = studies.store(study_id)
         return _describe(store, store.preview(authorization.removeprefix("Bearer ")))
+
+    @app.post("/api/{study_id}/rater/elsewhere")
+    def go_elsewhere(study_id: str, body: Elsewhere, authorization: str = Header("")) -> dict:
+        """A link, and its QR code as an address of a picture, by which this rater goes on on another device."""
+        store = studies.store(study_id)
+        link = f"{body.address}#go-on.{store.rater_token(store.rater(_who(store, authorization)).rater_id)}"
+        return {"link": link, "code": segno.make(link, error="l").svg_data_uri(scale=4, light="#fff", border=3)}
 
     @app.delete("/api/{study_id}/rater")
     def withdraw(study_id: str, authorization: str = Header("")) -> dict:

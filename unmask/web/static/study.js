@@ -4,7 +4,7 @@ import { clock, preload } from "./study_pictures.js";
 import { showRanking } from "./study_ranking.js";
 import { isDone, showPair, showRatings } from "./study_screens.js";
 import {
-  button, call, invitation, learnWords, make, memory, paragraph, participant, previewing, say, sheet, show, state, tr,
+  button, call, handed, invitation, learnWords, make, memory, paragraph, participant, previewing, say, sheet, show, state, tr,
 } from "./study_state.js";
 
 const SECONDS_PER_ITEM = 8;    // for the estimate on the first page
@@ -138,14 +138,14 @@ function showPause() {
   clock.stop();
   show(sheet(tr("Paused"),
     paragraph(tr("Your answers are saved. Go on now, or close this page and come back to it later in the same browser.")),
-    button(tr("Go on"), goOn, "primary"), ...withdrawal()));
+    button(tr("Go on"), goOn, "primary"), ...elsewhere(), ...withdrawal()));
   confirmWith(goOn);
 }
 
 function showWelcomeBack() {
   show(sheet(tr("Welcome back"),
     paragraph(tr("Your answers are all here. You go on where you stopped.")),
-    button(tr("Go on"), render, "primary"), ...withdrawal()));
+    button(tr("Go on"), render, "primary"), ...elsewhere(), ...withdrawal()));
   confirmWith(render);
 }
 
@@ -175,6 +175,26 @@ async function showCompletion(box) {
 
 function showMessage(text) {
   show(sheet(state.about?.title ?? tr("Rating study"), paragraph(text)));
+}
+
+// A link and its QR code, for going on on another device. Whoever has the link is this rater.
+function elsewhere() {
+  if (previewing) return [];
+  const box = make("div", { className: "elsewhere" }, button(tr("Go on on another device"), draw));
+  return [box];
+
+  async function draw() {
+    try {
+      const address = location.href.split("#")[0];
+      const { link, code } = await call(`${state.studyId}/rater/elsewhere`, "POST", { address });
+      const copy = button(tr("Copy the link"), () => navigator.clipboard.writeText(link).then(() => say(tr("Copied"), "done"), () => {}));
+      box.replaceChildren(
+        paragraph(tr("Open this link there, or point its camera at the code. Keep it to yourself: whoever has it answers for you.")),
+        make("img", { src: code, alt: tr("The link as a QR code"), className: "qr" }), paragraph(link, "code"), copy);
+    } catch (error) {
+      say(error.message, "warn");
+    }
+  }
 }
 
 // Two clicks, because it cannot be undone. Frames may not open the browser's own question.
@@ -232,7 +252,7 @@ async function open(id) {
     note.hidden = false;
     return showConsent();
   }
-  const token = memory.read();
+  const token = handed || memory.read();
   if (token) {
     state.rater = { token };
     try {

@@ -67,7 +67,9 @@ export function say(text, tone = "") {
 }
 
 // Behind the #, which no browser sends or logs by itself.
-export const invitation = location.hash.slice(1);
+const behind = location.hash.slice(1);
+export const handed = behind.startsWith("go-on.") ? behind.slice("go-on.".length) : "";  // from another device
+export const invitation = handed ? "" : behind;
 // Prolific and MTurk say so who comes; the server keeps no more of it than a hash.
 const query = new URLSearchParams(location.search);
 export const participant = query.get("PROLIFIC_PID") || query.get("workerId");

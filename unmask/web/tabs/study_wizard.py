@@ -59,16 +59,17 @@ def build(token: gr.Textbox) -> Wizard:
                 create = gr.Button("Make it, and look at it", variant="primary")
         to_question.click(lambda: gr.Walkthrough(selected=2), None, steps, **PRIVATE)
         to_raters.click(lambda: gr.Walkthrough(selected=3), None, steps, **PRIVATE)
-        wanted, effect, scale = raters["raters"], raters["effect"], question["scale_max"]
-        events = [to_raters.click, steps.select, wanted.change, effect.change, scale.change]
-        gr.on(events, advise, [kept, models, wanted, effect, scale], plan, **PRIVATE)
+        wanted, effect, trials = (raters[name] for name in ("raters", "effect", "trials"))
+        scale = question["scale_max"]
+        events = [to_raters.click, steps.select, wanted.change, effect.change, trials.change, scale.change]
+        gr.on(events, advise, [kept, models, wanted, effect, trials, scale], plan, **PRIVATE)
     fields = question | {name: field for name, field in raters.items() if name != "effect"}
     return Wizard(form, create, [kept, models, *names, *further, *fields.values()])
 
 
 # The order in which the form's values come, after the conditions' names and the further questions.
 FIELDS = ["title", "question", "scale_max", "low", "high", "consent", "presentation", "pairs", "rank", "raters"]
-FIELDS += ["repeats", "attention", "by_invitation", "ends", "completion"]
+FIELDS += ["trials", "repeats", "attention", "by_invitation", "ends", "completion"]
 
 
 def make(unmasker: Unmasker, folder: Path, kept: Kept, models: Sequence[str], given: Sequence) -> Study:
@@ -78,6 +79,7 @@ def make(unmasker: Unmasker, folder: Path, kept: Kept, models: Sequence[str], gi
     conditions = [gather(name.strip(), of) for place, name in enumerate(names) if (of := _files(kept, f"{place}"))]
     masked, bare = (gather(what, of) if (of := _files(kept, what)) else None for what in (MASKED, BARE))
     labels = values.pop("low"), values.pop("high")
+    values["trials"] = int(values["trials"] or 0) or None
     for name in ("scale_max", "rank", "raters", "repeats", "attention"):
         values[name] = int(values[name] or 0)
     values["ends"] = values["ends"].strip() or None
@@ -87,7 +89,9 @@ def make(unmasker: Unmasker, folder: Path, kept: Kept, models: Sequence[str], gi
     return create_study(pictures, out, used, unmasker, scale_labels=labels, further=further, draft=True, **values)
 
 
-def advise(kept: Kept, models: Sequence[str], raters: float | None, effect: float | None, scale: float) -> str:
+def advise(
+    kept: Kept, models: Sequence[str], raters: float | None, effect: float | None, trials: float | None, scale: float
+) -> str:
     """Whether so many raters and the uploaded pictures are enough, as HTML."""
     from unmask.study.statistics import planning  # scipy takes its time
 
@@ -95,6 +99,8 @@ def advise(kept: Kept, models: Sequence[str], raters: float | None, effect: floa
     photos = max(map(len, [*made, kept.get(MASKED, {})]))
     systems = len(made) + (len(models) if kept.get(MASKED) else 0)
     try:
+        if raters and trials and photos:  # as many as would see everything
+            raters = max(2, raters * min(1, trials / max(systems * photos, 1)))
         design = planning.Design(models=max(systems, 2), scale_max=int(scale))
         return status(planning.advise(design, effect or None, int(raters or 0) or None, photos or None))
     except ValueError as error:
@@ -192,6 +198,7 @@ def _build_raters() -> dict[str, gr.components.Component]:
     with gr.Row():
         fields["raters"] = gr.Number(30, label="Raters wanted", precision=0, minimum=1)
         fields["effect"] = gr.Number(1, label="Difference to be found, in points", minimum=0)
+        fields["trials"] = gr.Number(0, label="At most so many screens for one rater (0: all)", precision=0, minimum=0)
     with gr.Row():
         fields["repeats"] = gr.Number(2, label="Shown twice, to see how steady raters are", precision=0, minimum=0)
         fields["attention"] = gr.Number(2, label="Attention checks, which ask for a score", precision=0, minimum=0)
