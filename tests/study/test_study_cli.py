@@ -108,7 +108,8 @@ def test_report_export_and_a_dry_run_that_leaves_no_trace(tmp_path, capsys):
     assert status("export", study.folder, "--out", tmp_path / "out") == 0
     tables = ("stimuli", "ratings", "statements", "pairs", "rankings", "history")
     files = {f"{table}.{kind}" for table in tables for kind in ("csv", "parquet")}
-    assert {path.name for path in (tmp_path / "out").iterdir()} == files | {"plan.json"}
+    files |= {"plan.json", "sureal_dataset.py", "arena_pairs.csv", "arena_pairs.parquet"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == files
     assert json.loads((tmp_path / "out" / "plan.json").read_text())["study_id"] == study.plan.study_id
     assert study.secret.decode() not in "".join(
         path.read_text(errors="replace") for path in (tmp_path / "out").iterdir()

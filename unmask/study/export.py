@@ -83,8 +83,13 @@ def simulated(study: Study, raters: int, seed: int = 0, careless: float = 0.0) -
 
 
 def export_study(study: Study, out: Path) -> list[Path]:
-    """Write what was gathered into the folder `out`: tables as CSV and Parquet, every version, the plan."""
+    """Write what was gathered into the folder `out`: tables as CSV and Parquet, every version, the plan.
+
+    Beside them what SUREAL and arena-rank read, as `formats` says.
+    """
     import pandas as pd
+
+    from unmask.study.formats import write_formats
 
     data = load(study)
     tables = {"stimuli": data.stimuli, "ratings": data.ratings, "statements": data.statements, "pairs": data.pairs}
@@ -98,4 +103,4 @@ def export_study(study: Study, out: Path) -> list[Path]:
         written += [out / f"{name}.csv", out / f"{name}.parquet"]
         table.to_csv(written[-2], index=False)
         table.to_parquet(written[-1], index=False)
-    return written
+    return written + write_formats(data, out)
