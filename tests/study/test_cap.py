@@ -121,7 +121,7 @@ def test_a_session_goes_on_on_another_device(browser, demo, single):
         press(page, "7")
         progress(page, 1)
         press(page, "Escape")
-        page.get_by_role("button", name="Go on on another device").click()
+        page.get_by_role("button", name="Use another device").click()
         code = page.get_by_role("img", name="The link as a QR code")
         code.wait_for()
         assert code.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
@@ -132,7 +132,7 @@ def test_a_session_goes_on_on_another_device(browser, demo, single):
         page = context.new_page()
         page.goto(link)
         page.get_by_text("Welcome back").wait_for()
-        page.get_by_role("button", name="Go on", exact=True).tap()
+        page.get_by_role("button", name="Go on").tap()
         progress(page, 1)
         page.wait_for_selector("section.ready")
         page.get_by_label("4 of 10").tap()

@@ -180,7 +180,7 @@ function showMessage(text) {
 // A link and its QR code, for going on on another device. Whoever has the link is this rater.
 function elsewhere() {
   if (previewing) return [];
-  const box = make("div", { className: "elsewhere" }, button(tr("Go on on another device"), draw));
+  const box = make("div", { className: "elsewhere" }, button(tr("Use another device"), draw));
   return [box];
 
   async function draw() {
