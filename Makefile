@@ -18,7 +18,7 @@ test: $(VENV)/dev.stamp services lint
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests
 
 check: $(VENV)/dev.stamp lint
-	$(BIN)/python -m pytest -q -m "not slow and not browser" tests
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not browser" tests
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m unmask bench

@@ -34,7 +34,7 @@ class Processes:
                 self.device = self._state.device
         self.main = self.rank == 0
 
-    def main_first(self) -> AbstractContextManager:
+    def main_first(self) -> AbstractContextManager[None]:
         """The block runs in each machine's first process before it runs in the others, which find its files made."""
         return self._state.local_main_process_first() if self._state else nullcontext()
 

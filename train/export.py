@@ -7,9 +7,10 @@ from train.loop import RunError
 from train.recipes import RECIPES
 from train.record import read_checkpoint
 from unmask import weights
+from unmask.types import Json
 
 
-def export(run: Path, out: Path, add: tuple[Path, Path] | None = None, bits: int = 16) -> dict:
+def export(run: Path, out: Path, add: tuple[Path, Path] | None = None, bits: int = 16) -> Json:
     """Write the run's averaged weights to `out` (.safetensors); returns what the metadata says.
 
     add: a later and an earlier run of the same network, whose difference is added to the weights: what training with a
@@ -51,5 +52,5 @@ def export(run: Path, out: Path, add: tuple[Path, Path] | None = None, bits: int
     return trained
 
 
-def _read(run: Path) -> dict:
+def _read(run: Path) -> Json:
     return read_checkpoint(run / "checkpoint.pt", map_location="cpu")

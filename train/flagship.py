@@ -7,17 +7,18 @@ whose shards are not there yet are left out, and taken in by the next stint when
 
 import json
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
+from train.data.batch import Batch
 from train.data.batches import Batches
 from train.data.faces import draw_pairs, fingerprint, load_faces
 from train.distributed import Processes
 from train.export import export
 from train.loop import RunError
 from train.start import TrainOptions, make_recipe, run_recipe
+from unmask.types import Json
 
 WINDOW = 192  # px
 ON_WINDOWS = 2 / 3  # of a stint
@@ -66,7 +67,7 @@ class Pass:
 
 def flagship(
     data: Path, out: Path, *, minutes: float, released: Path, cache: Path, discriminator: Path | None = None,
-    networks: list[str] | None = None, batch: int | None = None, rehearse: bool = False, device: str = "auto",
+    networks: Collection[str] | None = None, batch: int | None = None, rehearse: bool = False, device: str = "auto",
     limit: int | None = None,
 ) -> str:  # fmt: skip
     """Train, export, and return a Markdown table of what was reached; the same as flagship.json in `out`.
@@ -87,7 +88,7 @@ def flagship(
     shared = Pass(
         data, out, released, cache, batch, rehearse, processes, 48 if rehearse else limit, discriminator
     )
-    rows: list[dict] = []
+    rows: list[Json] = []
     faces, shards = load(shared), fingerprint(data)
     for index, stint in enumerate(stints):
         if fingerprint(data) != shards:
@@ -104,8 +105,8 @@ def flagship(
 
 
 def train_stint(
-    stint: Stint, shared: Pass, batches: Batches, samples: dict[str, torch.Tensor], minutes: float
-) -> dict:
+    stint: Stint, shared: Pass, batches: Batches, samples: Batch, minutes: float
+) -> Json:
     """One network: on windows first where it can be, then on whole pictures, then its export. Returns its row."""
     begun, gpu = time.monotonic(), shared.processes.device.type == "cuda"
     source = shared.released / f"{stint.release}.safetensors"
@@ -113,8 +114,9 @@ def train_stint(
         folder = shared.out / (f"{stint.release}-windows" if window else stint.release)
         batches.window = window
         options = TrainOptions(
-            stint.network, shared.data, folder, cache=shared.cache, init=source, discriminator=shared.discriminator,
-            only=stint.only, batch=shared.batch, lr=(6e-4, 6e-4) if gpu else (3e-4, 3e-4),
+            network=stint.network, data=shared.data, out=folder, cache=shared.cache, init=source,
+            discriminator=shared.discriminator, only=stint.only, batch=shared.batch,
+            lr=(6e-4, 6e-4) if gpu else (3e-4, 3e-4),
             kimg=20 * part * shared.batch / 1000 if shared.rehearse else 1e6,
             time_limit=None if shared.rehearse else part * minutes, by_clock=True,
             save_every=1, log_every=5 if shared.rehearse else 50, compile=gpu and not shared.rehearse,
@@ -129,7 +131,7 @@ def train_stint(
     return report(stint, checkpoint, (time.monotonic() - begun) / 60)
 
 
-def load(shared: Pass) -> tuple[Batches, dict[str, torch.Tensor]]:
+def load(shared: Pass) -> tuple[Batches, Batch]:
     """The faces whose shards are there, in the device's memory, and held-back ones for the sample grids."""
     batches = []
     with shared.processes.main_first():
@@ -140,7 +142,7 @@ def load(shared: Pass) -> tuple[Batches, dict[str, torch.Tensor]]:
     return batches[0], batches[1].first(8)
 
 
-def report(stint: Stint, checkpoint: Path, minutes: float) -> dict:
+def report(stint: Stint, checkpoint: Path, minutes: float) -> Json:
     """What a stint reached, from its log's last line."""
     last = json.loads((checkpoint.parent / "log.jsonl").read_text().splitlines()[-1])
     keep = ("images_per_second", "band_4_8", "band_8_16", "l1", "perceptual")
@@ -150,7 +152,7 @@ def report(stint: Stint, checkpoint: Path, minutes: float) -> dict:
     }
 
 
-def table(rows: list[dict]) -> str:
+def table(rows: list[Json]) -> str:
     """Markdown, one row a network."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]

@@ -10,7 +10,6 @@ import copy
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -18,45 +17,14 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from train.data.batch import Batch
 from train.distributed import Processes
+from train.recipe import Phase, Recipe
 from train.record import RunLog, read_checkpoint, revision, write_settings
 from train.sheets import grid
+from unmask.types import Json
 
-
-@dataclass(frozen=True)
-class Phase:
-    """A stretch of training, as a share of all images, and which networks move in it."""
-
-    name: str
-    share: float
-    generator: bool = True
-    discriminator: bool = True
-
-
-class Recipe(Protocol):
-    """What the loop needs to know of a model. One class a model, in train/recipes."""
-
-    name: str
-    size: int  # px of the training pictures
-    config: dict  # the builder's arguments, stored beside the weights
-    generator: nn.Module
-    discriminator: nn.Module | None
-    phases: tuple[Phase, ...]
-    learning_rates: tuple[float, float]  # generator, discriminator
-    betas: tuple[float, float]
-    warp: float  # strength of the random warps, see Batches.get
-
-    def generate(self, batch: dict[str, Tensor]) -> Tensor:
-        """The generator's output for a batch; may add to the batch what the losses need."""
-
-    def g_loss(self, batch: dict[str, Tensor], fake: Tensor, phase: Phase) -> tuple[Tensor, dict[str, Tensor]]:
-        """The generator's loss and its named parts, for the log."""
-
-    def d_loss(self, batch: dict[str, Tensor], fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The discriminator's loss; fake comes detached."""
-
-    def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
-        """Rows of N3HW pictures in [-1, 1] for the sample grid."""
+CALIBRATION = 40  # batches from which the batch norms' statistics are measured at the end of a run
 
 
 class BatchSource(Protocol):
@@ -65,7 +33,7 @@ class BatchSource(Protocol):
     device: torch.device
     seed: int
 
-    def get(self, step: int, batch: int, warp: float = 0.0, rows: slice = slice(None)) -> dict[str, Tensor]:
+    def get(self, step: int, batch: int, warp: float = 0.0, rows: slice = slice(None)) -> Batch:
         """Batch number `step`, or these rows of it."""
 
 
@@ -76,7 +44,7 @@ class RunError(ValueError):
 def train(
     recipe: Recipe,
     batches: BatchSource,
-    samples: dict[str, Tensor],  # a fixed batch of held-back faces, for the grids
+    samples: Batch,  # a fixed batch of held-back faces, for the grids
     out: Path,
     *,
     kimg: float = 100,  # length, thousands of images
@@ -90,7 +58,7 @@ def train(
     log_every: int = 50,  # steps between lines of the log
     resume: bool = False,
     compile: bool = False,
-    settings: dict | None = None,  # for run.json; `before`, `hardware`, `fingerprint` go into the checkpoint as well
+    settings: Json | None = None,  # for run.json; `before`, `hardware`, `fingerprint` go into the checkpoint as well
     processes: Processes | None = None,  # those that share each batch; alone unless given
 ) -> Path:
     """Train until `kimg` or the time limit; returns the checkpoint. Same seed, same steps: resuming changes nothing.
@@ -126,8 +94,8 @@ def train(
         for net in [*nets.values(), *([trunk.trunk] if trunk else [])]:
             net.compile()
 
-    def save() -> None:
-        state = {"step": done, "seconds": seconds + time.monotonic() - start, "ema": ema.state_dict()}
+    def save(log: RunLog) -> None:
+        state: Json = {"step": done, "seconds": seconds + time.monotonic() - start, "ema": ema.state_dict()}
         state |= {"name": recipe.name, "config": recipe.config, "size": recipe.size, "batch": batch}
         state |= {"images": done * batch, "revision": revision(), "processes": processes.count}
         state |= about
@@ -178,11 +146,11 @@ def train(
         if time_limit is not None and processes.agree(now - start > time_limit * 60):
             break
         if log and now - last_save > save_every * 60:
-            save()  # the others wait for the first process at their next exchange
+            save(log)  # the others wait for the first process at their next exchange
             last_save = now
     if log:
         recalibrate(recipe, ema, batches, batch)
-        save()
+        save(log)
         log.close()
     processes.wait()
     return checkpoint
@@ -193,7 +161,7 @@ def set_up(
 ) -> tuple[dict[str, nn.Module], dict[str, torch.optim.Optimizer], nn.Module]:
     """The recipe's networks on the device, their optimizers, and the generator's moving average."""
     own = {"generator": recipe.generator, "discriminator": recipe.discriminator}
-    nets = {key: net.to(device, memory_format=torch.channels_last).train() for key, net in own.items() if net}
+    nets = {key: net.to(device).to(memory_format=torch.channels_last).train() for key, net in own.items() if net}
     ema = copy.deepcopy(nets["generator"]).requires_grad_(False)
     optimizers: dict[str, torch.optim.Optimizer] = {
         key: torch.optim.Adam(net.parameters(), lr=lr, betas=recipe.betas, fused=device.type == "cuda")
@@ -204,7 +172,7 @@ def set_up(
 
 def train_step(
     recipe: Recipe, nets: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer], ema: nn.Module,
-    beta: float, data: dict[str, Tensor], phase: Phase, processes: Processes,
+    beta: float, data: Batch, phase: Phase, processes: Processes,
 ) -> dict[str, Tensor]:  # fmt: skip
     """The networks of this phase learn from a batch: discriminator, generator, moving average. Returns the losses."""
     device, judged = processes.device, "discriminator" in nets
@@ -272,14 +240,14 @@ def update_ema(ema: nn.Module, model: nn.Module, beta: float) -> None:
 
 
 @torch.no_grad()
-def recalibrate(recipe: Recipe, ema: nn.Module, batches: BatchSource, batch: int, steps: int = 40) -> None:
+def recalibrate(recipe: Recipe, ema: nn.Module, batches: BatchSource, batch: int) -> None:
     """Measure the batch norms' statistics anew for the averaged weights, which none of the live ones fit."""
     norms = [module for module in ema.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over all batches
     live, recipe.generator = recipe.generator, ema.train()
-    for step in range(steps):
+    for step in range(CALIBRATION):
         data = batches.get(10_000_000 + step, batch, recipe.warp)
         with half_precision(batches.device):
             recipe.generate(data)

@@ -11,16 +11,17 @@ import torch
 
 from unmask.imaging.metadata import write_png
 from unmask.registry import current_config, current_name
+from unmask.types import Json
 
 
-def write_settings(out: Path, settings: dict, resumed: bool) -> None:
+def write_settings(out: Path, settings: Json, resumed: bool) -> None:
     """out/run.json: the settings, when and with which code they were used. A resumed run keeps its earlier starts'."""
     path = out / "run.json"
-    settings = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "revision": revision()} | settings
+    told: Json = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "revision": revision()} | settings
     if resumed and path.exists():
         last = json.loads(path.read_text())
-        settings["earlier"] = [*last.pop("earlier", []), last]
-    path.write_text(json.dumps(settings, indent=1) + "\n")
+        told["earlier"] = [*last.pop("earlier", []), last]
+    path.write_text(json.dumps(told, indent=1) + "\n")
 
 
 def revision() -> str:
@@ -79,7 +80,8 @@ class RunLog:
             self.board.close()
 
 
-def read_checkpoint(path: Path, **options) -> dict:
-    """What `train.loop.train` has saved, its name and config by the names that they have now; options: torch.load's."""
-    state = torch.load(path, weights_only=True, **options)
+def read_checkpoint(path: Path, *, map_location: str | torch.device, mmap: bool = False) -> Json:
+    """What `train.loop.train` has saved, its name and config by the names that they have now. mmap: leave the numbers
+    on disk until they are used."""
+    state: Json = torch.load(path, weights_only=True, map_location=map_location, mmap=mmap)
     return state | {"name": current_name(state["name"]), "config": current_config(state["config"])}

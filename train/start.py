@@ -7,59 +7,63 @@ from dataclasses import dataclass, replace
 from functools import partial
 from inspect import signature
 from pathlib import Path
-from typing import cast
 
 import cv2
 import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from train.data.batch import Batch
 from train.data.batches import Batches
 from train.data.faces import draw_pairs, fingerprint, load_backgrounds, load_faces
 from train.data.parsed_faces import ParsedBatches
 from train.data.scenes import Scenes
 from train.distributed import Processes
 from train.downscale import downscale_weights
-from train.loop import BatchSource, Recipe, RunError, train
+from train.loop import BatchSource, RunError, train
+from train.options import OnFaces, option
+from train.recipe import Recipe
 from train.recipes import RECIPES
 from train.record import read_checkpoint
 from unmask import weights
 from unmask.catalog import list_models
 from unmask.registry import FACE_DETECTOR, MODELS
+from unmask.types import Json
 
-CACHE = Path.home() / ".cache" / "unmask"
+SIZES = (64, 128, 192, 256)
 
 
-@dataclass(frozen=True)
-class TrainOptions:
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(OnFaces):
     """How one network is trained; the command line's options of the same names."""
 
     network: str
-    data: Path  # folder with faces.csv, landmarks.npz, faces-*.tar
-    out: Path  # the run's folder
-    cache: Path = CACHE  # where decoded faces and drawn masks are kept
-    limit: int | None = None  # only so many faces, for a rehearsal
-    kimg: float = 400  # length in thousands of images
-    batch: int = 16
-    size: int = 256  # px of the pictures
-    width: int | None = None  # channels of the first layer
-    downscale: int | None = None  # 2: works on pixel-unshuffled pictures, half as large
-    stages: int | None = None  # of two-autoencoders
-    lr: tuple[float, float] | None = None  # learning rates of generator and discriminator
-    variants: int = 2  # synthetic masks drawn for every face
-    seed: int = 0
-    init: Path | None = None  # released weights (.safetensors) or a run to start from
-    discriminator: Path | None = None  # a run or file whose discriminator to start from, whatever `init` is
-    only: tuple[str, ...] | None = None  # these phases of the recipe and no others
-    resume: bool = False  # go on exactly where the run stopped
-    time_limit: float | None = None  # minutes, after which the run saves and stops
-    by_clock: bool = False  # phases and learning rates follow the time limit, not the images
-    save_every: float = 10  # minutes between checkpoints
-    log_every: int = 50  # steps between lines of the log
-    device: str = "auto"
-    compile: bool = False  # torch.compile, worth its start-up on a GPU
-    window: int | None = None  # px of the square around the mask that a step sees
-    real: Path | None = None  # mseg: trusted labels of real masks
+    out: Path = option("the run's folder")
+    kimg: float = option("length in thousands of images", 400)
+    batch: int = option(default=16)
+    size: int = option("px of the pictures", 256, choices=SIZES)
+    width: int | None = option("channels of the first layer", None)
+    downscale: int | None = option(
+        "2: works on pixel-unshuffled pictures, half as large", None, choices=(1, 2), old="--fold"
+    )
+    stages: int | None = option("autoencoders in a row: 1 is the ablation", None, choices=(1, 2))
+    lr: tuple[float, float] | None = option("learning rates", None, metavar=("G", "D"))
+    variants: int = option("synthetic masks drawn for every face", 2)
+    seed: int = option(default=0)
+    init: Path | None = option("start from these released weights (.safetensors) or run", None)
+    discriminator: Path | None = option(
+        "start the discriminator from this run's or file's, whatever --init is", None, metavar="PATH", old="--critic"
+    )
+    only: tuple[str, ...] | None = option("these phases of the recipe and no others", None)
+    resume: bool = option("go on exactly where the run stopped", False)
+    time_limit: float | None = option("minutes, after which the run saves and stops", None)
+    by_clock: bool = option("phases and learning rates follow the time limit, not the images", False)
+    save_every: float = option("minutes between checkpoints", 10)
+    log_every: int = option("steps between lines of the log", 50)
+    device: str = option(default="auto")
+    compile: bool = option("torch.compile, worth its start-up on a GPU", False)
+    window: int | None = option("px of the square around the mask that a step sees: many times more steps", None)
+    real: Path | None = option("trusted labels of real masks, from pseudo-labels", None)
 
 
 def run(options: TrainOptions) -> tuple[Path, bool]:
@@ -76,8 +80,8 @@ def run(options: TrainOptions) -> tuple[Path, bool]:
 
 
 def run_recipe(
-    options: TrainOptions, recipe: Recipe, settings: dict, batches: BatchSource,
-    samples: dict[str, torch.Tensor], processes: Processes,
+    options: TrainOptions, recipe: Recipe, settings: Json, batches: BatchSource,
+    samples: Batch, processes: Processes,
 ) -> Path:  # fmt: skip
     """Train a recipe on batches that are there already."""
     return train(
@@ -97,13 +101,16 @@ def tune(device: torch.device) -> None:
     torch.set_flush_denormal(True)
 
 
-def read_init(path: Path) -> dict:
+def read_init(path: Path) -> Json:
     """Released weights, or a run's averaged ones, to start from: name, config, size (px), the generator's `state`, the
     `discriminator`'s or None, and `before`, where they came from.
 
     What was trained before networks could be downscaled says nothing of it: its config gets downscale 1.
     """
-    full_size = lambda name: {"downscale": 1} if "downscale" in signature(RECIPES[name]).parameters else {}
+
+    def full_size(name: str) -> Json:
+        return {"downscale": 1} if "downscale" in signature(RECIPES[name]).parameters else {}
+
     if path.suffix == ".safetensors":
         metadata = weights.read_metadata(path)
         found = {key: metadata[key] for key in ("name", "config", "size")} | {"discriminator": None}
@@ -118,7 +125,7 @@ def read_init(path: Path) -> dict:
     return found | {"state": state["ema"], "before": before}
 
 
-def start_from(recipe: Recipe, init: dict, path: Path) -> None:
+def start_from(recipe: Recipe, init: Json, path: Path) -> None:
     """Put what `read_init` found into the recipe's networks."""
     state = init["state"]
     if init["name"] != recipe.name:
@@ -150,7 +157,7 @@ def take_discriminator(recipe: Recipe, path: Path) -> None:
         raise RunError(f"The discriminator of {path} does not fit {recipe.name} at this size.") from None
 
 
-def make_recipe(options: TrainOptions, processes: Processes) -> tuple[Recipe, dict]:
+def make_recipe(options: TrainOptions, processes: Processes) -> tuple[Recipe, Json]:
     """The recipe with its first weights, the same in every process, and what run.json says of the run."""
     torch.manual_seed(options.seed)
     device = processes.device
@@ -161,7 +168,7 @@ def make_recipe(options: TrainOptions, processes: Processes) -> tuple[Recipe, di
     # The weights' own width, unless told another.
     config = dict(init["config"]) if init and init["name"] == options.network else {}
     config |= {key: value for key in ("width", "downscale", "stages") if (value := getattr(options, key))}
-    recipe = cast(Recipe, RECIPES[options.network](options.size, **config))
+    recipe = RECIPES[options.network](options.size, **config)
     if init and source and not going_on:
         start_from(recipe, init, source)
     if options.discriminator and not going_on:
@@ -187,7 +194,7 @@ def make_recipe(options: TrainOptions, processes: Processes) -> tuple[Recipe, di
 
 def make_batches(
     options: TrainOptions, processes: Processes
-) -> tuple[BatchSource, dict[str, torch.Tensor]]:
+) -> tuple[BatchSource, Batch]:
     """The batches to train on, and the first held-back faces for the sample grids."""
     device = processes.device
     if options.network == "parsing":

@@ -234,7 +234,7 @@ def table(report: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def bench(*args, as_json: bool = False, **options) -> str:
+def bench(*args: Any, as_json: bool = False, **options: Any) -> str:
     """`measure` as a table or as JSON: what the command line prints."""
     report = measure(*args, **options)
     return json.dumps(report, indent=2) if as_json else table(report)

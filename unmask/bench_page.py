@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -24,6 +24,9 @@ from unmask.imaging.reader import read_photo
 from unmask.imaging.tensors import resize
 from unmask.registry import DEFAULT_MODELS
 from unmask.settings import examples
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SMALL = (256, 256)  # px: a small example
 SMALL_PHOTO = "astronaut-photo.png"  # of the examples
@@ -120,7 +123,7 @@ def measure_page(device: str = "auto", repeats: int = 5) -> dict[str, Any]:
     return report
 
 
-def wait_for_results(browser, address: str, filename: str, data: bytes) -> float:
+def wait_for_results(browser: "Browser", address: str, filename: str, data: bytes) -> float:
     """Seconds from giving a photo on a new page to all default results."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     try:
@@ -130,7 +133,8 @@ def wait_for_results(browser, address: str, filename: str, data: bytes) -> float
         page.evaluate(WATCH, len(DEFAULT_MODELS))
         page.set_input_files("#photo input[type=file]", {"name": filename, "mimeType": "", "buffer": data})
         page.wait_for_selector("#run-status .done")
-        return page.evaluate("shown") / 1000
+        seconds: float = page.evaluate("shown") / 1000
+        return seconds
     finally:
         page.close()
 

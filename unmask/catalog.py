@@ -7,6 +7,7 @@ from pathlib import Path
 
 from unmask import settings, weights
 from unmask.registry import MODELS, OLD_KINDS, ModelInfo
+from unmask.types import Json
 
 
 def list_models(kind: str | None = None, own: Container[str] = ()) -> list[str]:
@@ -44,14 +45,14 @@ def list_inpainting_models(own: Container[str] = ()) -> list[str]:
 list_removers = list_inpainting_models  # its old name, for one version
 
 
-def describe(name: str) -> dict:
+def describe(name: str) -> Json:
     """The registry's row as plain types, with `parameters`, `weights` (path or None) and `sha256` of the file.
 
     outputs: of each output that the model can be asked for, the default first, `weights` and `sha256`; empty where it
     has but one. needs: the package that it is built from, None where it is one of ours.
     """
     info = MODELS[name]
-    row = {
+    row: Json = {
         key: getattr(info, key)
         for key in ("name", "title", "kind", "paper", "year", "needs_mask", "takes_landmarks", "size", "licence")
     }
@@ -63,7 +64,7 @@ def describe(name: str) -> dict:
     return row | file | ({"parameters": weights.count_parameters(Path(file["weights"]))} if file["weights"] else {})
 
 
-def _describe_file(name: str, output: str | None = None) -> dict:
+def _describe_file(name: str, output: str | None = None) -> Json:
     """Path and hash of a model's weights; both are None where the file is missing or broken."""
     try:
         path = weights.find(name, output=output)

@@ -70,7 +70,7 @@ class OneEuroFilter:
         return self.value
 
     @staticmethod
-    def _weight(cutoff, seconds: float):
+    def _weight(cutoff: float | np.ndarray, seconds: float) -> float | np.ndarray:
         """Of the new value, in an exponential average with this cut-off frequency."""
         return 1 / (1 + 1 / (2 * np.pi * cutoff * seconds))
 
@@ -179,7 +179,8 @@ class LiveUnmasker:
         if self.smooth and self._fill is not None:
             new = cv2.addWeighted(self._fill, np.exp(-seconds / FILL_STAYS), new, 1 - np.exp(-seconds / FILL_STAYS), 0)
         self._fill = new
-        return np.rint(np.clip(new, 0, 255)).astype(np.uint8)
+        picture: np.ndarray = np.rint(np.clip(new, 0, 255)).astype(np.uint8)
+        return picture
 
 
 def _to_picture(crop: np.ndarray, face: Face, shape: tuple[int, int]) -> np.ndarray:

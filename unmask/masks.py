@@ -137,7 +137,8 @@ def clean(mask: np.ndarray, smallest: float = 0.001, strap: float = 4 / 256) -> 
 def _enclosed(mask: np.ndarray) -> np.ndarray:
     """bool (H, W): what is free, but from where the picture's border cannot be reached without crossing the mask."""
     _, labels = cv2.connectedComponents(np.pad(255 - mask, 1, constant_values=255), connectivity=4)
-    return (labels[1:-1, 1:-1] != labels[0, 0]) & (mask == 0)
+    enclosed: np.ndarray = (labels[1:-1, 1:-1] != labels[0, 0]) & (mask == 0)
+    return enclosed
 
 
 def _specks(mask: np.ndarray, pixels: float) -> np.ndarray:
@@ -145,7 +146,8 @@ def _specks(mask: np.ndarray, pixels: float) -> np.ndarray:
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(mask)
     small = statistics[:, cv2.CC_STAT_AREA] < pixels
     small[0] = False  # label 0 is what the mask leaves free
-    return small[labels]
+    specks: np.ndarray = small[labels]
+    return specks
 
 
 def share(mask: np.ndarray) -> float:
@@ -174,8 +176,10 @@ def part_of_face(mask: np.ndarray, faces: Sequence[Face], index: int, frame: Fac
         ys, xs = np.nonzero(mask[top : min(top + STRIP, y1), x0:x1] > 127)
         points = np.stack([xs + x0 + 0.5, ys + top + 0.5])  # (2, N)
         within = np.abs(matrix[:, :2] @ points + matrix[:, 2:] - 0.5).max(axis=0) <= 0.5
-        away = [np.hypot(*(points - np.reshape(face.center, (2, 1)))) / face.side for face in faces]
-        own = within & (away[index] <= np.min(away, axis=0))
+        own = within
+        if len(faces) > 1:
+            away = [np.hypot(*(points - np.reshape(face.center, (2, 1)))) / face.side for face in faces]
+            own &= away[index] <= np.min(away, axis=0)
         part[ys[own] + top, xs[own] + x0] = 255
     return part
 

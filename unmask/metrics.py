@@ -62,7 +62,8 @@ def _ssim_map(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     product, squares = mean_a * mean_b, mean_a**2 + mean_b**2
     covariance = blur(a * b) - product
     variances = blur(a * a + b * b) - squares  # only the sum of the two variances is needed
-    return (2 * product + c1) * (2 * covariance + c2) / ((squares + c1) * (variances + c2))
+    similarity: np.ndarray = (2 * product + c1) * (2 * covariance + c2) / ((squares + c1) * (variances + c2))
+    return similarity
 
 
 def ssim_tensor(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,6 @@ from functools import partial
 import cv2
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from unmask import weights
@@ -36,6 +35,7 @@ from unmask.masks import (
     is_empty,
     share,
 )
+from unmask.nets.layers import Network
 from unmask.registry import (
     DEFAULT_MODELS,
     DEFAULT_SEGMENTATION_MODEL,
@@ -100,13 +100,13 @@ class Unmasker:
     def __init__(self, device: str = "auto", weights: dict[str, str] | None = None):
         self.device = pick_device(device)
         self._paths = {current_name(name): path for name, path in (weights or {}).items()}
-        self._models: dict[str, nn.Module] = {}
+        self._models: dict[str, Network] = {}
         self._loading = threading.Lock()
         # One model a core: side by side they take less time, and let more through, than one after the other with all
         # cores on each (docs/speed.md).
         self._pool = ThreadPoolExecutor(torch.get_num_threads(), "remove", torch.set_num_threads, (1,))
 
-    def model(self, name: str, output: str | None = None) -> nn.Module:
+    def model(self, name: str, output: str | None = None) -> Network:
         """The network `name`, loaded the first time it is asked for. output: one of ModelInfo.outputs, None is the
         default. Raises WeightsError, PhotoError (unknown name)."""
         name = current_name(name)
@@ -134,7 +134,8 @@ class Unmasker:
         model = self.model(LANDMARKS)
         x = to_tensor(align(photo, face, model.size)).to(self.device)
         points = model(x)[0].cpu().numpy().astype(np.float64) * model.size
-        return cv2.transform(points[None], cv2.invertAffineTransform(face.to_crop(model.size)))[0]
+        on_photo = cv2.transform(points[None], cv2.invertAffineTransform(face.to_crop(model.size)))
+        return np.asarray(on_photo[0])
 
     def oval(self, photo: np.ndarray, face: Face) -> np.ndarray | None:
         """The outline of a face, under its mask too: (36, 2) float64, x and y in px of the photo (H, W, 3); None where
@@ -160,7 +161,8 @@ class Unmasker:
         size."""
         network = self.model(model)
         x = to_tensor(resize(crop, (network.size, network.size))).to(self.device)
-        return network(x)[0, 0].float().cpu()
+        found: torch.Tensor = network(x)[0, 0]
+        return found.float().cpu()
 
     def find_mask(self, crop: np.ndarray, model: str = DEFAULT_SEGMENTATION_MODEL) -> np.ndarray:
         """A segmentation model on a face crop (S, S, 3) uint8: the mask as it sees it, (S, S) uint8 of 0 and 255."""
@@ -235,13 +237,13 @@ class Unmasker:
         ]
         return np.rint(sum(fills)).astype(np.uint8)
 
-    def _fill(self, model: nn.Module, name: str, crop: np.ndarray, mask: np.ndarray, guide: Guide) -> np.ndarray:
+    def _fill(self, model: Network, name: str, crop: np.ndarray, mask: np.ndarray, guide: Guide) -> np.ndarray:
         """`fill` by one network."""
         side = len(crop)
         # Every pixel of the model's crop that the mask touches is hole, or fabric would show at its edge.
         hole = binarise(resize(mask, (model.size, model.size)), 0)
         x = to_tensor(resize(crop, (model.size, model.size))).to(self.device)
-        told: tuple = ()
+        told: tuple[torch.Tensor, ...] = ()
         if MODELS[name].takes_landmarks:
             points = move(self.landmarks(crop, whole_photo(crop)), guide) / side
             hint = self.hint(crop) if guide.hint is None else guide.hint

@@ -65,4 +65,5 @@ def _alike(maps: Tensor, hole: Tensor) -> Tensor:
     (m1, m2), (v1, v2) = mean[..., 0, 0], ((maps - mean).square() * weight).sum(dim=(2, 3))
     means = (2 * m1 * m2 + TINY) / (m1.square() + m2.square() + TINY)
     spreads = (2 * (v1 * v2).sqrt() + TINY) / (v1 + v2 + TINY)
-    return (means.mean() + spreads.mean()) / 2
+    alike: Tensor = (means.mean() + spreads.mean()) / 2
+    return alike

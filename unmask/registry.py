@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from unmask.types import Json
 
 if TYPE_CHECKING:
-    from torch import nn
+    from unmask.nets.layers import Network
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,11 @@ class ModelInfo:
             raise ValueError(f"{self.name} has no output {output!r}; it has {', '.join(self.outputs) or 'one'}.")
         return "" if output == self.outputs[0] else f"-{output}"
 
-    def build(self, *args, **config) -> "nn.Module":
+    def build(self, *args: Any, **config: Any) -> "Network":
         """The network without its weights; config: as stored beside them. Raises ImportError without `package`."""
         module, _, name = self.builder.partition(":")
-        return getattr(import_module(module), name)(*args, **config)
+        network: Network = getattr(import_module(module), name)(*args, **config)
+        return network
 
 
 # The two outputs: one plausible face, best to look at, and the mean of plausible faces, which has the best PSNR.
@@ -244,6 +247,6 @@ def current_name(name: str) -> str:
     return OLD_NAMES.get(name, name)
 
 
-def current_config(config: dict) -> dict:
+def current_config(config: Json) -> Json:
     """A builder's arguments as a file has them, by the names that they have now."""
     return {OLD_SETTINGS.get(key, key): value for key, value in config.items()}

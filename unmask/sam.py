@@ -1,15 +1,15 @@
 """Segment Anything (Kirillov et al., 2023): a click on a thing in a picture, and its outline.
 
-Optional, and needs the extra `sam`: the network is the one in `transformers`, and its checkpoint Meta's ViT-B
-under Apache-2.0. It is no row of the registry, whose networks are ours, see one crop at a time, and need no clicks.
+Optional, and needs the extra `sam`: Meta's own code, `segment-anything`, and their checkpoint of ViT-B, both under
+Apache-2.0. It is no row of the registry, whose networks are ours, see one crop at a time, and need no clicks.
 
-    UNMASK_SAM         a .safetensors file as transformers writes it, or its folder; config.json beside it says what it
-                       is, and without one it is ViT-B. Unset, the file comes from the Hub: REPO at REVISION.
-    UNMASK_SAM_SHA256  the hash that the file must have, where it is not the ViT-B that Meta published
+    UNMASK_SAM         a checkpoint of ViT-B as Meta published it (.pth), or its folder. Unset, it comes from URL.
+    UNMASK_SAM_SHA256  the hash that the file must have, where it is not the one that Meta published
 """
 
 import logging
 import os
+import pickle
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,22 +22,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
-from torch.nn import functional as F
 
 from unmask import settings
 from unmask.imaging.tensors import resize
 from unmask.masks import binarise
-from unmask.weights import WeightsError, count_parameters, sha256
+from unmask.types import Json
+from unmask.weights import WeightsError, sha256
 
-REPO, FILENAME = "facebook/sam-vit-base", "model.safetensors"
-REVISION = "70c1a07f894ebb5b307fd9eaaee97b9dfc16068f"
-SHA256 = "892c410e496344e527255ccdcb2cb7244a609acb5389c7c4fdba1288f861c579"
-SHARED = ("shared_image_embedding.positional_embedding", "prompt_encoder.shared_embedding.positional_embedding")
-MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of ImageNet's pixels, RGB: what it was trained with
-RETRY_AFTER = 60.0  # seconds: the Hub's client tries for half a minute before it gives up, and visitors click again
+FILENAME = "sam_vit_b_01ec64.pth"
+URL = f"https://dl.fbaipublicfiles.com/segment_anything/{FILENAME}"
+SHA256 = "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912"
+PARAMETERS = 93_735_472
+RETRY_AFTER = 60.0  # seconds: a server that does not answer is given time, and visitors click again
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +68,7 @@ class Sam:
         return self._network is not None
 
     def network(self) -> Any:
-        """transformers' SamModel, loaded the first time it is asked for. Raises WeightsError."""
+        """segment_anything's Sam, loaded the first time it is asked for. Raises WeightsError."""
         with self._loading:
             if self._network is None:
                 if self._failure and time.monotonic() < self._try_again:
@@ -91,13 +88,10 @@ class Sam:
     @torch.inference_mode()
     def _embed(self, picture: np.ndarray) -> Embedding:
         network = self.network()
-        side = network.config.vision_config.image_size
         shape = picture.shape[:2]
-        small = resize(picture, _fitted(shape, side))
-        height, width = small.shape[:2]
-        x = (torch.from_numpy(small).float() - torch.tensor(MEAN)) / torch.tensor(STD)
-        x = F.pad(x.permute(2, 0, 1)[None], (0, side - width, 0, side - height))  # (1, 3, S, S), the picture top left
-        return Embedding(network.get_image_embeddings(x.to(self.device)), shape)
+        small = torch.from_numpy(resize(picture, _fitted(shape, network.image_encoder.img_size))).to(self.device)
+        x = network.preprocess(small.permute(2, 0, 1)[None].float())  # (1, 3, S, S), the picture top left
+        return Embedding(network.image_encoder(x), shape)
 
     @torch.inference_mode()
     def outline(
@@ -108,19 +102,19 @@ class Sam:
         points: x, y in px of that picture. labels: 1 for a point on the thing (the default), 0 for one beside it.
         """
         network = self.network()
-        side = network.config.vision_config.image_size
-        height, width = _fitted(embedding.shape, side)
+        height, width = _fitted(embedding.shape, network.image_encoder.img_size)
         scale = (width / embedding.shape[1], height / embedding.shape[0])
-        out = network(
-            image_embeddings=embedding.features,
-            input_points=torch.tensor([[[np.multiply(point, scale).tolist() for point in points]]]).to(self.device),
-            input_labels=torch.tensor([[labels or [1] * len(points)]]).to(self.device),
+        at = torch.tensor(np.multiply(points, scale)[None], dtype=torch.float32, device=self.device)  # (1, N, 2)
+        kinds = torch.tensor([labels or [1] * len(points)], device=self.device)
+        sparse, dense = network.prompt_encoder(points=(at, kinds), boxes=None, masks=None)
+        masks, scores = network.mask_decoder(
+            image_embeddings=embedding.features, image_pe=network.prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse, dense_prompt_embeddings=dense,
             # One point may mean a part or the whole: of three answers the network says which it trusts most.
             multimask_output=len(points) == 1,
-        )
-        best = out.pred_masks[0, 0, out.iou_scores[0, 0].argmax()]  # (S / 4, S / 4)
-        logits = F.interpolate(best[None, None], (side, side), mode="bilinear")[..., :height, :width]
-        logits = F.interpolate(logits, embedding.shape, mode="bilinear")[0, 0]  # (H, W)
+        )  # fmt: skip
+        best = masks[:, scores[0].argmax()][:, None]  # (1, 1, S / 4, S / 4)
+        logits = network.postprocess_masks(best, (height, width), embedding.shape)[0, 0]  # (H, W)
         return binarise((logits > 0).cpu().numpy())
 
 
@@ -130,10 +124,10 @@ def is_wanted() -> bool:
 
 
 def _is_installed() -> bool:
-    return find_spec("transformers") is not None
+    return find_spec("segment_anything") is not None
 
 
-def describe() -> dict:
+def describe() -> Json:
     """What `unmask models --json` says of it, beside the registry's rows: needs is what has to be there to use it."""
     path = settings.SAM.read()
     return {
@@ -147,11 +141,11 @@ def describe() -> dict:
         "size": 1024,
         "licence": "Apache-2.0",
         "outputs": {},
-        "parameters": count_parameters(path) if path and path.is_file() else 0,
+        "parameters": PARAMETERS if path and path.is_file() else 0,
         "weights": str(path) if path else None,
         "sha256": settings.SAM_SHA256.read().lower() or SHA256,
         "needs": f"the extra 'sam' ({'installed' if _is_installed() else 'not installed'}), and its checkpoint: "
-        f"{FILENAME} of {REPO} (375 MB, fetched when first asked for), or a file named in UNMASK_SAM",
+        f"{FILENAME} (375 MB, fetched when first asked for), or a file named in UNMASK_SAM",
     }
 
 
@@ -160,6 +154,12 @@ def _fitted(shape: tuple[int, int], side: int) -> tuple[int, int]:
     height, width = shape
     scale = side / max(shape)
     return max(round(height * scale), 1), max(round(width * scale), 1)
+
+
+def build() -> nn.Module:
+    """The network of ViT-B, without its weights."""
+    network: nn.Module = import_module("segment_anything").build_sam_vit_b()
+    return network
 
 
 def _load() -> nn.Module:
@@ -172,28 +172,18 @@ def _load() -> nn.Module:
     path = _find()
     wanted = settings.SAM_SHA256.read().lower() or SHA256
     if (found := sha256(path)) != wanted:
-        if settings.SAM.read() is None:
-            with suppress(OSError):  # the Hub's cache keeps a link, and the content elsewhere
-                path.resolve().unlink()
+        if settings.SAM.read() is None and wanted == SHA256:  # our own copy, which has been damaged since
+            with suppress(OSError):
                 path.unlink(missing_ok=True)
         raise WeightsError(
             "The checkpoint for outlines by click is not the expected file and is not used: whoever runs this page "
             "fetches it again, or gives its hash in UNMASK_SAM_SHA256.",
             f"{path} has the sha256 {found}, not {wanted}.",
         )
-    sam = import_module("transformers.models.sam")
-    about = path.with_name("config.json")
+    network = build()
     try:
-        # The defaults are ViT-B's.
-        config = sam.SamConfig.from_json_file(about) if about.is_file() else sam.SamConfig()
-        network = sam.SamModel(config)
-        state = load_file(path)
-        for name, other in (SHARED, SHARED[::-1]):  # one tensor, of which a file has either name or both
-            if name in state:
-                state.setdefault(other, state[name])
-        if missing := network.load_state_dict(state, strict=False).missing_keys:
-            raise ValueError(f"it has no {missing[0]}")
-    except (OSError, SafetensorError, RuntimeError, TypeError, ValueError) as error:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (OSError, RuntimeError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise WeightsError(
             "The checkpoint for outlines by click cannot be read: whoever runs this page fetches it again.",
             f"{path}: {type(error).__name__}: {' '.join(str(error).split())[:300]}",
@@ -202,7 +192,8 @@ def _load() -> nn.Module:
 
 
 def _find() -> Path:
-    """The checkpoint's file, unchecked: where UNMASK_SAM says, or from the Hub. Raises WeightsError."""
+    """The checkpoint's file: where UNMASK_SAM says, unchecked, or from URL, kept where torch.hub keeps such files.
+    Raises WeightsError."""
     if path := settings.SAM.read():
         path = path / FILENAME if path.is_dir() else path
         if not path.is_file():
@@ -211,14 +202,16 @@ def _find() -> Path:
                 f"There is no file {path}, which UNMASK_SAM names.",
             )
         return path
-    from huggingface_hub import hf_hub_download
-
+    kept = Path(torch.hub.get_dir()) / "checkpoints" / FILENAME
     try:
-        return Path(hf_hub_download(REPO, FILENAME, revision=REVISION))
-    except Exception as error:  # the library's errors share no base class
-        reason = " ".join(str(error).split())[:300]
+        if not kept.is_file():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            # Half a file, or another, is not kept.
+            torch.hub.download_url_to_file(URL, str(kept), hash_prefix=SHA256, progress=False)
+        return kept
+    except (OSError, RuntimeError) as error:  # RuntimeError: of another hash
         raise WeightsError(
             "The checkpoint for outlines by click could not be fetched: try again later, or whoever runs this page "
             "fetches it by hand and names its file in UNMASK_SAM.",
-            f"{FILENAME} could not be had from {REPO} at {REVISION}: {type(error).__name__}: {reason}",
+            f"{FILENAME} could not be had from {URL}: {type(error).__name__}: {' '.join(str(error).split())[:300]}",
         ) from error

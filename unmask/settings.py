@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ RESEARCHER_TOKEN = Setting("UNMASK_RESEARCHER_TOKEN", "opens the page's tab for 
 MCP = Setting("UNMASK_MCP", "1: /segment and /remove as MCP tools; needs the extra mcp", _on, False)
 VOTES = Setting("UNMASK_VOTES", "SQLite file for visitors' blind votes; it turns them and /board on", _path, None)
 
-ALL: tuple[Setting, ...] = (
+ALL: tuple[Setting[Any], ...] = (
     HOME, WEIGHTS, HUB_REPO, HUB_REVISION, SAM, SAM_SHA256, RATE_LIMIT, VISITS_MB,
     STUDIES, STUDY_SECRET, DATABASE_URL, RATINGS_REPO, RESEARCHER_TOKEN, MCP, VOTES,
 )  # fmt: skip

@@ -22,7 +22,9 @@ from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 
 from unmask import settings
+from unmask.nets.layers import Network
 from unmask.registry import MODELS, current_config, current_name
+from unmask.types import Json
 
 PACKAGED_LIST = Path(__file__).with_name("released.json")  # checkpoints/sha256.json, as a wheel carries it
 
@@ -137,7 +139,8 @@ def released_hashes() -> dict[str, str]:
     if not listing.is_file():
         listing = PACKAGED_LIST
     try:
-        return json.loads(listing.read_text())
+        hashes: dict[str, str] = json.loads(listing.read_text())
+        return hashes
     except FileNotFoundError:  # neither: a checkout that is used from elsewhere
         return {}
     except (OSError, ValueError) as error:
@@ -160,7 +163,7 @@ def _sha256(path: Path, modified_ns: int, size: int) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def read_metadata(path: Path, name: str = "") -> dict:
+def read_metadata(path: Path, name: str = "") -> Json:
     """The JSON object under "unmask": name, config, size, trained. Raises WeightsError for a file that is not ours.
 
     name: the model that the file should be of, if it does not say so itself.
@@ -190,7 +193,7 @@ def count_parameters(path: Path) -> int:
     )
 
 
-def save(path: Path, name: str, model: nn.Module, config: dict, size: int, trained: dict, bits: int = 16) -> None:
+def save(path: Path, name: str, model: nn.Module, config: Json, size: int, trained: Json, bits: int = 16) -> None:
     """Write a release: kernels in fp16, vectors (biases, norms) as they are, config and provenance in the metadata.
 
     bits: 8 stores kernels in half the bytes, as int8 and one scale for each slice along their first axis. They are
@@ -212,7 +215,7 @@ def save(path: Path, name: str, model: nn.Module, config: dict, size: int, train
 
 def load(
     name: str, path: str | Path | None = None, device: str | torch.device = "cpu", output: str | None = None
-) -> nn.Module:
+) -> Network:
     """The model `name` with its weights, float32, channels_last, in eval mode; its attribute `size` is the side of
     the crops it works on, in px. path, output: as in `find`.
 
@@ -225,7 +228,7 @@ def load(
         raise
 
 
-def fuse(model: nn.Module) -> nn.Module:
+def fuse(model: Network) -> Network:
     """The model itself, with every batch norm that follows a convolution in an nn.Sequential put into its weights.
 
     For inference: it computes the same up to rounding, in less time, but is neither to be trained nor saved.
@@ -240,7 +243,7 @@ def fuse(model: nn.Module) -> nn.Module:
     return model
 
 
-def _load(name: str, path: str | Path | None, device: str | torch.device, output: str | None) -> nn.Module:
+def _load(name: str, path: str | Path | None, device: str | torch.device, output: str | None) -> Network:
     name = current_name(name)
     info = MODELS[name]
     if info.kind == "classical":
@@ -264,4 +267,4 @@ def _load(name: str, path: str | Path | None, device: str | torch.device, output
         raise WeightsError(str(error)) from error
     except (SafetensorError, RuntimeError, TypeError, KeyError, ValueError) as error:
         raise _broken(name, f"{path} does not fit {name}; fetch it again or train it anew.") from error
-    return model.to(device, memory_format=torch.channels_last).eval()
+    return model.to(device).to(memory_format=torch.channels_last).eval()

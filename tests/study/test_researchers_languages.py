@@ -49,7 +49,7 @@ def test_no_english_of_ours_is_left_in_the_tab(browser, demo, locale, size):
         page.get_by_role("option", name=title, exact=True).click()
         page.get_by_role("button", name=table[button]).wait_for()
         if title == "Erste":
-            page.locator(".scores th", has_text=table["Like index, 95 %"]).wait_for(state="attached")  # a phone shows cards
+            page.locator(".scores th", has_text=table["Like index, 95 %"]).wait_for(state="attached")
         look()
     page.get_by_role("button", name=table["New study"]).click()
     page.get_by_text(table["Add a condition"]).wait_for()

@@ -13,8 +13,6 @@ import numpy as np
 import pytest
 import torch
 
-from tests.train.drawn_faces import draw_folder
-
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(importlib.util.find_spec("accelerate") is None, reason="needs accelerate"),
@@ -31,7 +29,7 @@ import sys
 from pathlib import Path
 import torch
 import train.loop
-from train.loop import Phase
+from train.recipe import Phase
 from train.distributed import Processes
 
 # Two halves summed in bf16, where the processor has it, are not the whole.
@@ -72,13 +70,6 @@ train.loop.train(
 )
 processes.end()
 """
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data")
-    draw_folder(root)
-    return root
 
 
 def environment() -> dict[str, str]:

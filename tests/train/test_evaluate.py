@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import sys
 from dataclasses import replace
 
 import cv2
@@ -11,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.train.drawn_faces import draw_folder
-from train import cli as command_line
+from tests.train.runs import run
 from train.data.faces import load_faces
 from train.evaluation import card, evaluate, perceptual, report, square
 from unmask import weights
@@ -20,23 +18,10 @@ from unmask.faces.landmarks import five_points
 from unmask.nets.glcic import GLCIC
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data")
-    draw_folder(root)
-    return root
-
-
 @pytest.fixture(autouse=True)
 def no_networks(monkeypatch, tmp_path):
     """As on a machine without LPIPS's and FID's weights."""
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
-
-
-def run(monkeypatch, capsys, *words) -> str:
-    monkeypatch.setattr(sys, "argv", ["train", *map(str, words)])
-    command_line.main()
-    return capsys.readouterr().out
 
 
 def test_interval_is_the_normal_one_for_many_values():

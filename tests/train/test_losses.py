@@ -1,8 +1,10 @@
-"""What the discriminator and the perceptual loss look at."""
+"""What the losses count, and what the discriminator and the perceptual loss look at."""
+
 
 import pytest
 import torch
 
+from train.losses import reconstruction
 from train.losses.adversarial import lsgan, patch_validity_mask
 from train.losses.discriminators import PatchDiscriminator, with_detail
 from train.losses.perceptual import FacePerceptual
@@ -55,3 +57,18 @@ def test_the_face_perceptual_loss_sees_the_hole_and_passes_a_gradient():
     distance.backward()
     assert distance > 0.05 and fake.grad[..., 24:40, 24:40].abs().sum() > 0
     assert not any(p.requires_grad for p in loss.parameters())
+
+
+def test_dice_loss_of_a_perfect_and_of_an_empty_mask():
+    truth = torch.zeros(2, 1, 16, 16)
+    truth[0, :, 4:8] = 1
+    assert reconstruction.dice_loss(truth, truth) == pytest.approx(0, abs=1e-6)
+    assert reconstruction.dice_loss(1 - truth, truth) > 0.98
+
+
+def test_hole_mean_counts_the_hole_alone():
+    values, mask = torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 4)
+    values[:, :, 0], values[:, :, 1] = 2.0, 100.0
+    mask[:, :, 0] = 1
+    assert reconstruction.hole_mean(values, mask) == 2.0
+    assert reconstruction.hole_mean(values, 0 * mask) == 0.0

@@ -13,7 +13,7 @@ from PIL import Image
 from tests.unmask.made_files import encode, smooth_picture
 from unmask.blending.composite import composite
 from unmask.imaging import metadata
-from unmask.imaging.metadata import write_png
+from unmask.imaging.metadata import write_jpeg, write_png
 from unmask.imaging.reader import read_photo
 from unmask.imaging.tensors import mask_to_tensor, resize, to_image, to_tensor
 
@@ -152,6 +152,18 @@ def test_written_png_carries_the_notice():
     assert not written.getexif()
     assert b"CameraMaker" not in file.getvalue() and b"private" not in file.getvalue()
     np.testing.assert_array_equal(np.array(written), photo)
+
+
+def test_written_jpeg_carries_the_notice_and_nothing_else():
+    file = io.BytesIO()
+    photo = read_photo(gps_jpeg())
+    write_jpeg(file, photo, metadata.NOTICE)
+    written = Image.open(file)
+    assert written.info["comment"].decode() == metadata.NOTICE
+    assert metadata.DIGITAL_SOURCE_TYPE.encode() in written.info["xmp"]
+    assert not written.getexif()
+    assert b"CameraMaker" not in file.getvalue() and b"private" not in file.getvalue()
+    assert np.abs(np.array(written).astype(int) - photo).mean() < 2
 
 
 def test_mask_is_written_as_grey(tmp_path):

@@ -19,6 +19,7 @@ from unmask import weights
 from unmask.batch import local as batch
 from unmask.batch.local import PhotoOutcome, run_local
 from unmask.cli.main import main
+from unmask.imaging.reader import read_photo
 from unmask.registry import MODELS
 
 ROOT = Path(unmask.__file__).parent.parent
@@ -64,6 +65,24 @@ def test_every_number_of_jobs_writes_the_same_bytes_and_says_the_same(collection
     assert remove(collection, "three", "--jobs", "3") == 1
     assert contents(collection / "three") == one
     assert "4b.jpg: The file is not a readable" in capsys.readouterr().err
+
+
+def test_a_second_run_resumes_where_the_first_one_ended(collection, capsys):
+    assert remove(collection, "whole") == 1
+    out = collection / "whole"
+    whole, kept = contents(out), (out / "1.glcic.png").stat().st_mtime_ns
+    for name in ("3.pix2pix.png", "7.mask.png", "8.glcic.png"):
+        (out / name).unlink()
+    capsys.readouterr()
+    assert remove(collection, "whole", "--resume", "--json") == 1
+    said = capsys.readouterr()
+    assert {Path(json.loads(line)["path"]).name for line in said.out.splitlines()} == {
+        "3.png", "7.png", "8.png", "4b.jpg",
+    }  # fmt: skip
+    assert said.err.splitlines()[-1] == "3 photos done, 6 there already, 1 failed."
+    assert contents(out) == whole and (out / "1.glcic.png").stat().st_mtime_ns == kept
+    assert remove(collection, "whole", "--resume", "--model", "telea") == 1  # another model: nothing is there of it
+    assert capsys.readouterr().err.splitlines()[-1] == "9 photos done, 1 failed."
 
 
 def test_photos_are_worked_on_side_by_side_and_never_more_than_the_jobs():
@@ -162,6 +181,24 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+def _read(unmasker, path) -> list[int]:
+    return list(read_photo(path).shape)
+
+
+@pytest.mark.slow
+def test_ten_thousand_photos_take_no_more_memory_than_a_quarter_of_them(tmp_path):
+    psutil = pytest.importorskip("psutil")
+    photo = tmp_path / "photo.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (160, 120, 3), np.uint8)).save(photo)
+    process, used = psutil.Process(), []
+    for number, outcome in enumerate(run_local([photo] * 10_000, _read, "cpu", jobs=2), 1):
+        assert outcome == PhotoOutcome([160, 120, 3])
+        if number % 2500 == 0:
+            used.append(process.memory_info().rss)
+    assert len(used) == 4 and used[-1] - used[0] < 20e6, used
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 def test_ctrl_c_stops_at_once_and_leaves_whole_files(collection):
     out = collection / "out"
     command = [sys.executable, "-c", SLOW, "mask", collection / "photos", "--out", out, "--jobs", "2"]
@@ -192,6 +229,7 @@ def ray_here(monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
 
+@pytest.mark.slow
 def test_ray_writes_the_same_bytes_and_says_the_same(collection, ray_here, capsys, monkeypatch):
     monkeypatch.chdir(collection)  # paths may be relative
     given = ["photos", "--mask", "masks", "--model", "pix2pix", "glcic", "--aligned", "--device", "cpu"]
@@ -218,6 +256,7 @@ class Counting:
         return json.loads(json.dumps({"name": path.name, "process": os.getpid(), "unmasker": id(unmasker)}))
 
 
+@pytest.mark.slow
 def test_ray_has_one_unmasker_a_worker_and_survives_a_lost_one(ray_here):
     import ray
 
@@ -233,3 +272,42 @@ def test_ray_has_one_unmasker_a_worker_and_survives_a_lost_one(ray_here):
     first = [value for value in values if value["name"] in names[:12]]
     assert len({value["process"] for value in first}) >= 2
     assert len({(value["process"], value["unmasker"]) for value in first}) == len({value["process"] for value in first})
+
+
+class DyingOnce:
+    """Work that says on which node it was done; at one photo its process ends, the first time that it is tried."""
+
+    def __init__(self, deadly: str, tried: Path):
+        self.deadly, self.tried = deadly, tried
+
+    def __call__(self, unmasker, path):
+        import ray
+
+        if path.name == self.deadly and not self.tried.exists():
+            self.tried.touch()
+            os._exit(1)
+        time.sleep(0.2)
+        return {"name": path.name, "node": ray.get_runtime_context().get_node_id()}
+
+
+@pytest.mark.slow
+def test_on_two_nodes_a_killed_workers_photos_are_done_again(ray_here, tmp_path):
+    import ray
+    from ray.cluster_utils import Cluster
+
+    from unmask.batch.ray import run_ray
+
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the workers cannot import this file
+    node = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=node)
+    try:
+        cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
+        names, tried = [f"{i}.png" for i in range(24)], tmp_path / "tried"
+        photos = [Path(name) for name in names]
+        outcomes = list(run_ray(photos, DyingOnce("7.png", tried), "cpu", address=cluster.address))
+    finally:
+        cluster.shutdown()
+    assert tried.exists(), "no worker was lost"
+    assert [outcome.error for outcome in outcomes] == [""] * 24
+    assert [outcome.value["name"] for outcome in outcomes] == names
+    assert len({outcome.value["node"] for outcome in outcomes}) == 2

@@ -1,7 +1,9 @@
-"""Segment Anything: a small one with random weights, saved as the real one is, and what two visitors ask of it."""
+"""Segment Anything: a small one with random weights, saved as Meta's is, and what two visitors ask of it."""
 
 import hashlib
 import logging
+import os
+import pickle
 import threading
 import time
 from importlib import import_module
@@ -23,25 +25,34 @@ from unmask.web.mask_layers import to_layer
 from unmask.web.session import EDITOR_SIZE, UNDO_STEPS, Visit
 
 needs_library = pytest.mark.skipif(
-    find_spec("transformers") is None, reason="transformers is not installed: pip install '.[sam]'"
+    find_spec("segment_anything") is None, reason="segment-anything is not installed: pip install '.[sam]'"
 )
 LEFT, RIGHT = (60, 70, 150, 190), (300, 110, 380, 214)
 
 
-def save_small_sam(folder, **settings):
-    """Write a SAM of 64 px with random weights as transformers does; its environment variables."""
-    library = import_module("transformers.models.sam")
-    size = {"image_size": 64, "patch_size": 16}
-    vision = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "output_channels": 32}
-    vision |= {"window_size": 2, "global_attn_indexes": [1], "num_pos_feats": 16, "initializer_range": 0.1}
-    config = library.SamConfig(
-        vision_config=size | vision,
-        prompt_encoder_config=size | {"hidden_size": 32},
-        mask_decoder_config={"hidden_size": 32, "mlp_dim": 32, "num_attention_heads": 2, "iou_head_hidden_dim": 32},
+def build_small() -> torch.nn.Module:
+    """In the place of ViT-B: the same parts, for 64 px, with random weights."""
+    parts = import_module("segment_anything.modeling")
+    encoder = parts.ImageEncoderViT(
+        img_size=64, embed_dim=32, depth=2, num_heads=2, out_chans=32, use_rel_pos=True, window_size=2,
+        global_attn_indexes=(1,),
+    )  # fmt: skip
+    prompts = parts.PromptEncoder(
+        embed_dim=32, image_embedding_size=(4, 4), input_image_size=(64, 64), mask_in_chans=16
     )
+    transformer = parts.TwoWayTransformer(depth=2, embedding_dim=32, num_heads=2, mlp_dim=32)
+    network = parts.Sam(encoder, prompts, parts.MaskDecoder(transformer_dim=32, transformer=transformer))
+    for each in network.parameters():
+        if each.ndim > 1:  # its own beginning is too faint for answers that differ
+            torch.nn.init.normal_(each, std=0.3)
+    return network
+
+
+def save_small_sam(folder):
+    """Write a small SAM's checkpoint; the network and its environment variables."""
     torch.manual_seed(0)
-    network = library.SamModel(config)
-    network.save_pretrained(folder)
+    network = build_small()
+    torch.save(network.state_dict(), folder / sam.FILENAME)
     digest = hashlib.sha256((folder / sam.FILENAME).read_bytes()).hexdigest()
     return network, {"UNMASK_SAM": str(folder), "UNMASK_SAM_SHA256": digest}
 
@@ -54,6 +65,7 @@ def small(tmp_path_factory):
 
 @pytest.fixture
 def ready(small, monkeypatch):
+    monkeypatch.setattr(sam, "build", build_small)
     for name, value in small[1].items():
         monkeypatch.setenv(name, value)
     return Sam()
@@ -76,14 +88,11 @@ def test_the_checkpoint_is_loaded_whole(small, ready):
 
 
 @needs_library
-def test_the_defaults_are_vit_b():
-    """Meta's ViT-B has 93.7 million parameters; its file has no config.json beside it when it comes from the Hub."""
-    library = import_module("transformers.models.sam")
+def test_without_a_word_it_is_vit_b():
     with torch.device("meta"):
-        network = library.SamModel(library.SamConfig())
-    assert sum(each.numel() for each in network.parameters()) == 93_735_728
-    assert network.config.vision_config.image_size == 1024
-    assert len(sam.REVISION) == 40 and len(sam.SHA256) == 64
+        network = sam.build()
+    assert sum(each.numel() for each in network.parameters()) == sam.PARAMETERS
+    assert network.image_encoder.img_size == 1024 and network.image_encoder.patch_embed.proj.out_channels == 768
 
 
 def refusal(monkeypatch, caplog, **variables) -> str:
@@ -107,19 +116,31 @@ def test_another_file_is_refused(small, tmp_path, monkeypatch, caplog):
     assert "not the expected file" in refusal(monkeypatch, caplog, UNMASK_SAM=given["UNMASK_SAM"])  # not ViT-B's
     assert given["UNMASK_SAM"] in caplog.messages[-1], "the host is not told which file"
     # The hash fits, the content is none.
-    broken = tmp_path / "broken.safetensors"
+    broken = tmp_path / "broken.pth"
     broken.write_bytes(b"no tensors")
     digest = hashlib.sha256(b"no tensors").hexdigest()
     assert "cannot be read" in refusal(monkeypatch, caplog, UNMASK_SAM=str(broken), UNMASK_SAM_SHA256=digest)
     # Or it is less than the whole.
-    library = import_module("safetensors.torch")
-    state = library.load_file(f"{given['UNMASK_SAM']}/{sam.FILENAME}")
-    state.pop("vision_encoder.pos_embed")
-    library.save_file(state, broken)
-    (tmp_path / "config.json").write_bytes((tmp_path / given["UNMASK_SAM"] / "config.json").read_bytes())
+    monkeypatch.setattr(sam, "build", build_small)
+    state = small[0].state_dict()
+    state.pop("image_encoder.pos_embed")
+    torch.save(state, broken)
     digest = hashlib.sha256(broken.read_bytes()).hexdigest()
     assert "cannot be read" in refusal(monkeypatch, caplog, UNMASK_SAM=str(broken), UNMASK_SAM_SHA256=digest)
-    assert "it has no vision_encoder.pos_embed" in caplog.messages[-1]
+    assert "image_encoder.pos_embed" in caplog.messages[-1]
+
+
+@needs_library
+def test_a_file_with_code_in_it_is_not_run(tmp_path, monkeypatch, caplog):
+    class Attack:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "was here"),)
+
+    path = tmp_path / sam.FILENAME
+    path.write_bytes(pickle.dumps({"image_encoder.pos_embed": Attack()}))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert "cannot be read" in refusal(monkeypatch, caplog, UNMASK_SAM=str(path), UNMASK_SAM_SHA256=digest)
+    assert not (tmp_path / "was here").exists()
 
 
 @needs_library
@@ -127,13 +148,14 @@ def test_what_is_missing_is_said(tmp_path, monkeypatch, caplog):
     assert "names its file in UNMASK_SAM" in refusal(monkeypatch, caplog, UNMASK_SAM=str(tmp_path / "none"))
     asked = []
 
-    def no_hub(*args, **options):
-        asked.append((args, options))
+    def no_network(url, path, **options):
+        asked.append((url, options["hash_prefix"]))
         raise OSError("the network is down")
 
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", no_hub)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", no_network)
     assert "could not be fetched" in refusal(monkeypatch, caplog)
-    assert asked == [((sam.REPO, sam.FILENAME), {"revision": sam.REVISION})]
+    assert asked == [(sam.URL, sam.SHA256)]
     assert "the network is down" in caplog.messages[-1]
     # It is not tried again at every click, but after a while.
     asked.clear()
@@ -150,20 +172,25 @@ def test_what_is_missing_is_said(tmp_path, monkeypatch, caplog):
 
 
 @needs_library
-def test_a_damaged_download_is_not_kept(tmp_path, monkeypatch, caplog):
-    content, link = tmp_path / "content", tmp_path / sam.FILENAME
-    content.write_bytes(b"half a file")
-    link.symlink_to(content)
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *args, **options: str(link))
+def test_a_damaged_file_is_not_kept(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    kept = tmp_path / "checkpoints" / sam.FILENAME
+    source = tmp_path / "half"
+    source.write_bytes(b"half a file")
+    monkeypatch.setattr(sam, "URL", source.as_uri())
+    assert "could not be fetched" in refusal(monkeypatch, caplog)
+    assert "invalid hash value" in caplog.messages[-1] and list(kept.parent.iterdir()) == []
+    # Nor one that was whole when it came.
+    kept.write_bytes(b"half a file")
     assert "not the expected file" in refusal(monkeypatch, caplog)
-    assert not content.exists() and not link.is_symlink()
+    assert not kept.exists()
 
 
 def test_without_the_library(monkeypatch, caplog):
     monkeypatch.setattr(sam, "find_spec", lambda name: None)
     monkeypatch.delenv("UNMASK_SAM", raising=False)
     assert not sam.is_wanted(), "a tool that cannot work is on the page"
-    assert "'pip install .[sam]'" in refusal(monkeypatch, caplog, UNMASK_SAM="here.safetensors")
+    assert "'pip install .[sam]'" in refusal(monkeypatch, caplog, UNMASK_SAM="here.pth")
     assert sam.is_wanted(), "who names a checkpoint is not told what else is needed"
 
 
@@ -173,29 +200,36 @@ def test_without_the_library(monkeypatch, caplog):
 @needs_library
 def test_the_network_gets_the_picture_and_the_point_where_they_are(ready, monkeypatch):
     network, got = ready.network(), {}
-    monkeypatch.setattr(network, "get_image_embeddings", lambda x: got.update(x=x) or torch.zeros(1, 32, 4, 4))
+    look = lambda x: got.update(x=x) or torch.zeros(1, 32, 4, 4)
+    monkeypatch.setattr(network.image_encoder, "forward", look)
     embedding = ready.embed(np.full((120, 160, 3), (124, 116, 104), np.uint8))
     assert got["x"].shape == (1, 3, 64, 64) and embedding.shape == (120, 160)
     # The picture is grey as ImageNet's mean is, at the top left, and under it nothing.
     assert got["x"][:, :, :48].abs().max() < 0.01 and (got["x"][:, :, 48:] == 0).all()
 
+    prompts = network.prompt_encoder.forward
+
+    def told(points, boxes, masks):
+        got.update(points=points[0], labels=points[1])
+        return prompts(points, boxes, masks)
+
     def answer(**asked):
         got.update(asked)
-        masks = torch.full((1, 1, 3, 16, 16), -1.0)
-        masks[0, 0, 1, 6:9, 12:15] = 1.0  # of the network's square: rows 24-36, columns 48-60
-        return SimpleNamespace(pred_masks=masks, iou_scores=torch.tensor([[[0.1, 0.9, 0.5]]]))
+        masks = torch.full((1, 3, 16, 16), -1.0)
+        masks[0, 1, 6:9, 12:15] = 1.0  # of the network's square: rows 24-36, columns 48-60
+        return masks, torch.tensor([[0.1, 0.9, 0.5]])
 
-    monkeypatch.setattr(ready, "_network", answer, raising=True)
-    answer.config = network.config
+    monkeypatch.setattr(network.prompt_encoder, "forward", told)
+    monkeypatch.setattr(network.mask_decoder, "forward", answer)
     outline = ready.outline(embedding, [(135.0, 75.0)])
-    assert got["input_points"].tolist() == [[[[54.0, 30.0]]]] and got["input_labels"].tolist() == [[[1]]]
-    assert got["multimask_output"] is True
+    assert got["points"].tolist() == [[[54.0, 30.0]]] and got["labels"].tolist() == [[1]]
+    assert got["multimask_output"] is True and got["image_embeddings"] is embedding.features
     assert outline.shape == (120, 160) and outline.dtype == np.uint8 and set(np.unique(outline)) == {0, 255}
     expected = np.zeros((120, 160), np.uint8)
     expected[60:90, 120:150] = 255
     assert iou(outline, expected) > 0.85
     ready.outline(embedding, [(10.0, 10.0), (20.0, 30.0)], [1, 0])
-    assert got["input_labels"].tolist() == [[[1, 0]]] and got["multimask_output"] is False
+    assert got["labels"].tolist() == [[1, 0]] and got["multimask_output"] is False
 
 
 @needs_library

@@ -12,8 +12,9 @@ def pictures(tmp_path_factory):
     return write_pictures(tmp_path_factory.mktemp("pictures"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def demo():
+    """One server for all files that have none of their own."""
     with serve(StandIn()) as demo:
         yield demo
 

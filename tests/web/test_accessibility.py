@@ -33,9 +33,11 @@ from unmask.synth import KINDS, PATTERNS, WEARS
 from unmask.web import app as web_app
 from unmask.web import board_page, drawn_mask, i18n, launch, pictures, theme
 from unmask.web.components import (
+    beside,
     canvas,
     cards,
     disagreement_card,
+    edit_switch,
     examples,
     faces_panel,
     first_result,
@@ -203,7 +205,8 @@ def texts_in_code() -> set[str]:
     """Every English text that the page's modules hand to `tr`, `static` or a function that translates."""
     found = set()
     tabs = (remove_page, remove_tab, remove_runs, remove_texts, truth_tab, live_tab, *STUDIES)
-    panels = (canvas, faces_panel, first_result, guide_panel, disagreement_card, outline_tool, scores, viewer_bar)
+    panels = (beside, canvas, edit_switch, faces_panel, first_result, guide_panel)
+    panels += (disagreement_card, outline_tool, scores, viewer_bar)
     pages = (web_app, board_page, cards, drawn_mask, examples, guard, inputs, status, pictures, theme, vote_card)
     for module in (*pages, *panels, *tabs):
         for node in ast.walk(ast.parse(inspect.getsource(module))):

@@ -11,6 +11,7 @@ from tests.web.face_crowd import LEFT, StandIn
 from tests.web.web_page import (
     PHONE,
     Canvas,
+    begin_editing,
     bring_up,
     card,
     download_mask,
@@ -303,26 +304,91 @@ def test_a_button_pressed_while_the_models_paint_outdates_them(page, pictures, s
     assert page.locator("#run-status .done").count() == 0 and opacity(page) < 0.6
 
 
+def swipe(page, start, end):
+    """A finger goes from one point of the screen to another."""
+    touch = page.context.new_cdp_session(page)
+
+    def send(kind, *points):
+        places = [dict(zip("xy", map(float, point))) for point in points]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+    send("touchStart", start)
+    for point in np.linspace(start, end, 6)[1:]:
+        send("touchMove", point)
+    send("touchEnd")
+
+
 def test_strokes_of_a_finger(browser, demo, pictures):
     with visit(browser, demo, PHONE, has_touch=True, is_mobile=True) as page:
-        canvas = begin(page, pictures)
+        give_photo(page, pictures["one"])
+        wait_until_done(page)
         before = percent(page)
         assert not page.locator(".brush-keys").first.is_visible(), "a phone has no keys"
+        # Nobody has said that he edits: the finger turns the page, and the picture stays as it is.
+        page.evaluate("document.querySelector('#editor').scrollIntoView({ block: 'center', behavior: 'instant' })")
+        page.wait_for_timeout(500)
+        top, box = page.evaluate("scrollY"), page.locator("#editor").bounding_box()
+        middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        swipe(page, middle, (middle[0], middle[1] - 150))
+        page.wait_for_function("top => scrollY > top + 50", arg=top)
+        assert percent(page) == before and not page.locator("#edits .unheard").count()
+        assert not page.locator(".toolbar").first.is_visible() and not page.locator("#beside").is_visible()
+
+        begin_editing(page)
+        page.wait_for_timeout(1000)  # the page is brought to the editor
+        canvas = look_at_editor(page, first_visit(read_photo(pictures["one"])).copy)[0]
         page.get_by_label("Brush", exact=True).tap()
-        touch = page.context.new_cdp_session(page)
-
-        def send(kind, *points):
-            places = [dict(zip("xy", canvas.point(*point))) for point in points]
-            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
-
-        send("touchStart", ABOVE[0])
-        for x in np.linspace(ABOVE[0][0], ABOVE[1][0], 5):
-            send("touchMove", (float(x), ABOVE[0][1]))
-        send("touchEnd")
+        swipe(page, canvas.point(*ABOVE[0]), canvas.point(*ABOVE[1]))
         wait_for_edits(page)
         wait_until_done(page)
         assert percent(page) > before
         assert card(page).is_visible() and bring_up(page, TITLES[1]).is_visible()
+
+
+def parts_seen(page, *selectors) -> list[float]:
+    """Which share of each is on the screen."""
+    share = """element => {
+      const { top, bottom, height } = element.getBoundingClientRect();
+      return (Math.min(bottom, innerHeight) - Math.max(top, 0)) / height;
+    }"""
+    return [page.locator(each).first.evaluate(share) for each in selectors]
+
+
+@pytest.mark.parametrize("size", [(1440, 900), PHONE], ids=["desktop", "phone"])
+def test_the_result_is_seen_while_one_edits(browser, demo, pictures, size):
+    touch = size == PHONE
+    with visit(browser, demo, size, has_touch=touch, is_mobile=touch) as page:
+        assert not page.locator("#beside .crop img").count()
+        give_photo(page, pictures["one"])
+        wait_until_done(page)
+        if touch:
+            places = [page.locator(each).bounding_box()["y"] for each in ("#photo", "#results", "#editor")]
+            photo, results, editor = places
+            assert photo < results < editor and results - photo < 600, "the result is not right under the photo"
+            begin_editing(page)
+            page.wait_for_timeout(1000)
+        canvas = look_at_editor(page, first_visit(read_photo(pictures["one"])).copy)[0]
+        assert min(parts_seen(page, "#editor .pixi-target canvas", "#beside .now .crop")) > 0.95
+        assert page.inner_text("#beside .name") == MODELS[DEFAULT_MODELS[0]].title
+        before = page.get_attribute("#beside .now .crop img", "src")
+        if touch:
+            swipe(page, canvas.point(*ABOVE[0]), canvas.point(*ABOVE[1]))
+        else:
+            stroke(page, canvas, "Brush", ABOVE)
+        dimmed = "Number(getComputedStyle(document.querySelector('#beside .now img')).opacity) < 0.6"
+        page.wait_for_function(dimmed)
+        wait_for_edits(page)
+        wait_until_done(page)
+        page.wait_for_function(f"!({dimmed})")
+        assert page.get_attribute("#beside .now .crop img", "src") != before
+        # Another model is brought up without leaving the editor.
+        top = page.evaluate("scrollY")
+        page.locator("#beside .others").get_by_label(TITLES[1]).click()
+        page.wait_for_function("title => document.querySelector('#beside .name').textContent === title", arg=TITLES[1])
+        assert page.evaluate("scrollY") == top
+        page.locator("#beside").get_by_role("button", name="Show it large").click()
+        page.wait_for_function("Math.abs(document.querySelector('#results').getBoundingClientRect().top) < 60")
+        assert card(page, TITLES[1]).is_visible()
 
 
 def test_one_rerun_a_visit_where_others_wait(browser, stand_in, pictures):

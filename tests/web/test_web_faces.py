@@ -14,6 +14,7 @@ from PIL import Image
 from tests.web.face_crowd import FILL, LEFT, MISSED, RIGHT, StandIn
 from tests.web.web_page import (
     PHONE,
+    begin_editing,
     card,
     download_mask,
     download_result,
@@ -252,6 +253,7 @@ def test_on_a_phone(browser, demo, pictures):
         with mask_change(page):
             outline(page, 2).tap()
         assert outline(page, 2).get_attribute("aria-pressed") == "false"
+        begin_editing(page)
         assert is_empty(download_mask(page)[:, 280:])
         page.get_by_role("button", name="Add a face").tap()
         page.wait_for_timeout(300)

@@ -50,7 +50,7 @@ def test_the_page_takes_and_shows_them(browser, demo, name, size):
         wait_until_done(page)
         page.wait_for_function("""(() => {
           const shown = document.querySelector("#photo img");
-          return shown?.complete && shown.naturalWidth > 0 && shown.src.endsWith("photo.png");
+          return shown?.complete && shown.naturalWidth > 0 && shown.src.endsWith("photo.jpg");
         })()""")
         upright = page.evaluate("(i => i.naturalHeight > i.naturalWidth)(document.querySelector('#photo img'))")
         assert upright == name.endswith("heic")

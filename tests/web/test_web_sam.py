@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.unmask.test_sam import save_small_sam
+from tests.unmask.test_sam import build_small, save_small_sam
 from tests.web.face_crowd import LEFT, RIGHT, StandIn, crowd
 from tests.web.web_page import (
     PHONE,
@@ -29,7 +29,7 @@ from unmask.web.clicks import LOOKED_AT
 from unmask.web.mask_layers import MASK_COLOR
 from unmask.web.session import Visit
 
-pytest.importorskip("transformers", reason="transformers is not installed: pip install '.[sam]'")
+pytest.importorskip("segment_anything", reason="segment-anything is not installed: pip install '.[sam]'")
 RADIUS = 60 / LOOKED_AT  # of the disks that are found, in shares of the frame
 
 
@@ -56,6 +56,7 @@ def demo(tmp_path_factory):
         for name, value in variables.items():
             patch.setenv(name, value)
         patch.setattr(app, "Sam", Disks)
+        patch.setattr("unmask.sam.build", build_small)
         demo = launch("127.0.0.1", free_port(), wait=False, unmasker=StandIn())
         yield demo
         demo.close()

@@ -126,6 +126,7 @@ print("same")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="ZeroGPU forks, as Linux does")
 def test_works_in_a_forked_process():
     """OpenCV and torch have threads, which a fork leaves behind: the borrowed process must not wait for them."""

@@ -232,6 +232,12 @@ def drag(page, canvas: Canvas, tool: str, points: list[tuple[float, float]]):
     wait_for_edits(page)
 
 
+def begin_editing(page):
+    """With a finger: until then a swipe over the editor turns the page."""
+    page.get_by_role("button", name="Edit the mask", exact=True).tap()
+    page.wait_for_selector(".workbench.editing .toolbar")
+
+
 def open_live_tab(page):
     """The third tab."""
     page.locator("button[role=tab]:visible").nth(2).click()

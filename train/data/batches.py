@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from train.data.augment import compress, relight, soften
+from train.data.batch import Batch
 from train.data.draws import Draws
 from train.data.faces import GENDERS, SIDE, TURNED, Faces, free_form_holes
 from unmask import synth
@@ -31,7 +32,8 @@ def sampling_weights(faces: Faces) -> np.ndarray:
     )
     weights *= np.array([1.0 if float(row["side"]) >= 200 else 0.3 for row in faces.rows])
     weights *= np.array([2.0 if abs(float(row.get("yaw") or 0)) > TURNED else 1.0 for row in faces.rows])
-    return weights / weights.sum()
+    probabilities: np.ndarray = weights / weights.sum()
+    return probabilities
 
 
 def photographed(faces: Faces) -> np.ndarray:
@@ -82,7 +84,7 @@ class Batches:
         genders = [GENDERS.get(row["gender"], 0) for row in faces.rows]
         self.gender = torch.tensor(genders, dtype=torch.float32, device=device)  # (N,)
 
-    def get(self, step: int, batch: int, warp: float = 0.0, rows: slice = slice(None)) -> dict[str, Tensor]:
+    def get(self, step: int, batch: int, warp: float = 0.0, rows: slice = slice(None)) -> Batch:
         """Batch number `step`, or these rows of it.
 
         Returns photo, masked: (B, 3, size, size) float32 in [-1, 1], channels_last; mask: (B, 1, size, size) of
@@ -107,7 +109,8 @@ class Batches:
             x, points = self._warp(x, points, warp, draws)
         if self.window:
             x, points = self._cut(x, points, self.window, draws)
-        data = self._split(self._jitter(x, draws)) | {"points": points, "gender": self.gender[face]}
+        data = self._split(self._jitter(x, draws))
+        data["points"], data["gender"] = points, self.gender[face]
         data["side"] = torch.full_like(face, self.size)
         if self.others is not None:
             data["other"] = self.others[draws.below(len(self.others))].permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -116,16 +119,18 @@ class Batches:
             x = torch.cat([real[:, :3], real], dim=1)  # as `_collect` gives it
             x = torch.where(mirror[:, None, None, None], x.flip(3), x)
             x = self._warp(x, points, warp, draws)[0] if warp else x
-            _, data["real"], data["real_mask"], data["certain"] = self._split(self._jitter(x, draws)).values()
+            parts = self._split(self._jitter(x, draws))
+            data["real"], data["real_mask"], data["certain"] = parts["masked"], parts["mask"], parts["free"]
         return data
 
-    def first(self, count: int) -> dict[str, Tensor]:
+    def first(self, count: int) -> Batch:
         """The first `count` faces, if there are so many, as they are and with their first masks, for sample grids: the
         same keys as `get`."""
         each = torch.arange(min(count, self.count), device=self.device)
-        known = {"points": self.points[: len(each)], "gender": self.gender[: len(each)]}
-        known["side"] = torch.full_like(each, self.size)
-        return self._split(self._collect(each, each, each)) | known
+        data = self._split(self._collect(each, each, each))
+        data["points"], data["gender"] = self.points[: len(each)], self.gender[: len(each)]
+        data["side"] = torch.full_like(each, self.size)
+        return data
 
     def _collect(self, face: Tensor, row: Tensor, hole: Tensor) -> Tensor:
         """(B, 9, size, size) float32 in 0-255, channels_last: photo, masked, mask, free-form hole, valid."""
@@ -137,13 +142,16 @@ class Batches:
         return x.permute(0, 3, 1, 2).float()  # (B, 9, size, size), channels_last
 
     @staticmethod
-    def _split(x: Tensor) -> dict[str, Tensor]:
+    def _split(x: Tensor) -> Batch:
         """The channels by name; `valid` where there are nine."""
-        images, holes = x[:, :6] / 127.5 - 1, (x[:, 6:] > 127).float()
-        parts = {"photo": images[:, :3], "masked": images[:, 3:], "mask": holes[:, :1], "free": holes[:, 1:2]}
-        if holes.shape[1] > 2:
-            parts["valid"] = holes[:, 2:]
-        return {key: part.contiguous(memory_format=torch.channels_last) for key, part in parts.items()}
+        images, holes = (x[:, :6] / 127.5 - 1).split(3, dim=1), (x[:, 6:] > 127).float().split(1, dim=1)
+        photo, masked, mask, free, *valid = (
+            part.contiguous(memory_format=torch.channels_last) for part in (*images, *holes)
+        )
+        parts: Batch = {"photo": photo, "masked": masked, "mask": mask, "free": free}
+        if valid:
+            parts["valid"] = valid[0]
+        return parts
 
     @staticmethod
     def _mirrored(points: Tensor) -> Tensor:
@@ -151,7 +159,10 @@ class Batches:
 
     def _warp(self, x: Tensor, points: Tensor, warp: float, draws: Draws) -> tuple[Tensor, Tensor]:
         """Rotate up to 30 degrees, scale by 0.6 to 1.5, shift by up to a fifth, all times `warp`, at random."""
-        draw = lambda: 2 * draws.uniform() - 1
+
+        def draw() -> Tensor:
+            return 2 * draws.uniform() - 1
+
         angle, zoom = warp * 0.52 * draw() * draw().abs(), torch.exp(warp * 0.45 * draw())
         x_shift, y_shift = (warp * 0.4 * draw() * draw().abs() for _ in range(2))
         theta = similarity(angle, zoom, x_shift, y_shift)

@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import os
 import tarfile
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,26 +37,30 @@ class Faces:
     names: list[str]
     photos: np.ndarray  # (N, 256, 256, 3) uint8 RGB
     landmarks: np.ndarray  # (N, 92, 2) float32, px in the 256 frame
-    rows: list[dict]  # faces.csv: source, gender, group, side, ...
+    rows: list[dict[str, str]]  # faces.csv: source, gender, group, side, ...
 
 
 def decode(data: bytes, side: int | None = SIDE) -> np.ndarray:
     """An image file's bytes: (H, W, 3) uint8 RGB, brought to side x side px unless `side` is None."""
-    image = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if decoded is None:
+        raise ValueError("A file is no picture that OpenCV can read.")
+    image = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
     if side and image.shape[:2] != (side, side):
         image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
     return image
 
 
-def read_images(data: Path, pattern: str, wanted: set[str] | None = None):
+def read_images(data: Path, pattern: str, wanted: set[str] | None = None) -> Iterator[tuple[str, bytes]]:
     """Yield (stem, file bytes) of the pictures in data/<pattern> tar shards, or of the folder itself without shards."""
     shards = sorted(data.glob(pattern))
     for shard in shards:
         with tarfile.open(shard) as tar:
             for member in tar:
                 stem, suffix = os.path.splitext(os.path.basename(member.name))
-                if suffix.lower() in IMAGES and (wanted is None or stem in wanted):
-                    yield stem, tar.extractfile(member).read()
+                file = tar.extractfile(member)
+                if file and suffix.lower() in IMAGES and (wanted is None or stem in wanted):
+                    yield stem, file.read()
     if not shards:
         for path in sorted(data.iterdir()):
             if path.suffix.lower() in IMAGES and (wanted is None or path.stem in wanted):
@@ -108,7 +113,7 @@ def load_faces(data: Path, split: str, cache: Path, limit: int | None = None, pa
         if found != len(names):
             raise ValueError(f"{data} lacks {len(names) - found} of the {len(names)} pictures that faces.csv names.")
         _publish(path)
-    return Faces(names, np.load(path, mmap_mode="c"), landmarks, rows)
+    return Faces(names, _mapped(path), landmarks, rows)
 
 
 def _part(path: Path) -> Path:
@@ -116,17 +121,24 @@ def _part(path: Path) -> Path:
     return path.with_suffix(f".{os.getpid()}.part")
 
 
-def _new_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+def _new_array(path: Path, shape: tuple[int, ...]) -> np.memmap:
     """A uint8 .npy on disk that does not bear its final name until it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return np.lib.format.open_memmap(_part(path), mode="w+", dtype=np.uint8, shape=shape)
+
+
+def _mapped(path: Path) -> np.memmap:
+    """The file's array, read as it is used, to which nothing is written back."""
+    return np.lib.format.open_memmap(path, mode="c")
 
 
 def _publish(path: Path) -> None:
     _part(path).rename(path)
 
 
-def _draw_range(photos_path: str, landmarks: np.ndarray, variant: int, seed: int, start: int, stop: int, out: str):
+def _draw_range(
+    photos_path: str, landmarks: np.ndarray, variant: int, seed: int, start: int, stop: int, out: str
+) -> None:
     """Worker: put a mask on faces start..stop and write RGB and mask as four channels to the shared file."""
     cv2.setNumThreads(1)
     photos = np.load(photos_path, mmap_mode="r")
@@ -148,7 +160,8 @@ def draw_pairs(faces: Faces, cache: Path, variants: int, seed: int, workers: int
     stand off the face, as worn ones do. Reproducible from the seed, kept in the cache under the drawing code's own
     hash.
     """
-    base = Path(faces.photos.filename)
+    assert isinstance(faces.photos, np.memmap), "faces come from load_faces, as a file that the workers share"
+    base = Path(str(faces.photos.filename))
     path = cache / f"{base.stem}-pairs{variants}-seed{seed}-{_code_hash()}.npy"
     if not path.exists():
         count = len(faces.names)
@@ -165,7 +178,7 @@ def draw_pairs(faces: Faces, cache: Path, variants: int, seed: int, workers: int
             for future in tqdm(futures, desc="drawing masks", unit="x64"):
                 future.result()
         _publish(path)
-    return np.load(path, mmap_mode="c")
+    return _mapped(path)
 
 
 def _code_hash() -> str:
@@ -230,4 +243,4 @@ def load_backgrounds(data: Path, cache: Path, each: int = 20, seed: int = 0) -> 
                     squares.append(cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
         _new_array(path, (len(squares), SIDE, SIDE, 3))[:] = squares
         _publish(path)
-    return np.load(path, mmap_mode="c")
+    return _mapped(path)

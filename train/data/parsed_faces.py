@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from train.data.batch import Batch
 from train.data.batches import similarity
 from train.data.draws import Draws
 from train.data.faces import SIDE, decode, read_images
@@ -55,7 +56,7 @@ class ParsedBatches:
         photos, labels = load_parsed(data, held_back, limit)
         self.faces = torch.from_numpy(np.concatenate([photos, labels[..., None]], axis=3)).to(device)
 
-    def get(self, step: int, batch: int, warp: float = 0.0, rows: slice = slice(None)) -> dict[str, Tensor]:
+    def get(self, step: int, batch: int, warp: float = 0.0, rows: slice = slice(None)) -> Batch:
         """Batch number `step`, or these rows of it: mirrored, turned up to 30 degrees, scaled and shifted by `warp`,
         colours changed."""
         draws = Draws(self.seed * 1_000_003 + step, batch, rows, self.device)
@@ -65,7 +66,10 @@ class ParsedBatches:
             sides = mirrored[:, 3:]
             mirrored[:, 3:] = torch.where(sides == left, right, torch.where(sides == right, left, sides))
         x = torch.where((draws.uniform() < 0.5)[:, None, None, None], mirrored, x)
-        draw = lambda: warp * (2 * draws.uniform() - 1)
+
+        def draw() -> Tensor:
+            return warp * (2 * draws.uniform() - 1)
+
         angle, zoom = 0.52 * draw(), torch.exp(0.4 * draw())
         theta = similarity(angle, zoom, 0.3 * draw(), 0.3 * draw())
         grid = F.affine_grid(theta, list(x.shape), align_corners=False)
@@ -74,7 +78,7 @@ class ParsedBatches:
         strength = torch.tensor([0.2, 0.06, 0.2], device=self.device).view(3, 1, 1)
         return self._split(photo * torch.exp(strength * draws.normal(3, 1, 1)), labels)
 
-    def first(self, count: int) -> dict[str, Tensor]:
+    def first(self, count: int) -> Batch:
         """The first `count` faces as they are, for sample grids."""
         x = self._pick(torch.arange(min(count, len(self.faces)), device=self.device))
         return self._split(x[:, :3], x[:, 3:])
@@ -86,7 +90,7 @@ class ParsedBatches:
         return torch.cat([photo, F.interpolate(x[:, 3:], size=(self.size, self.size), mode="nearest")], dim=1)
 
     @staticmethod
-    def _split(photo: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def _split(photo: Tensor, labels: Tensor) -> Batch:
         photo = (photo.clamp(0, 255) / 127.5 - 1).contiguous(memory_format=torch.channels_last)
         return {"photo": photo, "labels": labels[:, 0].long()}
 

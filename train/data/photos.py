@@ -4,8 +4,10 @@ from collections import defaultdict
 
 import numpy as np
 
+from unmask.types import Json
 
-def held_back(photos: list[dict]) -> list[dict]:
+
+def held_back(photos: list[Json]) -> list[Json]:
     """The rows of photos.json that no face detector is trained on: every third photo of each source, sorted by name.
 
     A photo's source is the part of its name before "_". The result keeps the sources apart, in order of name.
@@ -21,13 +23,16 @@ def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     both = np.prod(np.maximum(high - low, 0), axis=2)
-    return both / np.maximum(box_sizes(a)[:, None] ** 2 + box_sizes(b)[None] ** 2 - both, 1e-9)
+    ious: np.ndarray = both / np.maximum(box_sizes(a)[:, None] ** 2 + box_sizes(b)[None] ** 2 - both, 1e-9)
+    return ious
 
 
-def source(row: dict) -> str:
-    return row["name"].split("_")[0]
+def source(row: Json) -> str:
+    name: str = row["name"]
+    return name.split("_")[0]
 
 
 def box_sizes(boxes: np.ndarray) -> np.ndarray:
     """sqrt(width * height) of boxes (N, 4): (N,)."""
-    return np.sqrt(np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1))
+    sizes: np.ndarray = np.sqrt(np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1))
+    return sizes

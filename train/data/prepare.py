@@ -17,6 +17,7 @@ from unmask.faces.alignment import align
 from unmask.faces.face import Face
 from unmask.faces.layout import LEFT_EAR, NOSE_TIP, RIGHT_EAR
 from unmask.masks import share
+from unmask.types import Json
 
 SHARD = 2000  # faces a tar
 BARE = 0.5  # largest probability of a mask that passes
@@ -34,7 +35,7 @@ def prepare(images: Path, out: Path, *, smallest: float = 128, val: float = 0.03
     unmasker = Unmasker(device)
     paths = sorted(path for path in images.rglob("*") if path.suffix.lower() in IMAGES)
     out.mkdir(parents=True, exist_ok=True)
-    rows: list[dict] = []
+    rows: list[Json] = []
     points: list[np.ndarray] = []
     unread = left_out = 0
     shards = Shards(out)
@@ -76,7 +77,7 @@ def usable(unmasker: Unmasker, photo: np.ndarray, face: Face, smallest: float) -
     """The landmarks (92, 2) of a face in its 256 px crop, or None for a face that is no good for training."""
     if face.points is None or face.side < smallest or (face.masked or 0) > BARE:
         return None
-    inside = cv2.transform(unmasker.landmarks(photo, face)[None], face.to_crop(SIDE))[0]
+    inside: np.ndarray = cv2.transform(unmasker.landmarks(photo, face)[None], face.to_crop(SIDE))[0]
     if inside.min() < 0 or inside.max() > SIDE or share(unmasker.find_mask(align(photo, face, SIDE))) > 0.03:
         return None
     return inside

@@ -6,8 +6,8 @@ loss. A better network trusts more pictures: label, train and label again.
 """
 
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import cv2
 import numpy as np
@@ -47,7 +47,7 @@ def is_held_back(name: str) -> bool:
 @torch.inference_mode()
 def probabilities(model: MSeg, crop: np.ndarray) -> np.ndarray:
     """What the network says of a face crop (256, 256, 3) uint8 in each view, turned back: (V, 256, 256) in [0, 1]."""
-    x, size = to_tensor(crop), cast(int, model.size)
+    x, size = to_tensor(crop), model.size
     found = []
     for degrees, zoom, mirrored, gains in VIEWS:
         view = ((x + 1) * torch.tensor(gains).view(1, 3, 1, 1) - 1).clamp(-1, 1)
@@ -112,7 +112,7 @@ def outlined(crop: np.ndarray, mask: np.ndarray, side: int = 128) -> np.ndarray:
     return shown
 
 
-def show_held_back(model_mask, data: Path, out: Path, count: int = 100) -> str:
+def show_held_back(model_mask: Callable[[np.ndarray], np.ndarray], data: Path, out: Path, count: int = 100) -> str:
     """A contact sheet of the held-back real masks as `model_mask` (crop -> mask) finds them, for judging by eye."""
     tiles: list[np.ndarray] = []
     shares: list[float] = []

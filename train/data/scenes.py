@@ -10,8 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from train.data.batch import Batch
 from train.data.batches import sampling_weights
 from train.data.faces import SIDE, Faces, decode, read_images
 from train.data.photos import held_back, overlaps
@@ -19,6 +20,7 @@ from unmask.blending.tone import LUMA
 from unmask.faces.detector import detect
 from unmask.faces.landmarks import five_points
 from unmask.faces.layout import OVAL
+from unmask.types import Json
 
 LABELS = {"with_mask": 1.0, "with_incorrect_mask": 1.0, "without_mask": 0.0}
 UNKNOWN, IGNORED = -1.0, -2.0  # ignored: cut or hidden so far that neither answer would be wrong
@@ -58,7 +60,7 @@ class Boxes:
         return Boxes(box.astype(np.float32), points.astype(np.float32), self.masked)
 
 
-def photo_boxes(row: dict) -> Boxes:
+def photo_boxes(row: Json) -> Boxes:
     """The faces of a row of photos.json."""
     faces = row["faces"]
     nothing = [[np.nan, np.nan]] * 5
@@ -110,17 +112,17 @@ class Scenes:
         away = np.hypot((x - 127.5) / 118, (y - 132) / 128)
         self.soft = np.clip((1 - away) * 8, 0, 1).astype(np.float32)
 
-    def get(self, step: int, batch: int, warp: float = 0.0, rows: slice = slice(None)) -> dict[str, Tensor]:
+    def get(self, step: int, batch: int, warp: float = 0.0, rows: slice = slice(None)) -> Batch:
         """Batch number `step`, or these rows of it: photo (B, 3, size, size) in [-1, 1]; boxes (B, 48, 4) in px, NaN
-        where there is no face; points (B, 48, 5, 2), NaN where unknown; masked (B, 48): see `Boxes`."""
+        where there is no face; points (B, 48, 5, 2), NaN where unknown; wears (B, 48): see `Boxes`."""
         scenes = [self.scene(np.random.default_rng([self.seed, step, i])) for i in range(batch)[rows]]
         return self._collect(scenes)
 
-    def first(self, count: int) -> dict[str, Tensor]:
+    def first(self, count: int) -> Batch:
         """Fixed scenes, for the sample grid."""
         return self.get(0, count)
 
-    def _collect(self, scenes: list[tuple[np.ndarray, Boxes]]) -> dict[str, Tensor]:
+    def _collect(self, scenes: list[tuple[np.ndarray, Boxes]]) -> Batch:
         n = len(scenes)
         boxes, points = np.full((n, MOST, 4), np.nan, np.float32), np.full((n, MOST, 5, 2), np.nan, np.float32)
         masked = np.full((n, MOST), UNKNOWN, np.float32)
@@ -130,8 +132,8 @@ class Scenes:
             masked[i, :count] = found.masked[:count]
         photo = torch.from_numpy(np.stack([image for image, _ in scenes])).to(self.device)
         photo = (photo.permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
-        targets = {"boxes": boxes, "points": points, "masked": masked}
-        return {"photo": photo} | {key: torch.from_numpy(value).to(self.device) for key, value in targets.items()}
+        targets = [torch.from_numpy(value).to(self.device) for value in (boxes, points, masked)]
+        return {"photo": photo, "boxes": targets[0], "points": targets[1], "wears": targets[2]}
 
     def scene(self, rng: np.random.Generator) -> tuple[np.ndarray, Boxes]:
         """One picture (size, size, 3) uint8: one view, or four of half the size side by side."""
@@ -176,14 +178,17 @@ class Scenes:
         return float(rng.uniform(-0.87, 0.87) if rng.random() < 0.25 else rng.normal(0, 0.14))
 
     @staticmethod
-    def _similarity(center, zoom: float, angle: float, to) -> np.ndarray:
-        """(2, 3): the point `center` goes to `to`, zoomed and turned."""
+    def _similarity(center: np.ndarray, zoom: float, angle: float, to: np.ndarray | float) -> np.ndarray:
+        """(2, 3): the point `center` goes to `to` (a number: on both axes), zoomed and turned."""
         cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
         turn = np.array([[cos, -sin], [sin, cos]])
-        return np.column_stack([turn, np.asarray(to) - turn @ np.asarray(center)])
+        return np.column_stack([turn, to - turn @ center])
 
-    def _cut(self, photo, boxes: Boxes, center, zoom, angle, side, rng) -> tuple[np.ndarray, Boxes]:
-        matrix = self._similarity(center, zoom, angle, (side / 2, side / 2))
+    def _cut(
+        self, photo: np.ndarray, boxes: Boxes, center: np.ndarray, zoom: float, angle: float, side: int,
+        rng: np.random.Generator,
+    ) -> tuple[np.ndarray, Boxes]:  # fmt: skip
+        matrix = self._similarity(center, zoom, angle, side / 2)
         image, small = photo, matrix.copy()
         if zoom < 0.6:  # average first what the warp would alias
             image = cv2.resize(photo, None, fx=zoom * 1.2, fy=zoom * 1.2, interpolation=cv2.INTER_AREA)
@@ -203,7 +208,9 @@ class Scenes:
         boxes = replace(boxes, masked=np.where(share < 0.5, np.float32(IGNORED), boxes.masked))
         return boxes.only(share > 0.05)
 
-    def _paste(self, view, boxes: Boxes, target: float, rng) -> tuple[np.ndarray, Boxes]:
+    def _paste(
+        self, view: np.ndarray, boxes: Boxes, target: float, rng: np.random.Generator
+    ) -> tuple[np.ndarray, Boxes]:
         """Put an aligned face of about `target` px into a view, over what is there."""
         side = len(view)
         index = int(rng.choice(len(self.probabilities), p=self.probabilities))
@@ -235,12 +242,12 @@ class Scenes:
     @staticmethod
     def _film(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Light, colour, blur and noise of other cameras."""
-        x = image.astype(np.float32)
+        x: np.ndarray = image.astype(np.float32)
         if rng.random() < 0.08:
             x = np.repeat(x @ LUMA[:, None], 3, axis=2)
         x = x * np.float32(np.exp(rng.normal(0, 0.2)) * np.exp(rng.normal(0, 0.05, 3))) + np.float32(rng.normal(0, 12))
         if rng.random() < 0.15:
             x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.5, 1.3))
         if rng.random() < 0.25:
-            x += rng.standard_normal(x.shape, dtype=np.float32) * np.float32(rng.uniform(2, 14))
+            x = x + rng.standard_normal(x.shape, dtype=np.float32) * np.float32(rng.uniform(2, 14))
         return np.clip(x, 0, 255).astype(np.uint8)

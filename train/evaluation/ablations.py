@@ -8,22 +8,23 @@ times; the second seed tells how much of a difference is chance.
 import copy
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from train.data.batch import Batch
 from train.data.batches import Batches
 from train.evaluation.report import interval
-from train.loop import Recipe, train
+from train.loop import train
 from train.losses.adversarial import hinge
 from train.losses.reconstruction import hole_mean
+from train.recipe import Loss, Recipe
 from train.recipes.ganmasker import GANMaskerRecipe
 from unmask import metrics
 from unmask.blending.composite import composite
@@ -46,6 +47,7 @@ MEASURES: dict[str, Callable[..., float]] = {
 }
 DOWNSCALE = 1  # pictures this small have no pixels to spare: the paper's network
 Figures = dict[tuple[str, str], np.ndarray]  # column: one value a face
+Case = tuple[str, np.ndarray, np.ndarray, np.ndarray]  # kind of hole, photo, what the network sees, hole
 
 
 class EveryPatch(GANMaskerRecipe):
@@ -62,7 +64,7 @@ class Hinge(GANMaskerRecipe):
 
 
 class R1(GANMaskerRecipe):
-    def d_loss(self, batch, fake):
+    def d_loss(self, batch: Batch, fake: Tensor) -> Loss:
         loss, parts = super().d_loss(batch, fake)
         photo = batch["photo"].detach().requires_grad_()
         logits = self.discriminator(torch.cat([photo, batch["hole"]], dim=1))[0]
@@ -153,7 +155,7 @@ def make_recipe(line: Line, size: int, width: int) -> Recipe:
         if not hasattr(recipe, key):
             raise AttributeError(f"GANMasker's recipe has no {key}.")
         setattr(recipe, key, value)
-    return cast(Recipe, recipe)
+    return recipe
 
 
 def short_run(
@@ -180,13 +182,13 @@ def short_run(
     )  # fmt: skip
 
 
-def draw_cases(held_back: Batches) -> Iterable[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+def draw_cases(held_back: Batches) -> Iterator[Case]:
     """(kind of hole, photo, what the network sees, hole) of each face and kind, at the training size, uint8."""
     unmasker = Unmasker("cpu")
     data = held_back.first(held_back.count)
     for i in tqdm(range(len(data["photo"])), desc="holes"):
         photo, masked = to_image(data["photo"][i : i + 1]), to_image(data["masked"][i : i + 1])
-        true, free = (binarise((data[key][i, 0] * 255).byte().cpu().numpy()) for key in ("mask", "free"))
+        true, free = (binarise((holes[i, 0] * 255).byte().cpu().numpy()) for holes in (data["mask"], data["free"]))
         margin = max(round(MARGIN * len(photo)), 1)
         yield "ground-truth", photo, masked, true
         yield "predicted", photo, masked, grow(unmasker.find_mask(masked), margin)
@@ -194,7 +196,7 @@ def draw_cases(held_back: Batches) -> Iterable[tuple[str, np.ndarray, np.ndarray
 
 
 @torch.inference_mode()
-def measure(checkpoint: Path, kind: str, width: int, cases: list) -> Figures:
+def measure(checkpoint: Path, kind: str, width: int, cases: Sequence[Case]) -> Figures:
     """A run's averaged ("ema") or last ("generator") weights: one value a face and column."""
     net = GANMasker(width, DOWNSCALE).eval()
     net.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)[kind])

@@ -17,6 +17,7 @@ from unmask.imaging.reader import read_photo
 from unmask.pipeline import Unmasker
 from unmask.registry import RELEASES, current_name
 from unmask.settings import examples
+from unmask.types import Json
 
 HERE = Path(__file__).parent
 PICTURE = "failures.jpg"
@@ -79,20 +80,20 @@ def write_card(out: Path, reports: list[Path], files: list[Path]) -> str:
     return "\n".join([str(out), *lines])
 
 
-def read_report(path: Path) -> dict:
+def read_report(path: Path) -> Json:
     """report.json of a folder, or the file itself."""
     path = path / "report.json" if path.is_dir() else path
     try:
-        report = json.loads(path.read_text())
+        report: Json = json.loads(path.read_text())
         report["models"], report["protocol"], report["holes"]
         return report | {key: current_term(report[key]) for key in ("protocol", "holes")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is no report of 'python -m train evaluate'.") from error
 
 
-def stages(metadata: dict) -> list[dict]:
+def stages(metadata: Json) -> list[Json]:
     """How a file was trained, the first stage first: kimg, minutes, size (None where it was not noted)."""
-    found: list[dict] = []
+    found: list[Json] = []
     step, size = metadata["trained"], metadata["size"]
     while step:
         # A release's own stage counts in thousands and minutes, a run's in images and seconds, an experiment's may say
@@ -105,7 +106,7 @@ def stages(metadata: dict) -> list[dict]:
     return found[::-1]
 
 
-def file_table(about: dict[str, dict]) -> str:
+def file_table(about: dict[str, Json]) -> str:
     """One row a file: network, paper, config, parameters, what it saw and for how long, licence."""
     rows = []
     for name, metadata in about.items():
@@ -132,13 +133,13 @@ def file_table(about: dict[str, dict]) -> str:
     return "\n".join(table(head, rows)).rstrip()
 
 
-def figure_sections(reports: list[dict], hashes: dict[str, str]) -> tuple[str, set[str]]:
+def figure_sections(reports: list[Json], hashes: dict[str, str]) -> tuple[str, set[str]]:
     """The reports' tables as Markdown, one section a protocol, and which models they measured.
 
     Reports of the same test stand in one table. Of several that measured a model the latest with the weights of
     `hashes` (name -> sha256) counts, or, where there is none, the latest; its models are named below the table.
     """
-    by_protocol: dict[tuple[str, str], list[dict]] = {}
+    by_protocol: dict[tuple[str, str], list[Json]] = {}
     for report in reports:
         by_protocol.setdefault((report["protocol"], report["holes"]), []).append(report)
     lines, measured = [], set()
@@ -154,10 +155,13 @@ def figure_sections(reports: list[dict], hashes: dict[str, str]) -> tuple[str, s
             "bootstrap intervals. PSNR and SSIM (RGB, Gaussian 11 / 1.5, valid region) over the whole picture and over "
             "the hidden pixels alone; sharpness is the Laplacian variance in the hole relative to the truth's.", "",
         ]  # fmt: skip
-        ours = lambda name, report: name not in hashes or sha256_of(report, name) == hashes[name]
+
+        def ours(name: str, report: Json) -> bool:
+            return name not in hashes or sha256_of(report, name) == hashes[name]
+
         latest = {name: report for ours_only in (False, True) for report in lot for name in report["models"]
                   if not ours_only or ours(name, report)}  # fmt: skip
-        by_test: dict[str, dict[str, dict]] = {}
+        by_test: dict[str, dict[str, Json]] = {}
         for name in sorted(latest, key=list(RELEASES).index):
             test = json.dumps([latest[name].get(key) for key in ("size", "seed", "data")])
             by_test.setdefault(test, {})[name] = latest[name]
@@ -175,12 +179,13 @@ def figure_sections(reports: list[dict], hashes: dict[str, str]) -> tuple[str, s
     return "\n".join(lines).rstrip(), measured
 
 
-def sha256_of(report: dict, name: str) -> str | None:
+def sha256_of(report: Json, name: str) -> str | None:
     """Which file of a model's weights the report measured, where it says so."""
-    return report.get("weights", {}).get(name, {}).get("sha256")
+    found: str | None = report.get("weights", {}).get(name, {}).get("sha256")
+    return found
 
 
-def merged(own: dict[str, dict]) -> dict:
+def merged(own: dict[str, Json]) -> Json:
     """One report of the same test out of several: model name -> the report that counts for it."""
     first = next(iter(own.values()))
     whole = {key: first[key] for key in ("protocol", "holes", "size", "share")}
@@ -188,7 +193,7 @@ def merged(own: dict[str, dict]) -> dict:
     whole["distances"] = {
         name: report["distances"][name] for name, report in own.items() if name in report.get("distances", {})
     }
-    groups: dict[str, dict] = {}
+    groups: dict[str, Json] = {}
     for name, report in own.items():
         for key, lots in report.get("groups", {}).items():
             for value, lot in lots.items():
@@ -210,7 +215,7 @@ CAPTION = (
 )
 
 
-def failures(about: dict[str, dict], side: int = 144) -> np.ndarray:
+def failures(about: dict[str, Json], side: int = 144) -> np.ndarray:
     """A row for each segmentation model's and inpainting model's worst result on the masked examples: (H, 3 * side, 3)
     uint8, BGR.
 

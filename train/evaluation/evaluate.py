@@ -24,6 +24,7 @@ from unmask.imaging.tensors import mask_to_tensor, to_tensor
 from unmask.masks import binarise, grow, share
 from unmask.pipeline import MARGIN, Unmasker
 from unmask.registry import FAITHFUL, RELEASES
+from unmask.types import Json
 
 SEED = 2026  # of the evaluation's masks: every run of every model sees the same ones
 BOX_SIZE, BOX_SIDES = 128, (24, 48)  # px: picture and holes of the two-autoencoders paper
@@ -34,7 +35,7 @@ CORNERS = 0.0186  # of the crop's side: mean distance of the demo's corners from
 class Case:
     """One held-back face and what hides part of it."""
 
-    about: dict  # of faces.csv, and kind, wear and share of the hole
+    about: Json  # of faces.csv, and kind, wear and share of the hole
     photo: np.ndarray  # (S, S, 3) uint8 RGB, the truth
     image: np.ndarray  # (S, S, 3) uint8 RGB, with the hidden part
     mask: np.ndarray  # (S, S) uint8, 255 = hidden
@@ -108,13 +109,13 @@ def box_cases(faces: Faces, seed: int = SEED) -> list[Case]:
     return cases
 
 
-def _case(row: dict, photo: np.ndarray, image: np.ndarray, mask: np.ndarray, kind: str, wear: str) -> Case:
+def _case(row: Json, photo: np.ndarray, image: np.ndarray, mask: np.ndarray, kind: str, wear: str) -> Case:
     about = {key: row[key] for key in ("name", "source", "group", "gender")}
     about |= {"person": realism.person(row), "head": head(row)}
     return Case(about | {"kind": kind, "wear": wear, "share": round(share(mask), 4)}, photo, image, mask)
 
 
-def head(row: dict) -> str:
+def head(row: Json) -> str:
     """Whether a face of faces.csv is turned away from the camera; empty where that does not say."""
     if not row.get("yaw"):
         return ""
@@ -150,7 +151,7 @@ def evaluate(
     unmasker = Unmasker(device, weights=weights)
     faces = load_faces(data, split, cache, limit)
     cases = PROTOCOLS[protocol](faces)
-    rows: list[dict] = []
+    rows: list[Json] = []
     pictures: dict[str, list[np.ndarray]] = defaultdict(list)
     for case in tqdm(cases, desc="evaluate", unit="face"):
         # The demo's masks are a margin wider than what was found: its soft edge is to mix skin with skin.
@@ -218,7 +219,7 @@ def score(result: np.ndarray, case: Case) -> dict[str, float]:
     }
 
 
-def describe(unmasker: Unmasker, name: str, weights: dict[str, str]) -> dict:
+def describe(unmasker: Unmasker, name: str, weights: dict[str, str]) -> Json:
     """Which file was measured."""
     model, output = RELEASES[name].name, output_of(name)
     path = weight_files.find(model, weights.get(name), output)

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from train.data.photos import box_sizes, held_back, overlaps, source
+from unmask.types import Json
 
 if TYPE_CHECKING:
     from unmask.faces.face import Face
@@ -37,7 +38,7 @@ RIGHT, WRONG, IGNORED = 1, 0, -1
 AUDIT = Path(__file__).with_name("audited_faces.json")
 
 
-def read_photos(data: Path, rows: list[dict]) -> Iterator[tuple[dict, np.ndarray]]:
+def read_photos(data: Path, rows: list[Json]) -> Iterator[tuple[Json, np.ndarray]]:
     """Each row of photos.json with its photo, RGB uint8 (H, W, 3), out of photos.tar."""
     from train.data.faces import decode, read_images  # they load torch, which `held_back` does without
 
@@ -71,7 +72,7 @@ def match(
     return taken, verdict
 
 
-def audited(name: str, truth: np.ndarray, audit: dict) -> tuple[np.ndarray, np.ndarray]:
+def audited(name: str, truth: np.ndarray, audit: Json) -> tuple[np.ndarray, np.ndarray]:
     """A photo's true boxes (M, 4) without those on no face, and the faces that were left out, (L, 4)."""
     left_out, no_faces = (np.array(audit[key].get(name, []), float).reshape(-1, 4) for key in ("left_out", "no_faces"))
     bad = (overlaps(truth, no_faces) > 0.95).any(axis=1)
@@ -122,7 +123,7 @@ def arrays(faces: "list[Face]") -> tuple[np.ndarray, np.ndarray]:
     return np.array([face.box for face in faces], float).reshape(-1, 4), np.array([face.score for face in faces], float)
 
 
-def tilt_sample(rows: list[dict]) -> list[dict]:
+def tilt_sample(rows: list[Json]) -> list[Json]:
     """The held-back rows to turn: evenly spaced over those of each source whose largest face counts."""
     sample = []
     for name, n in TILTED.items():
@@ -131,7 +132,7 @@ def tilt_sample(rows: list[dict]) -> list[dict]:
     return sample
 
 
-def largest(row: dict) -> dict:
+def largest(row: Json) -> Json:
     """The largest true face of a row, its box (4,) and points (5, 2) as arrays; an empty box where there is none."""
     faces = [{key: np.array(value) for key, value in face.items()} for face in row["faces"]]
     return max(faces, key=lambda face: box_sizes(face["box"][None])[0], default={"box": np.zeros(4)})
@@ -147,9 +148,10 @@ def turn(photo: np.ndarray, center: np.ndarray, angle: float) -> tuple[np.ndarra
     return cv2.warpAffine(photo, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), matrix
 
 
-def tilt_table(find: "Find", data: Path, rows: list[dict], threshold: float) -> str:
+def tilt_table(find: "Find", data: Path, rows: list[Json], threshold: float) -> str:
     """Recall and point error of the largest face of each row, with the photo turned about its middle."""
-    hits, errors = defaultdict(list), defaultdict(list)
+    hits: dict[tuple[int, str], list[int]] = defaultdict(list)
+    errors: dict[int, list[float]] = defaultdict(list)
     for row, photo in read_photos(data, rows):
         face = largest(row)
         center = (face["box"][:2] + face["box"][2:]) / 2
@@ -170,7 +172,7 @@ def tilt_table(find: "Find", data: Path, rows: list[dict], threshold: float) -> 
         "|---|" + "---|" * (len(names) + 1),
     ]
     for angle in ANGLES:
-        recalls = [percent(np.mean(hits[angle, name])) for name in names] if rows else ["-"]
+        recalls = [mean_percent(hits[angle, name]) for name in names] if rows else ["-"]
         lines.append(f"| {angle}° | " + " | ".join([*recalls, mean_percent(errors[angle])]) + " |")
     return "\n".join(lines)
 
@@ -202,11 +204,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}%"
 
 
-def mean_percent(shares: list[float]) -> str:
-    return percent(np.mean(shares)) if shares else "-"
+def mean_percent(shares: Sequence[float]) -> str:
+    return percent(float(np.mean(shares))) if shares else "-"
 
 
-def draw(photo: np.ndarray, row: dict, found: "list[Face]", text: str, side: int = 320) -> np.ndarray:
+def draw(photo: np.ndarray, row: Json, found: "list[Face]", text: str, side: int = 320) -> np.ndarray:
     """A square thumbnail (side, side, 3) of the photo with true boxes in green and found ones in red."""
     from train.sheets import label
 
@@ -225,7 +227,7 @@ Judged = dict[str, np.ndarray]  # photo: each detection's verdict, in the detect
 
 
 def judge(
-    drawn: list[dict], found: "dict[str, list[Face]]", audit: dict | None, least: float
+    drawn: list[Json], found: "dict[str, list[Face]]", audit: Json | None, least: float
 ) -> tuple[Curve, Judged, int]:
     """The curve of all detections in the photos that people boxed, each detection's verdict, and how many faces count.
 
@@ -246,16 +248,16 @@ def judge(
     return curve(scores, np.concatenate([np.zeros(0, int), *verdicts.values()]), faces), verdicts, faces
 
 
-def by_hand(row: dict) -> bool:
+def by_hand(row: Json) -> bool:
     """Whether people boxed and labelled this photo's faces."""
     return "label" in (row["faces"] or [{}])[0]
 
 
-def true_boxes(row: dict) -> np.ndarray:
+def true_boxes(row: Json) -> np.ndarray:
     return np.array([face["box"] for face in row["faces"]], float).reshape(-1, 4)
 
 
-def label_table(drawn: list[dict], good: "dict[str, list[Face]]") -> str:
+def label_table(drawn: list[Json], good: "dict[str, list[Face]]") -> str:
     """Recall of the detections `good` by what people labelled the face."""
     hits: dict[str, list[bool]] = {name: [] for name in LABELS}
     for row in drawn:
@@ -267,7 +269,7 @@ def label_table(drawn: list[dict], good: "dict[str, list[Face]]") -> str:
     return "\n".join(lines + [f"| {name} | {len(each)} | {mean_percent(each)} |" for name, each in hits.items()])
 
 
-def point_table(rows: list[dict], good: "dict[str, list[Face]]") -> str:
+def point_table(rows: list[Json], good: "dict[str, list[Face]]") -> str:
     """How many faces the detections `good` find in photos whose faces have five points, and how exact theirs are."""
     lines = ["| source | photos | faces | found | five-point error |", "|---|---|---|---|---|"]
     for name in dict.fromkeys(source(row) for row in rows):
@@ -288,7 +290,7 @@ def point_table(rows: list[dict], good: "dict[str, list[Face]]") -> str:
 
 
 def highest_error_examples(
-    data: Path, drawn: list[dict], found: "dict[str, list[Face]]", good: "dict[str, list[Face]]", verdicts: Judged,
+    data: Path, drawn: list[Json], found: "dict[str, list[Face]]", good: "dict[str, list[Face]]", verdicts: Judged,
     threshold: float, count: int,
 ) -> list[np.ndarray]:  # fmt: skip
     """Thumbnails of the photos with the most errors at the threshold. good: the detections that reach it."""
@@ -336,8 +338,13 @@ def evaluate_detector(find: "Find", data: Path, out: Path, *, threshold: float |
     faces = {name: count for name, (_, _, count) in judged.items()}
     verdicts = judged["labels"][1]
     result, again_loose = curves["labels"], curves["second look, loose"]
-    average = lambda name: percent(curves[name].average_precision())
-    reached = lambda name: percent(curves[name].recall_at_precision(PRECISION)[0])
+
+    def average(name: str) -> str:
+        return percent(curves[name].average_precision())
+
+    def reached(name: str) -> str:
+        return percent(curves[name].recall_at_precision(PRECISION)[0])
+
     best_threshold = result.recall_at_precision(PRECISION)[1]
     threshold = best_threshold if threshold is None else threshold
     precision, recall = result.at(threshold)

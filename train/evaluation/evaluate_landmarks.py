@@ -14,6 +14,7 @@ from unmask.faces.face import Face, whole_photo
 from unmask.faces.landmarks import five_points
 from unmask.pipeline import THRESHOLD, Unmasker
 from unmask.registry import FACE_DETECTOR
+from unmask.synth import MaskedFace
 
 CANVAS = 400  # px of the picture a face is put into
 CORNERS = np.array([[0, 0], [SIDE, 0], [SIDE, SIDE], [0, SIDE]], float)
@@ -37,12 +38,13 @@ def evaluate_landmarks(
     unmasker = Unmasker(device, weights=weights)
     faces = load_faces(data, "val", cache, limit)
     masked = masked_faces(faces)
-    errors, pictures = {"masked": [], "bare": []}, []
+    errors: dict[str, list[float]] = {"masked": [], "bare": []}
+    pictures = []
     for i, (photo, face) in enumerate(zip(tqdm(faces.photos, desc="landmarks", unit="face"), masked)):
         truth = faces.landmarks[i]
         for kind, image in (("bare", np.asarray(photo)), ("masked", face.image)):
             found = unmasker.landmarks(image, whole_photo(image))
-            errors[kind].append(np.linalg.norm(found - truth, axis=1).mean() / eye_distance(truth))
+            errors[kind].append(float(np.linalg.norm(found - truth, axis=1).mean() / eye_distance(truth)))
         pictures.append(_marked(face.image, truth, found))
     before, after = _alignment(unmasker, masked)
 
@@ -78,14 +80,14 @@ def _marked(image: np.ndarray, truth: np.ndarray, found: np.ndarray) -> np.ndarr
     return image
 
 
-def _alignment(unmasker: Unmasker, masked) -> tuple[list[float], list[float]]:
+def _alignment(unmasker: Unmasker, masked: list[MaskedFace]) -> tuple[list[float], list[float]]:
     """Masked faces put into a larger picture, turned and scaled: mean distance of the crop's four corners from where
     they belong, in crop sides, before and after refinement."""
     before, after = [], []
     for i, face in enumerate(masked):
         rng = np.random.default_rng([SEED, i])
         matrix = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), rng.normal(0, 12), rng.uniform(0.6, 1.1))
-        matrix[:, 2] += rng.uniform(-30, 30, 2) + (CANVAS - SIDE) / 2
+        matrix[:, 2] = matrix[:, 2] + rng.uniform(-30, 30, 2) + (CANVAS - SIDE) / 2
         photo = cv2.warpAffine(
             face.image, matrix, (CANVAS, CANVAS), flags=cv2.INTER_AREA, borderValue=(127, 127, 127)
         )

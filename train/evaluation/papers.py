@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from train.evaluation.report import table
 from unmask.registry import RELEASES
+from unmask.types import Json
 
 
 class Printed(NamedTuple):
@@ -42,7 +43,7 @@ papers paste the known pixels back before they measure is not said; ours are com
 8 dB to the hole's own PSNR."""
 
 
-def beside_papers(reports: list[dict]) -> str:
+def beside_papers(reports: list[Json]) -> str:
     """A Markdown table of every printed figure beside the last report's of the same kind of hole, true masks given."""
     ours = {
         (report["protocol"], name): own

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from unmask.types import Json
+
 ALEXNET, INCEPTION = "alexnet-owt-7be5be79.pth", "weights-inception-2015-12-05-6726825d.pth"
 FEWEST = 20  # pictures for which FID and KID are measured at all
 
@@ -31,7 +33,7 @@ def lacking(packages: Iterable[str], weights: str) -> str:
 
 
 def add_lpips(
-    rows: list[dict], results: dict[str, list[np.ndarray]], truths: list[np.ndarray], device: torch.device
+    rows: list[Json], results: dict[str, list[np.ndarray]], truths: list[np.ndarray], device: torch.device
 ) -> list[str]:
     """Put `lpips` (v0.1, AlexNet, lower is better) into the rows of every model in `results`; returns notes.
 
@@ -85,7 +87,7 @@ def to_uint8_tensor(image: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
 
 
-class Pictures(Dataset):
+class Pictures(Dataset[Tensor]):
     """Pictures as torch-fidelity takes them: (3, S, S) uint8."""
 
     def __init__(self, images: list[np.ndarray]):

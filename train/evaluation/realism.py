@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from train.losses import trunk
 from unmask.imaging.tensors import to_tensor
+from unmask.types import Json
 
 WINDOW = 160  # px of the square around the hole that is looked at
 DECAY, FOLDS = 0.02, 5  # of the logistic regression: L2 penalty, and parts of its cross-validation
@@ -97,7 +98,10 @@ def kernel_distance(fills: Tensor, truths: Tensor) -> float:
 def discrepancy(a: Tensor, b: Tensor) -> float:
     """Unbiased squared maximum mean discrepancy of two sets (N, D), by the cubic kernel; pair i is not compared."""
     count, width = a.shape
-    kernel = lambda x, y: (x @ y.T / width + 1) ** 3
+
+    def kernel(x: Tensor, y: Tensor) -> Tensor:
+        return (x @ y.T / width + 1) ** 3
+
     total = kernel(a, a) + kernel(b, b) - kernel(a, b) - kernel(b, a)
     return float((total.sum() - total.diagonal().sum()) / (count * (count - 1)))
 
@@ -147,7 +151,7 @@ def area_under_curve(high: Tensor, low: Tensor) -> float:
     return float(((difference > 0).double() + 0.5 * (difference == 0).double()).mean())
 
 
-def person(row: dict) -> str:
+def person(row: Json) -> str:
     """Who a face of faces.csv is, as far as that says: its `person`, or its name less the photo's number of one to
     four digits (as in LFW's "Ann_Lee_0002"), where more than the source's prefix is left."""
     stem = re.sub(r"_\d{1,4}$", "", row["name"])

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from unmask.registry import RELEASES
+from unmask.types import Json
 
 RESAMPLES, SEED = 2000, 2026  # of the bootstrap
 FEWEST = 10  # faces for which an interval is given: the bootstrap of fewer is too narrow to mean anything
@@ -65,14 +66,14 @@ def ratio_interval(values: Iterable[float]) -> dict[str, float | int | None]:
     return {key: value if key == "count" or value is None else math.exp(value) for key, value in found.items()}
 
 
-def hole_terciles(rows: list[dict]) -> tuple[float, float]:
+def hole_terciles(rows: list[Json]) -> tuple[float, float]:
     """The two shares that part the faces into three equal lots."""
     shares = list({row["name"]: row["share"] for row in rows}.values())
     low, high = np.quantile(shares, (1 / 3, 2 / 3))
     return float(low), float(high)
 
 
-def summarise(rows: list[dict], about: dict) -> dict:
+def summarise(rows: list[Json], about: Json) -> Json:
     """All figures as plain types: `about`, then `share`, `models` and `groups`.
 
     rows: one for each face and model, see train.evaluation.evaluate. models[name][measure] and
@@ -84,7 +85,7 @@ def summarise(rows: list[dict], about: dict) -> dict:
         row["hole"] = names[(row["share"] > low) + (row["share"] > high)]
         if "bare_share" in row:
             row["none_found"] = float(row["bare_share"] == 0)
-    groups: dict[str, dict] = {}
+    groups: dict[str, Json] = {}
     for key in GROUPS:
         values = names if key == "hole" else sorted({row[key] for row in rows})
         if len(values) > 1:
@@ -97,9 +98,9 @@ def summarise(rows: list[dict], about: dict) -> dict:
     return about | {"share": interval(shares), "models": _models(rows), "groups": groups}
 
 
-def _models(rows: list[dict]) -> dict[str, dict]:
+def _models(rows: list[Json]) -> dict[str, Json]:
     """Model name -> measure -> interval, in the rows' order."""
-    by_model: dict[str, list[dict]] = {}
+    by_model: dict[str, list[Json]] = {}
     for row in rows:
         by_model.setdefault(row["model"], []).append(row)
     return {
@@ -111,7 +112,7 @@ def _models(rows: list[dict]) -> dict[str, dict]:
     }  # fmt: skip
 
 
-def cell(key: str, value: dict) -> str:
+def cell(key: str, value: Json) -> str:
     """A figure for people: the mean and, where there is one, its interval."""
     if value["mean"] is None:
         return "-"
@@ -124,11 +125,14 @@ def cell(key: str, value: dict) -> str:
 
 def table(head: list[str], rows: list[list[str]]) -> list[str]:
     """Markdown lines."""
-    line = lambda cells: "| " + " | ".join(cells) + " |"
+
+    def line(cells: list[str]) -> str:
+        return "| " + " | ".join(cells) + " |"
+
     return [line(head), "|" + "---|" * len(head), *map(line, rows), ""]
 
 
-def overall(report: dict) -> list[str]:
+def overall(report: Json) -> list[str]:
     """The tables over all faces, as Markdown lines: segmentation models, then inpainting models."""
     lines: list[str] = []
     models = report["models"]
@@ -162,7 +166,7 @@ def overall(report: dict) -> list[str]:
     return lines
 
 
-def by_group(report: dict) -> list[str]:
+def by_group(report: Json) -> list[str]:
     """A table for every grouping and measure: Dice of the segmentation models, hole PSNR of the inpainting models."""
     lines: list[str] = []
     for key in ("dice", "hole_psnr"):
@@ -178,7 +182,7 @@ def by_group(report: dict) -> list[str]:
     return lines
 
 
-def write_report(out: Path, rows: list[dict], about: dict) -> str:
+def write_report(out: Path, rows: list[Json], about: Json) -> str:
     """Write the three files; returns table.md's text."""
     out.mkdir(parents=True, exist_ok=True)
     report = summarise(rows, about)

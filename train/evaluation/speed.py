@@ -4,19 +4,22 @@ The share says what is left to gain: what is not convolution is norms, activatio
 """
 
 from collections import Counter
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from train.data.batch import Batch
 from train.data.faces import SIDE
 from train.distributed import Processes
-from train.loop import Recipe, half_precision, set_up, train_step
+from train.loop import half_precision, set_up, train_step
+from train.recipe import Recipe
 from unmask.bench import milliseconds
 from unmask.synth.mean_face import MEAN_LANDMARKS
+from unmask.types import Json
 
 
 class Call(NamedTuple):
@@ -40,7 +43,10 @@ def measure_speed(
     convolutions. Needs no data: one made-up batch serves every step, so that loading is not counted."""
     device, phase, batch = processes.device, recipe.phases[-1], made_up(recipe.size, count, processes.device)
     nets, optimizers, ema = set_up(recipe, device)
-    step = lambda: train_step(recipe, nets, optimizers, ema, 0.999, dict(batch), phase, processes)
+
+    def step() -> None:
+        train_step(recipe, nets, optimizers, ema, 0.999, batch.copy(), phase, processes)
+
     step()  # the first one also measures how strong the losses are beside each other
     calls = record(step)  # before compiling, which would hide them
     if compile:
@@ -63,26 +69,31 @@ def measure_speed(
     return "\n".join([head, "|---|---|", *(f"| {key} | {value} |" for key, value in rows.items())])
 
 
-def made_up(size: int, count: int, device: torch.device) -> dict[str, Tensor]:
+def made_up(size: int, count: int, device: torch.device) -> Batch:
     """What `Batches.get` gives, of noise: `count` pictures of `size` px, one mask over the lower half."""
     photo, masked = (torch.randn(count, 3, size, size).clamp(-1, 1) for _ in range(2))
     mask = torch.zeros(count, 1, size, size)
     mask[:, :, size // 2 : -size // 8, size // 4 : -size // 4] = 1
-    pictures = {"photo": photo, "masked": masked, "mask": mask, "free": mask.flip(2)}
-    batch = {key: value.to(device, memory_format=torch.channels_last) for key, value in pictures.items()}
-    points = torch.tensor(MEAN_LANDMARKS / SIDE, dtype=torch.float32).expand(count, -1, -1)
-    return batch | {"points": points.to(device), "gender": torch.zeros(count, device=device)}
+    photo, masked, mask, free = (
+        x.to(device, memory_format=torch.channels_last) for x in (photo, masked, mask, mask.flip(2))
+    )
+    points = torch.tensor(MEAN_LANDMARKS / SIDE, dtype=torch.float32).expand(count, -1, -1).to(device)
+    gender = torch.zeros(count, device=device)
+    return {"photo": photo, "masked": masked, "mask": mask, "free": free, "points": points, "gender": gender}
 
 
 class Recorder(TorchDispatchMode):
     """Notes the convolutions that are computed while it is entered: of networks, of losses, forward and backward."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it without types
         self.forward: Counter[Call] = Counter()
         self.backward: Counter[Call] = Counter()
 
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self, function: Callable[..., object], types: object, args: Sequence[Any] = (), kwargs: Json | None = None
+    ) -> object:
+        """args: the operator's, as aten's schema has them."""
         if function is torch.ops.aten.convolution.default:
             x, weight, _, stride, padding, dilation, transposed, _, groups = args
             self.forward[self._call(transposed, x, weight, stride, padding, dilation, groups)] += 1
@@ -93,7 +104,10 @@ class Recorder(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
     @staticmethod
-    def _call(transposed: bool, x: Tensor, weight: Tensor, stride, padding, dilation, groups: int) -> Call:
+    def _call(
+        transposed: bool, x: Tensor, weight: Tensor, stride: Sequence[int], padding: Sequence[int],
+        dilation: Sequence[int], groups: int,
+    ) -> Call:  # fmt: skip
         shapes, geometry = (tuple(x.shape), tuple(weight.shape)), (tuple(stride), tuple(padding), tuple(dilation))
         return Call(transposed, *shapes, *geometry, groups, input_grad=False, weight_grad=False)
 
@@ -107,28 +121,28 @@ class Recorder(TorchDispatchMode):
 
 def record(step: Callable[[], object]) -> Counter[Call]:
     """The convolutions of one step."""
-    with Recorder() as recorder:
+    recorder = Recorder()
+    with recorder:
         step()
     return recorder.calls()
 
 
 def lone_convolution(call: Call, device: torch.device) -> Callable[[], None]:
     """Runs the call's convolution on random numbers, forward and, as far as the step needs it, backward."""
-    random = lambda shape, grad: (
-        torch.randn(shape, device=device).contiguous(memory_format=torch.channels_last).requires_grad_(grad)
-    )
+
+    def random(shape: tuple[int, ...], grad: bool) -> Tensor:
+        x = torch.randn(shape, device=device).contiguous(memory_format=torch.channels_last)
+        return x.requires_grad_(grad)
+
     x, weight = random(call.input, call.input_grad), random(call.weight, call.weight_grad)
     wanted = [tensor for tensor in (x, weight) if tensor.requires_grad]
-    geometry = call.stride, call.padding
-    convolve = (
-        (lambda: F.conv_transpose2d(x, weight, None, *geometry, 0, call.groups, call.dilation))
-        if call.transposed
-        else (lambda: F.conv2d(x, weight, None, *geometry, call.dilation, call.groups))
-    )
     gradient: list[Tensor] = []
 
     def run() -> None:
-        y = convolve()
+        if call.transposed:
+            y = F.conv_transpose2d(x, weight, None, call.stride, call.padding, 0, call.groups, call.dilation)
+        else:
+            y = F.conv2d(x, weight, None, call.stride, call.padding, call.dilation, call.groups)
         if wanted:
             gradient[:] = gradient or [torch.randn_like(y)]
             torch.autograd.grad(y, wanted, gradient[0])

@@ -70,7 +70,8 @@ class GlobalLocalDiscriminator(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x: (N, 3, S, S) in [-1, 1]; mask: (N, 1, S, S), whose middle places the patch. Returns logits (N, 1)."""
-        return self.head(torch.cat([self.glob(x), self.local(self._cut(x, mask))], dim=1)).float()
+        logits: Tensor = self.head(torch.cat([self.glob(x), self.local(self._cut(x, mask))], dim=1))
+        return logits.float()
 
     def _cut(self, x: Tensor, mask: Tensor) -> Tensor:
         """The (N, 3, patch, patch) windows around the holes' middles, shifted inwards at the picture's border."""
@@ -104,4 +105,5 @@ class SNPatchDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, channels, H, W), H and W multiples of 64. Returns logits (N, 4 * width, H / 64, W / 64)."""
-        return self.layers(with_detail(x)).float()
+        logits: Tensor = self.layers(with_detail(x))
+        return logits.float()

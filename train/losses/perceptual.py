@@ -1,7 +1,6 @@
 """What compares a result with the truth as a trained network sees both."""
 
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +17,7 @@ class VGGPerceptual(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         from torchvision.models import vgg19
 
@@ -61,12 +60,12 @@ class FacePerceptual(nn.Module):
 
     STAGES = 4
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         from unmask import weights
 
         net = weights.load("landmarks").eval().requires_grad_(False)
-        self.size = cast(int, net.size)
+        self.size = net.size
         layers = [net.get_submodule("stem"), *net.get_submodule("stages").children()]
         self.layers = nn.ModuleList(layers[: self.STAGES + 1])
 

@@ -22,7 +22,10 @@ class ProjectedDiscriminator(nn.Module):
         for level, width in enumerate(widths):  # each channel's mean and standard deviation on photos
             self.register_buffer(f"m{level}", torch.zeros(1, width, 1, 1))
             self.register_buffer(f"s{level}", torch.ones(1, width, 1, 1))
-        conv = lambda cin, size: nn.Conv2d(cin, channels, size, padding=size // 2, bias=False)
+
+        def conv(cin: int, size: int) -> nn.Conv2d:
+            return nn.Conv2d(cin, channels, size, padding=size // 2, bias=False)
+
         self.proj = nn.ModuleList(conv(width, 1) for width in widths)
         self.mix = nn.ModuleList(conv(channels, 3) for _ in widths)
         for fixed in (*self.proj, *self.mix):

@@ -5,20 +5,17 @@ once, with gradient, the photo's once, without. The discriminator learns from bo
 fill's features again, and the perceptual loss takes the same ones. Twice as fast as a trunk for each loss.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from train.loop import Phase
+from train.data.batch import Batch
 from train.losses import trunk
 from train.losses.adversarial import hinge
 from train.losses.projected import ProjectedDiscriminator
 from train.losses.reconstruction import hole_mean
+from train.recipe import Loss, Phase
 from unmask.metrics import band_ratios
-
-Batch = dict[str, Any]  # as `Batches.get` gives it, with lists of taps beside the tensors
 
 
 def structure_weight(phase: Phase) -> float:
@@ -35,7 +32,7 @@ def pixel_weight(phase: Phase) -> float:
 class TrunkLosses:
     """The frozen trunk, and the discriminator that a recipe trains."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.trunk = trunk.Trunk()
         self.discriminator = ProjectedDiscriminator()
 
@@ -61,7 +58,7 @@ class TrunkLosses:
     def add(
         self, batch: Batch, total: Tensor, parts: dict[str, Tensor], phase: Phase, *,
         perceptual: float, realism: float,
-    ) -> tuple[Tensor, dict[str, Tensor]]:  # fmt: skip
+    ) -> Loss:  # fmt: skip
         """The recipe's own losses of the generator with `perceptual` times the perceptual loss and, in phases with a
         discriminator, an adversarial loss `realism` times as strong as all the others."""
         parts["perceptual"] = self.perceptual(batch)
@@ -81,7 +78,7 @@ class TrunkLosses:
             total = total + hole_mean(distance.sum(dim=1, keepdim=True), near)
         return total / len(batch["fused_taps"])
 
-    def discriminator_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def discriminator_loss(self, batch: Batch) -> Loss:
         """Hinge loss, the mean over the heads; and how often each head is right: 0.75 to 0.85 is healthy. One that
         stays above 0.95 has won, and teaches nothing."""
         if not self.discriminator.standardised:
@@ -101,7 +98,7 @@ class TrunkLosses:
 
     def adversarial(
         self, batch: Batch, reconstruction: Tensor, weight: float
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    ) -> Loss:
         """The generator's adversarial loss, `weight` times as strong as all else that pulls at the fill (the scalar
         `reconstruction`), and parts for the log."""
         judged = self.discriminator(self.discriminator.project(batch["fused_taps"]), batch["scored"])

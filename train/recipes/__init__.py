@@ -1,5 +1,6 @@
 """One recipe a model: its losses, phases and learning rates, with the paper's section beside each number."""
 
+from train.recipe import Recipe
 from train.recipes.face_detector import FaceDetectorRecipe
 from train.recipes.ganmasker import GANMaskerRecipe
 from train.recipes.ganmasker_one_stage import GANMaskerOneStageRecipe
@@ -21,4 +22,4 @@ _ALL = (
     TwoAutoencodersRecipe, GatedConvRecipe, GUMFRecipe, ParsingGuidedRecipe, LandmarkGuidedRecipe, GenderHintRecipe,
     LandmarksRecipe, ParsingRecipe, FaceDetectorRecipe,
 )  # fmt: skip
-RECIPES = {recipe.name: recipe for recipe in _ALL}
+RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in _ALL}

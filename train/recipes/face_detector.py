@@ -5,14 +5,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from train.data.batch import Batch
 from train.data.scenes import IGNORED, SMALLEST
-from train.loop import Phase
+from train.recipe import Loss, Phase, Recipe
 from train.sheets import to_uint8
 from unmask.faces.detector import decode
 from unmask.nets.face_detector import FaceDetector, grid
 
 
-class FaceDetectorRecipe:
+class FaceDetectorRecipe(Recipe):
     name = "face-detector"
     phases = (Phase("detection", 1.0),)
     learning_rates = (2e-3, 0.0)
@@ -24,17 +25,18 @@ class FaceDetectorRecipe:
         self.generator = FaceDetector(width)
         self.discriminator = None
 
-    def generate(self, batch: dict[str, Tensor]) -> Tensor:
-        return self.generator(batch["photo"])
+    def generate(self, batch: Batch) -> Tensor:
+        answers: Tensor = self.generator(batch["photo"])
+        return answers
 
-    def g_loss(self, batch, fake, phase):
+    def g_loss(self, batch: Batch, fake: Tensor, phase: Phase) -> Loss:
         centers, strides = grid(self.size, self.size, fake.device)
-        owner, counted = assign(centers, strides, batch["boxes"], batch["masked"])
+        owner, counted = assign(centers, strides, batch["boxes"], batch["wears"])
         positive = owner >= 0
         count = positive.sum().clamp(min=1)
         rows, _ = positive.nonzero(as_tuple=True)
         own, out = owner[positive], fake[positive]  # (P,), (P, 16)
-        box, points, masked = (batch[key][rows, own] for key in ("boxes", "points", "masked"))
+        box, points, masked = (x[rows, own] for x in (batch["boxes"], batch["points"], batch["wears"]))
 
         iou, giou = overlaps(out[:, 2:6], box)
         # The score says how well the box fits, too (Generalized Focal Loss, Li et al. 2020, section 3.2).
@@ -56,14 +58,12 @@ class FaceDetectorRecipe:
         total = score + 2.0 * sides + 4.0 * point + 0.2 * wears
         return total, {"score": score, "sides": sides, "points": point, "masked": wears, "iou": iou.sum() / count}
 
-    def d_loss(self, batch, fake):
-        raise TypeError("The face detector has no discriminator.")
-
-    def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
+    def show(self, model: nn.Module, batch: Batch) -> list[Tensor]:
         pictures = to_uint8(batch["photo"]).copy()
         for picture, out in zip(pictures, model(batch["photo"])):
             for box, *_ in decode(out, 0.4):
-                cv2.rectangle(picture, *box.round().astype(int).reshape(2, 2).tolist(), (0, 255, 0), 1)
+                x0, y0, x1, y1 = box.round().astype(int).tolist()
+                cv2.rectangle(picture, (x0, y0), (x1, y1), (0, 255, 0), 1)
         return [torch.from_numpy(pictures).permute(0, 3, 1, 2) / 127.5 - 1]
 
 
@@ -96,7 +96,10 @@ def assign(centers: Tensor, strides: Tensor, boxes: Tensor, masked: Tensor) -> t
 
 def overlaps(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """IoU and generalised IoU (Rezatofighi et al. 2019) of boxes (P, 4) and (P, 4): two times (P,)."""
-    area = lambda box: (box[:, 2:] - box[:, :2]).clamp(min=0).prod(dim=1)
+
+    def area(box: Tensor) -> Tensor:
+        return (box[:, 2:] - box[:, :2]).clamp(min=0).prod(dim=1)
+
     low, high = torch.maximum(a[:, :2], b[:, :2]), torch.minimum(a[:, 2:], b[:, 2:])
     shared = (high - low).clamp(min=0).prod(dim=1)
     union = area(a) + area(b) - shared

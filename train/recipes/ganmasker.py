@@ -9,18 +9,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.loop import Phase
+from train.data.batch import Batch
 from train.losses.adversarial import feature_matching, lsgan, patch_validity_mask
 from train.losses.discriminators import PatchDiscriminator
 from train.losses.perceptual import FacePerceptual, VGGPerceptual
 from train.losses.reconstruction import hole_mean
 from train.losses.trunk_losses import TrunkLosses
+from train.recipe import Loss, Phase, Recipe
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.ganmasker import GANMasker
 
 
-class GANMaskerRecipe:
+class GANMaskerRecipe(Recipe):
     name = "ganmasker"
     # The paper trains jointly from the start; a short run is better off with a face before a discriminator.
     phases = (
@@ -60,12 +61,12 @@ class GANMaskerRecipe:
         self.vgg = VGGPerceptual() if VGGPerceptual.available() else None
         self.face = FacePerceptual.if_available() if self.vgg is None else None
 
-    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+    def generate(self, batch: Batch) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free, exact=self.exact)
         fake = self.generator(batch["crop"], batch["hole"])
         return self.trunk.look(batch, fake) if self.trunk else fake
 
-    def g_loss(self, batch, fake, phase):
+    def g_loss(self, batch: Batch, fake: Tensor, phase: Phase) -> Loss:
         if self.trunk:
             return self.trunk_loss(self.trunk, batch, phase)
         photo, hole = batch["photo"], batch["hole"]
@@ -92,7 +93,7 @@ class GANMaskerRecipe:
             total = total + self.matching * parts["match"]
         return total, parts
 
-    def trunk_loss(self, trunk: TrunkLosses, batch: dict[str, Tensor], phase: Phase):
+    def trunk_loss(self, trunk: TrunkLosses, batch: Batch, phase: Phase) -> Loss:
         """The generator's loss where the trunk is there."""
         fused, photo = batch["fused"], batch["photo"]
         parts = {"l1": hole_mean((fused - photo).abs(), batch["scored"]), "ssim": 1 - ssim_tensor(fused, photo)}
@@ -100,7 +101,7 @@ class GANMaskerRecipe:
         total = l1 * parts["l1"] + ssim * parts["ssim"]
         return trunk.add(batch, total, parts, phase, perceptual=perceptual, realism=self.realism)
 
-    def d_loss(self, batch, fake):
+    def d_loss(self, batch: Batch, fake: Tensor) -> Loss:
         if self.trunk:
             return self.trunk.discriminator_loss(batch)
         photo, hole = batch["photo"], batch["hole"]
@@ -122,5 +123,5 @@ class GANMaskerRecipe:
         """The discriminator's losses on its logits of the photo and of what was painted."""
         return lsgan(real, 1.0, counts), lsgan(fake, 0.0, counts)
 
-    def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
+    def show(self, model: nn.Module, batch: Batch) -> list[Tensor]:
         return [batch["masked"], model(batch["masked"], batch["mask"]), batch["photo"]]

@@ -3,19 +3,20 @@
 import torch
 from torch import Tensor, nn
 
-from train.loop import Phase
+from train.data.batch import Batch
 from train.losses.adversarial import hinge
 from train.losses.discriminators import SNPatchDiscriminator
 from train.losses.perceptual import FacePerceptual
 from train.losses.reconstruction import hole_mean
 from train.losses.trunk_losses import TrunkLosses, structure_weight
+from train.recipe import Loss, Phase, Recipe
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.gated_conv import GatedConv
 from unmask.nets.layers import composite
 
 
-class GatedConvRecipe:
+class GatedConvRecipe(Recipe):
     name = "gated-conv"
     # The paper trains jointly for a million steps; a short run is better off with a face before a discriminator.
     phases = (Phase("reconstruction", 0.35, discriminator=False), Phase("joint", 0.65))
@@ -32,12 +33,12 @@ class GatedConvRecipe:
         # Not the paper's. Without it mouths were missing after 36 thousand images at 64 px.
         self.face = FacePerceptual.if_available()
 
-    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+    def generate(self, batch: Batch) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free)
         batch["coarse"], fine = self.generator(batch["crop"], batch["hole"], stages=True)
         return self.trunk.look(batch, fine) if self.trunk else fine
 
-    def g_loss(self, batch, fake, phase):
+    def g_loss(self, batch: Batch, fake: Tensor, phase: Phase) -> Loss:
         photo, hole = batch["photo"], batch["scored"]
         # The paper's L1 counts every pixel alike; five in six only have to be copied, so the covered ones count once
         # more among themselves.
@@ -59,7 +60,7 @@ class GatedConvRecipe:
             total, parts["adv"] = total + 0.02 * adv, adv
         return total, parts
 
-    def d_loss(self, batch, fake):
+    def d_loss(self, batch: Batch, fake: Tensor) -> Loss:
         if self.trunk:
             return self.trunk.discriminator_loss(batch)
         photo, hole = batch["photo"], batch["hole"]
@@ -69,6 +70,6 @@ class GatedConvRecipe:
         d_real, d_fake = hinge(real, false)
         return 0.5 * (d_real + d_fake), {"d_real": d_real, "d_fake": d_fake}
 
-    def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
+    def show(self, model: nn.Module, batch: Batch) -> list[Tensor]:
         coarse, fine = model(batch["masked"], batch["mask"], stages=True)
         return [batch["masked"], coarse, composite(fine, batch["masked"], batch["mask"]), batch["photo"]]

@@ -5,22 +5,23 @@ Where EfficientNet-Lite0 is here, its perceptual loss joins, and a projected dis
 
 from torch import Tensor, nn
 
-from train.loop import Phase
+from train.data.batch import Batch
 from train.losses.adversarial import bce_gan
 from train.losses.discriminators import GlobalLocalDiscriminator
 from train.losses.perceptual import FacePerceptual
 from train.losses.reconstruction import hole_mean
 from train.losses.trunk_losses import TrunkLosses, pixel_weight, structure_weight
+from train.recipe import Loss, Phase, Recipe
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.glcic import GLCIC
 from unmask.nets.layers import composite
 
 
-class GLCICRecipe:
+class GLCICRecipe(Recipe):
     name = "glcic"
     # 90 k, 10 k and 400 k iterations in the paper.
-    phases = (
+    phases: tuple[Phase, ...] = (
         Phase("completion", 0.18, discriminator=False),
         Phase("discriminators", 0.02, generator=False),
         Phase("joint", 0.80),
@@ -40,12 +41,12 @@ class GLCICRecipe:
         # Not the paper's: the squared error alone paints a blur for a mouth.
         self.face = FacePerceptual.if_available()
 
-    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+    def generate(self, batch: Batch) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free)
         fake = self.generator(batch["crop"], batch["hole"])
         return self.trunk.look(batch, fake) if self.trunk else fake
 
-    def g_loss(self, batch, fake, phase):
+    def g_loss(self, batch: Batch, fake: Tensor, phase: Phase) -> Loss:
         photo, hole = batch["photo"], batch["scored"]
         fused = composite(fake, photo, hole)
         # SSIM, GANMasker's, is not the paper's either: structure, of which a squared error knows nothing.
@@ -62,7 +63,7 @@ class GLCICRecipe:
             total = total + 4e-4 * parts["adv"]
         return total, parts
 
-    def d_loss(self, batch, fake):
+    def d_loss(self, batch: Batch, fake: Tensor) -> Loss:
         if self.trunk:
             return self.trunk.discriminator_loss(batch)
         photo, hole = batch["photo"], batch["hole"]
@@ -70,5 +71,5 @@ class GLCICRecipe:
         false = bce_gan(self.discriminator(composite(fake, photo, hole), hole), 0.0)
         return 0.5 * (real + false), {"d_real": real, "d_fake": false}
 
-    def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
+    def show(self, model: nn.Module, batch: Batch) -> list[Tensor]:
         return [batch["masked"], model(batch["masked"], batch["mask"]), batch["photo"]]

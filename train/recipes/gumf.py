@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.loop import Phase
+from train.data.batch import Batch
 from train.losses.adversarial import bce_gan, feature_matching, patch_validity_mask
 from train.losses.discriminators import PatchDiscriminator
 from train.losses.perceptual import FacePerceptual
 from train.losses.reconstruction import dice_loss, hole_mean
 from train.losses.trunk_losses import TrunkLosses, structure_weight
+from train.recipe import Loss, Phase, Recipe
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.gumf import GUMF
@@ -32,7 +33,7 @@ class Discriminators(nn.Module):
         self.region = PatchDiscriminator(7, width)
 
 
-class GUMFRecipe:
+class GUMFRecipe(Recipe):
     name = "gumf"
     # The second discriminator comes in late, as in the paper; in a short run both are better off with a face to judge.
     phases = (
@@ -44,6 +45,7 @@ class GUMFRecipe:
     betas = (0.9, 0.999)  # as GANMasker's: with less, discriminators of small batches stay blind
     warp = 0.1  # about what refined landmarks get wrong, and best on such crops: see train/README.md
     free = 0.15
+    generator: GUMF
 
     def __init__(self, size: int, width: int = 16, downscale: int = 2):
         self.size, self.config = size, {"width": width, "downscale": downscale}
@@ -53,20 +55,20 @@ class GUMFRecipe:
         # In place of VGG19's, whose weights are not on every machine.
         self.face = FacePerceptual.if_available()
 
-    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+    def generate(self, batch: Batch) -> Tensor:
         # A network that sees what is in the hole must not see the answer there: painted holes show another face.
         batch["crop"], batch["hole"] = masked_crop(batch, self.free, covered=True)
         batch["map"], face = self.generator(batch["crop"], batch["hole"], stages=True)
         return self.trunk.look(batch, face) if self.trunk else face
 
-    def pairs(self, batch: dict[str, Tensor], fake: Tensor) -> list[tuple[PatchDiscriminator, Tensor, Tensor]]:
+    def pairs(self, batch: Batch, fake: Tensor) -> list[tuple[PatchDiscriminator, Tensor, Tensor]]:
         """(discriminator, what is true, what it judges), for the whole face and for the region."""
         discriminators, photo, hole = cast(Discriminators, self.discriminator), batch["photo"], batch["hole"]
         known = torch.cat([batch["crop"], hole], dim=1)
         real, face, region = (torch.cat([x, known], dim=1) for x in (photo, fake, composite(fake, photo, hole)))
         return [(discriminators.whole, real, face), (discriminators.region, real, region)]
 
-    def g_loss(self, batch, fake, phase):
+    def g_loss(self, batch: Batch, fake: Tensor, phase: Phase) -> Loss:
         photo, hole = batch["photo"], batch["hole"]
         wanted = batch["mask"] * batch["worn"]  # a mask is to be found, not what a visitor would paint
         found = F.binary_cross_entropy_with_logits(batch["map"], wanted) + dice_loss(batch["map"].sigmoid(), wanted)
@@ -96,7 +98,7 @@ class GUMFRecipe:
                 total = total + 0.2 * parts[name] + 20 * parts[f"{name}_match"]
         return total, parts
 
-    def d_loss(self, batch, fake):
+    def d_loss(self, batch: Batch, fake: Tensor) -> Loss:
         if self.trunk:
             return self.trunk.discriminator_loss(batch)
         # The region's discriminator learns from the second phase on, and is heard from the third.
@@ -107,7 +109,8 @@ class GUMFRecipe:
             losses[f"d_{name}_real"], losses[f"d_{name}_fake"] = bce_gan(real, 1.0, counts), bce_gan(false, 0.0, counts)
         return 0.5 * torch.stack(list(losses.values())).sum(), losses
 
-    def show(self, model: GUMF, batch: dict[str, Tensor]) -> list[Tensor]:
+    def show(self, model: nn.Module, batch: Batch) -> list[Tensor]:
         logits, face = model(batch["masked"], batch["mask"], stages=True)
         fused = composite(face, batch["masked"], batch["mask"])
-        return [batch["masked"], 2 * model.clean(logits).expand(-1, 3, -1, -1) - 1, face, fused, batch["photo"]]
+        found = self.generator.clean(logits)
+        return [batch["masked"], 2 * found.expand(-1, 3, -1, -1) - 1, face, fused, batch["photo"]]

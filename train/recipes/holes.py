@@ -3,11 +3,12 @@
 import torch
 from torch import Tensor
 
+from train.data.batch import Batch
 from unmask.nets.layers import dilate
 
 
 def masked_crop(
-    batch: dict[str, Tensor],
+    batch: Batch,
     free: float,
     boxed: float = 0.0,
     covered: bool = False,

@@ -3,19 +3,20 @@
 import torch
 from torch import Tensor, nn
 
-from train.loop import Phase
+from train.data.batch import Batch
 from train.losses.adversarial import feature_matching, lsgan, patch_validity_mask
 from train.losses.discriminators import PatchDiscriminator
 from train.losses.perceptual import FacePerceptual, VGGPerceptual
 from train.losses.reconstruction import hole_mean
 from train.losses.trunk_losses import TrunkLosses, pixel_weight, structure_weight
+from train.recipe import Loss, Phase, Recipe
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
 from unmask.nets.landmark_guided import LandmarkGuided, landmark_map
 from unmask.nets.layers import composite
 
 
-class LandmarkGuidedRecipe:
+class LandmarkGuidedRecipe(Recipe):
     name = "landmark-guided"
     phases = (Phase("reconstruction", 0.5, discriminator=False), Phase("joint", 0.5))
     learning_rates = (1e-3, 1e-3)  # LaFIn's 1e-4 and a tenth of it are for 1.3 million steps
@@ -24,6 +25,7 @@ class LandmarkGuidedRecipe:
     free = 0.1
     open = 0.5  # share of faces whose hint is left open
     landmark_jitter = 0.006  # of the crop's side: what the landmark network gets wrong
+    generator: LandmarkGuided
 
     def __init__(self, size: int, width: int = 24, downscale: int = 2):
         self.size, self.config = size, {"width": width, "downscale": downscale}
@@ -34,7 +36,7 @@ class LandmarkGuidedRecipe:
         self.vgg = VGGPerceptual() if VGGPerceptual.available() else None
         self.face = FacePerceptual.if_available() if self.vgg is None else None
 
-    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+    def generate(self, batch: Batch) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free)
         points, n = batch["points"], len(batch["points"])
         # The network's errors move whole parts of a face together.
@@ -45,7 +47,7 @@ class LandmarkGuidedRecipe:
         fake = self.generator.fill(batch["crop"], batch["hole"], jittered, batch["gender"] * told)
         return self.trunk.look(batch, fake) if self.trunk else fake
 
-    def g_loss(self, batch, fake, phase):
+    def g_loss(self, batch: Batch, fake: Tensor, phase: Phase) -> Loss:
         photo, hole = batch["photo"], batch["scored"]
         fused = composite(fake, photo, hole)
         parts = {"hole_l1": hole_mean((fake - photo).abs(), hole), "l1": (fake - photo).abs().mean()}
@@ -74,7 +76,7 @@ class LandmarkGuidedRecipe:
             total = total + 0.1 * parts["perceptual"]
         return total, parts
 
-    def d_loss(self, batch, fake):
+    def d_loss(self, batch: Batch, fake: Tensor) -> Loss:
         if self.trunk:
             return self.trunk.discriminator_loss(batch)
         photo, hole, dots = batch["photo"], batch["hole"], batch["dots"]
@@ -84,7 +86,7 @@ class LandmarkGuidedRecipe:
         d_real, d_fake = lsgan(real, 1.0, counts), lsgan(false, 0.0, counts)
         return 0.5 * (d_real + d_fake), {"d_real": d_real, "d_fake": d_fake}
 
-    def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
+    def show(self, model: nn.Module, batch: Batch) -> list[Tensor]:
         """The masked face, its dots, the fill, the fill with every mouth a twentieth of the crop lower, the truth."""
         lowered = batch["points"].clone()
         lowered[:, 72:, 1] += 0.05

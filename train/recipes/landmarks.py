@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from train.loop import Phase
+from train.data.batch import Batch
+from train.recipe import Loss, Phase, Recipe
 from train.recipes.mseg import degrade
 from train.sheets import mark_points
 from unmask.nets.landmarks import LandmarkNet
@@ -17,7 +18,7 @@ def shared_trunk(net: nn.Module, landmarks: dict[str, Tensor]) -> dict[str, Tens
     return own | {key: landmarks[key] for key in own if key in landmarks and key.startswith(("stem.", "stages."))}
 
 
-class LandmarksRecipe:
+class LandmarksRecipe(Recipe):
     name = "landmarks"
     phases = (Phase("landmarks", 1.0),)
     learning_rates = (1e-3, 0.0)
@@ -30,17 +31,15 @@ class LandmarksRecipe:
         self.generator = LandmarkNet(width)
         self.discriminator = None
 
-    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+    def generate(self, batch: Batch) -> Tensor:
         bare = (torch.rand(len(batch["photo"]), 1, 1, 1) < self.bare).to(batch["photo"].device)
-        return self.generator(degrade(torch.where(bare, batch["photo"], batch["masked"])))
+        points: Tensor = self.generator(degrade(torch.where(bare, batch["photo"], batch["masked"])))
+        return points
 
-    def g_loss(self, batch, fake, phase):
+    def g_loss(self, batch: Batch, fake: Tensor, phase: Phase) -> Loss:
         distance = torch.linalg.vector_norm(fake - batch["points"], dim=2)  # (N, 92), crop sides
         nme = distance.mean() / EYE_DISTANCE
         return nme, {"nme": nme}
 
-    def d_loss(self, batch, fake):
-        raise TypeError("The landmark network has no discriminator.")
-
-    def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
+    def show(self, model: nn.Module, batch: Batch) -> list[Tensor]:
         return [mark_points(batch["masked"], model(batch["masked"])), mark_points(batch["photo"], batch["points"])]

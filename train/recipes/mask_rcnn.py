@@ -3,25 +3,27 @@
 import torch
 from torch import Tensor
 
-from train.loop import Phase
+from train.data.batch import Batch
+from train.recipe import Loss, Phase
 from train.recipes.landmarks import shared_trunk
-from train.recipes.mseg import MSegRecipe
+from train.recipes.mseg import SegmentationRecipe
 from unmask.nets.mask_rcnn import MaskRCNN
 
 LOSSES = ("loss_objectness", "loss_rpn_box_reg", "loss_classifier", "loss_box_reg", "loss_mask")
 SMALLEST = 16  # px of an instance: what is left of a mask at a crop's edge is none
 
 
-class MaskRCNNRecipe(MSegRecipe):
+class MaskRCNNRecipe(SegmentationRecipe):
     """M-Seg's shares of bare faces, recoloured masks and pictures without a face."""
 
     name = "mask-rcnn"
     phases = (Phase("detection", 1.0),)
     learning_rates = (1e-3, 0.0)  # Adam's; the paper's 0.02 is SGD's
+    generator: MaskRCNN
 
     def __init__(self, size: int, width: float = 0.75):
         self.size, self.config = size, {"width": width}
-        self.generator = MaskRCNN(width)  # type: ignore[assignment]
+        self.generator = MaskRCNN(width)
         self.discriminator = None
 
     def adapt(self, landmarks: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -29,17 +31,14 @@ class MaskRCNNRecipe(MSegRecipe):
         trunk = shared_trunk(self.generator.rcnn.backbone, landmarks)
         return self.generator.state_dict() | {f"rcnn.backbone.{key}": value for key, value in trunk.items()}
 
-    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+    def generate(self, batch: Batch) -> Tensor:
         """The five losses, which torchvision computes with the network: (5,)."""
         crop = self.pictures(batch)
         losses = self.generator.losses(crop, [instances(each[0], int(batch["cells"])) for each in batch["truth"]])
         return torch.stack([losses[key] for key in LOSSES])
 
-    def g_loss(self, batch, fake, phase):
+    def g_loss(self, batch: Batch, fake: Tensor, phase: Phase) -> Loss:
         return fake.sum(), {key.removeprefix("loss_"): value for key, value in zip(LOSSES, fake)}
-
-    def d_loss(self, batch, fake):
-        raise TypeError("Mask R-CNN has no discriminator.")
 
 
 def instances(truth: Tensor, cells: int) -> Tensor:

@@ -4,15 +4,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.loop import Phase
+from train.data.batch import Batch
 from train.losses.reconstruction import dice_loss
+from train.recipe import Loss, Phase, Recipe
 from unmask.nets.mseg import MSeg
 
 
-class MSegRecipe:
-    name = "mseg"
-    phases = (Phase("segmentation", 1.0),)
-    learning_rates = (1e-3, 0.0)  # section 4.2
+class SegmentationRecipe(Recipe):
+    """The pictures on which both segmentation models learn."""
+
     betas = (0.9, 0.999)
     warp = 1.0  # photos come less well aligned than the training faces
     bare = 0.12  # share of faces without a mask, whose truth is empty
@@ -21,12 +21,7 @@ class MSegRecipe:
     recoloured = 0.3  # share of masks in another colour, half of them the skin's, which is the hardest
     grey = 0.08  # share of pictures in black and white: photos like that are few, and straps were left in them
 
-    def __init__(self, size: int, width: int = 24, downscale: int = 2):
-        self.size, self.config = size, {"width": width, "downscale": downscale}
-        self.generator = MSeg(width, downscale)
-        self.discriminator = None
-
-    def pictures(self, batch: dict[str, Tensor]) -> Tensor:
+    def pictures(self, batch: Batch) -> Tensor:
         """What the network sees: masked faces, and what must come out empty. N3HW in [-1, 1].
 
         Adds to the batch `truth` and `certain`, N1HW of {0, 1}: the masks, and which of their pixels count; and
@@ -54,23 +49,32 @@ class MSegRecipe:
         crop = torch.where(grey.to(crop.device), crop.mean(dim=1, keepdim=True), crop)
         return degrade(crop)
 
-    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+    def show(self, model: nn.Module, batch: Batch) -> list[Tensor]:
+        found = 2 * model(batch["masked"]).expand(-1, 3, -1, -1) - 1
+        bare = 2 * model(batch["photo"]).expand(-1, 3, -1, -1) - 1
+        return [batch["masked"], found, 2 * batch["mask"].expand(-1, 3, -1, -1) - 1, batch["photo"], bare]
+
+
+class MSegRecipe(SegmentationRecipe):
+    name = "mseg"
+    phases = (Phase("segmentation", 1.0),)
+    learning_rates = (1e-3, 0.0)  # section 4.2
+    generator: MSeg
+
+    def __init__(self, size: int, width: int = 24, downscale: int = 2):
+        self.size, self.config = size, {"width": width, "downscale": downscale}
+        self.generator = MSeg(width, downscale)
+        self.discriminator = None
+
+    def generate(self, batch: Batch) -> Tensor:
         return self.generator.logits(self.pictures(batch))
 
-    def g_loss(self, batch, fake, phase):
+    def g_loss(self, batch: Batch, fake: Tensor, phase: Phase) -> Loss:
         logits = fake.float()
         truth, certain = batch["truth"], batch["certain"]
         bce = F.binary_cross_entropy_with_logits(logits, truth, weight=certain)
         dice = dice_loss(torch.sigmoid(logits) * certain, truth * certain)
         return bce + dice, {"bce": bce, "dice": dice}
-
-    def d_loss(self, batch, fake):
-        raise TypeError("M-Seg has no discriminator.")
-
-    def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
-        found = 2 * model(batch["masked"]).expand(-1, 3, -1, -1) - 1
-        bare = 2 * model(batch["photo"]).expand(-1, 3, -1, -1) - 1
-        return [batch["masked"], found, 2 * batch["mask"].expand(-1, 3, -1, -1) - 1, batch["photo"], bare]
 
 
 def crowd(x: Tensor) -> Tensor:
@@ -101,7 +105,10 @@ def recolour(crop: Tensor, mask: Tensor, share: float) -> Tensor:
 def degrade(crop: Tensor) -> Tensor:
     """What cameras and enlarging do: half of the pictures lose resolution, to a half or a quarter, or gain noise."""
     n, _, size, _ = crop.shape
-    enlarge = lambda x: F.interpolate(x, size=(size, size), mode="bilinear", align_corners=False)
+
+    def enlarge(x: Tensor) -> Tensor:
+        return F.interpolate(x, size=(size, size), mode="bilinear", align_corners=False)
+
     half = F.avg_pool2d(crop, 2)
     pick = torch.rand(n, 1, 1, 1).to(crop.device)
     noise = 0.08 * torch.rand(n, 1, 1, 1).to(crop.device) * torch.randn_like(crop)

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.loop import Phase
+from train.data.batch import Batch
 from train.losses.reconstruction import dice_loss
+from train.recipe import Loss, Phase, Recipe
 from train.recipes.landmarks import shared_trunk
 from train.recipes.mseg import degrade
 from unmask.nets.parsing import CLASSES, ParsingNet
@@ -21,7 +22,7 @@ def paint(labels: Tensor) -> Tensor:
     return COLOURS.to(labels.device)[labels].permute(0, 3, 1, 2)
 
 
-class ParsingRecipe:
+class ParsingRecipe(Recipe):
     name = "parsing"
     phases = (Phase("parsing", 1.0),)
     learning_rates = (1e-3, 0.0)
@@ -40,21 +41,22 @@ class ParsingRecipe:
         """The weights of a landmark network of the same width, for the layers that both have."""
         return shared_trunk(self.generator, landmarks)
 
-    def generate(self, batch: dict[str, Tensor]) -> Tensor:
-        return self.generator(degrade(batch["photo"]))
+    def generate(self, batch: Batch) -> Tensor:
+        logits: Tensor = self.generator(degrade(batch["photo"]))
+        return logits
 
-    def g_loss(self, batch, fake, phase):
+    def g_loss(self, batch: Batch, fake: Tensor, phase: Phase) -> Loss:
         ce = F.cross_entropy(fake, batch["labels"], weight=self.weight.to(fake.device))
+
         # Dice of each class over the batch: what the F-score counts, whatever the class's area.
-        by_class = lambda x: x.transpose(0, 1).flatten(1)[:, None, None]  # NCHW -> (C, 1, 1, N * H * W)
+        def by_class(x: Tensor) -> Tensor:  # NCHW -> (C, 1, 1, N * H * W)
+            return x.transpose(0, 1).flatten(1)[:, None, None]
+
         truth = F.one_hot(batch["labels"], len(CLASSES)).permute(0, 3, 1, 2).float()
         dice = dice_loss(by_class(fake.softmax(dim=1)), by_class(truth))
         accuracy = (fake.argmax(dim=1) == batch["labels"]).float().mean()
         return ce + dice, {"cross_entropy": ce, "dice": dice, "accuracy": accuracy}
 
-    def d_loss(self, batch, fake):
-        raise TypeError("The parsing network has no discriminator.")
-
-    def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
+    def show(self, model: nn.Module, batch: Batch) -> list[Tensor]:
         """The faces, what the network says, and the truth, each class in its colour."""
         return [batch["photo"], paint(model(batch["photo"]).argmax(dim=1)), paint(batch["labels"])]

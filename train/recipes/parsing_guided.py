@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.loop import Phase
+from train.data.batch import Batch
 from train.losses.adversarial import bce_gan, feature_matching, patch_validity_mask
 from train.losses.discriminators import PatchDiscriminator, SNPatchDiscriminator
 from train.losses.perceptual import FacePerceptual
 from train.losses.reconstruction import hole_mean
 from train.losses.trunk_losses import TrunkLosses, structure_weight
+from train.recipe import Loss, Phase, Recipe
 from train.recipes.holes import masked_crop
 from train.recipes.parsing import paint
 from unmask import weights
@@ -41,15 +42,16 @@ class FaceParsing(nn.Module):
     """The parsing loss (equation 5): pixel-wise cross-entropy between what our frozen parser sees in the fill and what
     it sees in the photo, inside the hole. No labels are needed."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.net = weights.load("parsing").requires_grad_(False)
-        self.side = cast(int, self.net.size)
+        self.side = self.net.size
 
     def logits(self, x: Tensor) -> Tensor:
         """x: N3HW in [-1, 1]. Returns (N, 19, S, S), at the parser's own size or the picture's, if that is larger."""
         side = max(self.side, x.shape[-1])
-        return self.net(F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False))
+        logits: Tensor = self.net(F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False))
+        return logits
 
     def forward(self, fake: Tensor, real: Tensor, hole: Tensor) -> Tensor:
         """fake, real: N3HW in [-1, 1]; hole: N1HW, 1 = hole."""
@@ -59,7 +61,7 @@ class FaceParsing(nn.Module):
         return hole_mean(loss, F.interpolate(hole, size=loss.shape[2:], mode="nearest"))
 
 
-class ParsingGuidedRecipe:
+class ParsingGuidedRecipe(Recipe):
     name = "parsing-guided"
     # The paper has reconstruction, then the local discriminator, then the global one and the parser. The parser needs
     # no training and says at once where lips belong, so here it comes before the discriminators.
@@ -82,12 +84,12 @@ class ParsingGuidedRecipe:
         # Not the papers': lips and nostrils in a short run, in which L1 leaves a blur.
         self.face = FacePerceptual.if_available()
 
-    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+    def generate(self, batch: Batch) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free)
         batch["completed"], refined = self.generator(batch["crop"], batch["hole"], stages=True)
         return self.trunk.look(batch, refined) if self.trunk else refined
 
-    def g_loss(self, batch, fake, phase):
+    def g_loss(self, batch: Batch, fake: Tensor, phase: Phase) -> Loss:
         photo, hole = batch["photo"], batch["scored"]
         # The code's L1 counts the whole picture; five in six pixels only have to be copied, so the covered ones count
         # once more among themselves.
@@ -121,7 +123,7 @@ class ParsingGuidedRecipe:
             total = total + 0.006 * (parts["local"] + parts["whole"]) + parts["match"]
         return total, parts
 
-    def d_loss(self, batch, fake):
+    def d_loss(self, batch: Batch, fake: Tensor) -> Loss:
         if self.trunk:
             return self.trunk.discriminator_loss(batch)
         photo, hole = batch["photo"], batch["hole"]
@@ -133,7 +135,7 @@ class ParsingGuidedRecipe:
             losses[f"d_whole_{name}"] = bce_gan(own.whole(seen), target)
         return 0.5 * torch.stack(list(losses.values())).sum(), losses
 
-    def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
+    def show(self, model: nn.Module, batch: Batch) -> list[Tensor]:
         """The masked face, both stages, what the parser sees in the fill and in the truth, and the truth."""
         completed, refined = model(batch["masked"], batch["mask"], stages=True)
         fused = composite(refined, batch["masked"], batch["mask"])

@@ -5,18 +5,19 @@ import math
 import torch
 from torch import Tensor, nn
 
-from train.loop import Phase
+from train.data.batch import Batch
 from train.losses.adversarial import bce_gan, feature_matching, patch_validity_mask
 from train.losses.discriminators import PatchDiscriminator
 from train.losses.perceptual import FacePerceptual
 from train.losses.reconstruction import hole_mean
 from train.losses.trunk_losses import TrunkLosses, pixel_weight, structure_weight
+from train.recipe import Loss, Phase, Recipe
 from unmask.metrics import ssim_tensor
 from unmask.nets.layers import composite
 from unmask.nets.pix2pix import Pix2Pix
 
 
-class Pix2PixRecipe:
+class Pix2PixRecipe(Recipe):
     name = "pix2pix"
     # The papers train jointly from the start; in a short run the discriminator then teaches noise before there is a
     # face.
@@ -34,12 +35,12 @@ class Pix2PixRecipe:
         # Not the papers': lips in a short run, in which L1 leaves a blur.
         self.face = FacePerceptual.if_available()
 
-    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+    def generate(self, batch: Batch) -> Tensor:
         fake = self.generator(batch["masked"])
         batch["scored"] = batch["mask"] * batch["valid"] if "valid" in batch else batch["mask"]
         return self.trunk.look(batch, fake) if self.trunk else fake
 
-    def g_loss(self, batch, fake, phase):
+    def g_loss(self, batch: Batch, fake: Tensor, phase: Phase) -> Loss:
         # The papers' L1 counts every pixel alike; five in six only have to be copied, so the covered ones count
         # once more among themselves.
         difference = (fake - batch["photo"]).abs()
@@ -65,7 +66,7 @@ class Pix2PixRecipe:
             total = total + parts["adv"] + 10 * parts["match"]
         return total, parts
 
-    def d_loss(self, batch, fake):
+    def d_loss(self, batch: Batch, fake: Tensor) -> Loss:
         if self.trunk:
             return self.trunk.discriminator_loss(batch)
         real = self.discriminator(torch.cat([batch["photo"], batch["masked"]], dim=1))[0]
@@ -76,6 +77,6 @@ class Pix2PixRecipe:
         real, false = bce_gan(real, 1.0, counts), bce_gan(false, 0.0, counts)
         return 0.5 * (real + false), {"d_real": real, "d_fake": false}
 
-    def show(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
+    def show(self, model: nn.Module, batch: Batch) -> list[Tensor]:
         fake = model(batch["masked"])
         return [batch["masked"], fake, composite(fake, batch["masked"], batch["mask"]), batch["photo"]]

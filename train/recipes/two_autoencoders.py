@@ -2,12 +2,13 @@
 
 from torch import Tensor
 
-from train.loop import Phase
+from train.data.batch import Batch
 from train.losses.adversarial import bce_gan
 from train.losses.discriminators import GlobalLocalDiscriminator
 from train.losses.perceptual import FacePerceptual
 from train.losses.reconstruction import hole_mean
 from train.losses.trunk_losses import TrunkLosses, structure_weight
+from train.recipe import Loss, Phase
 from train.recipes.glcic import GLCICRecipe
 from train.recipes.holes import masked_crop
 from unmask.metrics import ssim_tensor
@@ -18,13 +19,13 @@ from unmask.nets.two_autoencoders import TwoAutoencoders
 class TwoAutoencodersRecipe(GLCICRecipe):
     name = "two-autoencoders"
     # The paper gives no lengths. What is learned without the truth in sight is soon learned.
-    phases = (Phase("minimax", 0.05), Phase("joint", 0.95))  # type: ignore[assignment]
+    phases = (Phase("minimax", 0.05), Phase("joint", 0.95))
     free = 0.1
     boxed = 0.3  # the paper's own holes; the others make it useful on masked faces
 
     def __init__(self, size: int, width: int = 24, stages: int = 2, downscale: int = 2):
         self.size, self.config = size, {"width": width, "stages": stages, "downscale": downscale}
-        self.generator = TwoAutoencoders(width, stages, downscale)  # type: ignore[assignment]
+        self.generator = TwoAutoencoders(width, stages, downscale)
         # The text of section 3.2 has five global and four local convolutions; tables 2 and 3 have it the other way
         # round, which would give the smaller picture the deeper network.
         self.trunk = TrunkLosses.if_available()
@@ -33,12 +34,12 @@ class TwoAutoencodersRecipe(GLCICRecipe):
         # Neither this nor SSIM is the paper's: without them, 32 thousand images made no mouth under a face mask.
         self.face = FacePerceptual.if_available()
 
-    def generate(self, batch: dict[str, Tensor]) -> Tensor:
+    def generate(self, batch: Batch) -> Tensor:
         batch["crop"], batch["hole"] = masked_crop(batch, self.free, self.boxed)
         fake = self.generator(batch["crop"], batch["hole"])
         return self.trunk.look(batch, fake) if self.trunk else fake
 
-    def g_loss(self, batch, fake, phase):
+    def g_loss(self, batch: Batch, fake: Tensor, phase: Phase) -> Loss:
         photo, hole = batch["photo"], batch["scored"]
         fused = composite(fake, photo, hole)
         if self.trunk:

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from unmask.imaging.reader import PhotoError, read_photo
 from unmask.masks import is_empty, read_mask
 from unmask.pipeline import Unmasker
 from unmask.registry import DEFAULT_SEGMENTATION_MODEL
+from unmask.types import Json
 
 Work = Callable[[Unmasker, Path], Any]
 
@@ -44,7 +45,7 @@ def remove_from_photo(
     unmasker: Unmasker, path: Path, out: Path, models: Sequence[str], mask: Path | None, aligned: bool,
     segmentation_model: str = DEFAULT_SEGMENTATION_MODEL, guide: Guide = AS_FOUND, realism: float = 1.0,
     roots: Sequence[Path] = (),
-) -> dict:  # fmt: skip
+) -> Json:  # fmt: skip
     """Write <stem>.<model>.png for each model, and <stem>.mask.png, and return where they are: {"mask", "results"}.
 
     mask: a file, or a folder of them. guide, realism: see `Unmasker.remove`. roots: see `folder_for`.
@@ -75,7 +76,7 @@ def find_mask(
     aligned: bool,
     segmentation_model: str = DEFAULT_SEGMENTATION_MODEL,
     roots: Sequence[Path] = (),
-) -> dict:
+) -> Json:
     """Write <stem>.mask.png, all black when no mask was found, and return where it is: {"mask"}. roots: see
     `folder_for`."""
     found = unmasker.segment(read_photo(path), aligned=aligned, model=segmentation_model)
@@ -91,7 +92,7 @@ def folder_for(photo: Path, folder: Path, roots: Sequence[Path]) -> Path:
     return folder / next(below, Path())
 
 
-def find_faces(unmasker: Unmasker, path: Path) -> list[dict]:
+def find_faces(unmasker: Unmasker, path: Path) -> list[Json]:
     """The faces of a photo, largest first, in pixels of the upright photo; none is an empty list."""
     photo = read_photo(path)
     return [
@@ -167,7 +168,7 @@ def run_local(
         return
     jobs = jobs or torch.get_num_threads()
     executor = ThreadPoolExecutor(jobs, "photo", initializer=one_thread)
-    waiting = deque()
+    waiting: deque[Future[PhotoOutcome]] = deque()
     try:
         for photo in photos:
             waiting.append(executor.submit(attempt, work, unmasker, photo))

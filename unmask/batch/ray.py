@@ -18,6 +18,7 @@ import ray.exceptions
 import unmask
 from unmask.batch.local import PhotoOutcome, Work, attempt, one_thread
 from unmask.settings import environment
+from unmask.types import Json
 
 LOST = "Its worker was lost: out of memory, or the machine is gone."
 
@@ -31,7 +32,7 @@ class Worker:
         self.work = work
         self.unmasker = unmask.Unmasker(device=device)
 
-    def __call__(self, batch: dict) -> dict:
+    def __call__(self, batch: Json) -> Json:
         """{"index", "path"} -> {"index", "value" (JSON), "error"}, each a column."""
         outcomes = [attempt(self.work, self.unmasker, Path(path)) for path in batch["path"]]
         return {
@@ -49,8 +50,11 @@ def run_ray(
     work: with absolute paths in it. address: of a running cluster, by default that in RAY_ADDRESS; without one, Ray
     runs on this machine for the length of the call. Raises ConnectionError when the cluster does not answer.
     """
+    if not photos:
+        return
     address = address or os.environ.get("RAY_ADDRESS")
-    local = {} if address else {"num_cpus": max(jobs or 0, os.cpu_count() or 1), "object_store_memory": 100_000_000}
+    cores = max(jobs or 0, os.cpu_count() or 1)
+    local: Json = {} if address else {"num_cpus": cores, "object_store_memory": 100_000_000}
     imported_from = os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what fails is in the outcomes

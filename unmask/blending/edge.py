@@ -22,7 +22,8 @@ def soft_edge(mask: np.ndarray, target: Window, feather: float, reach: int) -> n
         weight = np.minimum(distance / np.float32(feather + 1), 1)
     else:
         weight = hole.astype(np.float32)
-    return weight[y0 - top : y1 - top, x0 - left : x1 - left]
+    inside: np.ndarray = weight[y0 - top : y1 - top, x0 - left : x1 - left]
+    return inside
 
 
 class Edge:
@@ -63,20 +64,24 @@ class Edge:
         share = cv2.GaussianBlur(weight, (0, 0), along)
         change = cv2.GaussianBlur(step * weight[..., None], (0, 0), along)
         change /= (share + 0.1 / (np.sqrt(2 * np.pi) * along))[..., None]  # 1 / (..) is a straight edge's own share
-        return change * self._depth
+        correction: np.ndarray = change * self._depth
+        return correction
 
 
 def _biweight(difference: np.ndarray, cut: float) -> np.ndarray:
     """Tukey's weight of the largest channel: 1 for no difference, 0 from `cut` on."""
-    return np.maximum(1 - (np.abs(difference).max(axis=2) / cut) ** 2, 0) ** 2
+    weights: np.ndarray = np.maximum(1 - (np.abs(difference).max(axis=2) / cut) ** 2, 0) ** 2
+    return weights
 
 
 def _average(image: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
     """Normalised convolution: the Gaussian mean of the pixels that have weight."""
     total = cv2.GaussianBlur(weight, (0, 0), sigma)
-    return cv2.GaussianBlur(image * weight[..., None], (0, 0), sigma) / np.maximum(total, 1e-6)[..., None]
+    average: np.ndarray = cv2.GaussianBlur(image * weight[..., None], (0, 0), sigma)
+    return average / np.maximum(total, 1e-6)[..., None]
 
 
 def _at_edge(image: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
     """The colour of one side of an edge, at the edge: two averages, near and far, extrapolated to distance 0."""
-    return 2 * _average(image, weight, sigma) - _average(image, weight, 2 * sigma)
+    colours: np.ndarray = 2 * _average(image, weight, sigma) - _average(image, weight, 2 * sigma)
+    return colours

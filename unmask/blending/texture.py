@@ -147,13 +147,12 @@ class Patches:
             return []
         whole = self._box(inside.astype(np.float32)) > 1 - 0.5 / size**2
         whole[-size + 1 :], whole[:, -size + 1 :] = False, False
-        ycc = lambda rgb: cv2.cvtColor(np.float32(rgb / 255).reshape(-1, 1, 3), cv2.COLOR_RGB2YCrCb)[:, 0] * 255
         y, x = np.nonzero(whole[:: size // 2, :: size // 2])
         y, x = y * (size // 2), x * (size // 2)
         if len(x) == 0:
             return []
         if colour is not None:
-            away = (ycc(self._mean[y, x]) - ycc(colour))[:, [1, 2, 0]] / LIKE
+            away = (_ycc(self._mean[y, x]) - _ycc(colour))[:, [1, 2, 0]] / LIKE
             like = (away**2).sum(axis=1) < 1
             y, x = y[like], x[like]
         structure = self._structure[y, x]
@@ -169,6 +168,12 @@ class Patches:
         return cv2.boxFilter(values, -1, (size, size), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
 
 
+def _ycc(rgb: np.ndarray) -> np.ndarray:
+    """Colours (N, 3) or (3,) in 0-255 as brightness, red and blue: (N, 3) float32."""
+    colours = (rgb / 255).astype(np.float32).reshape(-1, 1, 3)
+    return np.asarray(cv2.cvtColor(colours, cv2.COLOR_RGB2YCrCb)[:, 0] * 255)
+
+
 def _spectrum(patches: np.ndarray) -> np.ndarray:
     """Mean cross spectrum of patches (n, P, P, 3): (P, P / 2 + 1, 3, 3). White noise of variance 1 gives identities."""
     n, size = patches.shape[:2]
@@ -182,7 +187,8 @@ def _spectrum(patches: np.ndarray) -> np.ndarray:
     pixels = pixels[energy <= 2 * np.median(energy)].reshape(-1, size, size, 3)
     window = np.outer(*(np.hanning(size + 2)[1:-1],) * 2).astype(np.float32)
     waves = np.fft.rfft2(pixels * window[..., None], axes=(1, 2))  # (n, P, P / 2 + 1, 3)
-    return np.einsum("nyxc,nyxd->yxcd", waves, waves.conj()).real / (len(pixels) * (window**2).sum())
+    spectrum: np.ndarray = np.einsum("nyxc,nyxd->yxcd", waves, waves.conj()).real / (len(pixels) * (window**2).sum())
+    return spectrum
 
 
 def _noise(root: np.ndarray, white: np.ndarray) -> np.ndarray:

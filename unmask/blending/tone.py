@@ -26,8 +26,11 @@ def tone_of(photo: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
     photo = photo[:: -(-len(photo) // ENOUGH)]
     bright = photo @ LUMA
     low, high = np.quantile(bright, (0.01, 0.99)).astype(np.float32)
-    powers = lambda values: np.stack([np.ones_like(values), values, values * values], axis=-1)
-    scaled = lambda values: powers(np.clip(values, low, high) / np.float32(255))
+
+    def scaled(values: np.ndarray) -> np.ndarray:
+        x = np.clip(values, low, high) / np.float32(255)
+        return np.stack([np.ones_like(x), x, x * x], axis=-1)
+
     curve, *_ = np.linalg.lstsq(scaled(bright), photo[:, ::2] - bright[:, None], rcond=None)
 
     def toned(picture: np.ndarray) -> np.ndarray:

@@ -12,8 +12,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from unmask.settings import home
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 WEIGHTS = "checkpoints/"
 # What the demo runs on, and what its README shows; a path that ends in "/" is a folder.
@@ -151,13 +155,14 @@ def _listed(args: argparse.Namespace, files: dict[str, str]) -> bool:
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", *files.values()).splitlines()
     if changed:
         raise PushError(f"{len(changed)} of these files have changes that are not committed: commit them first.")
-    return args.dry_run
+    only_listed: bool = args.dry_run
+    return only_listed
 
 
 def _released(files: dict[str, str]) -> dict[str, str]:
     """File name -> sha256 from checkpoints/sha256.json, which must list exactly the weights among `files`."""
     try:
-        released = json.loads((home() / WEIGHTS / "sha256.json").read_text())
+        released: dict[str, str] = json.loads((home() / WEIGHTS / "sha256.json").read_text())
     except (OSError, ValueError) as error:
         raise PushError("checkpoints/sha256.json cannot be read.") from error
     if odd := sorted({name for name in files if name.endswith(".safetensors")} ^ set(released)):
@@ -171,7 +176,7 @@ def _sha256(path: Path) -> str:
     return sha256(path)
 
 
-def _pin(api, repo: str) -> str:
+def _pin(api: "HfApi", repo: str) -> str:
     """The newest commit of a model repository, which must have the released weights."""
     released = _released({name.removeprefix(WEIGHTS): name for name in tracked((WEIGHTS,))})
     with _hub_errors(repo):
@@ -179,10 +184,12 @@ def _pin(api, repo: str) -> str:
     there = {file.rfilename: file.lfs.sha256 for file in info.siblings or [] if file.lfs is not None}
     if odd := [name for name, sha256 in released.items() if there.get(name) != sha256]:
         raise PushError(f"{repo} does not have the released {', '.join(odd)}: 'push weights {repo}' first.")
+    if info.sha is None:
+        raise PushError(f"{repo} has no commit yet: 'push weights {repo}' first.")
     return info.sha
 
 
-def _api():
+def _api() -> "HfApi":
     """The Hub's client, with a token."""
     from huggingface_hub import HfApi, get_token
 
@@ -191,7 +198,7 @@ def _api():
     return HfApi(library_name="unmask")
 
 
-def _additions(files: dict[str, str]) -> list:
+def _additions(files: dict[str, str]) -> list[Any]:
     from huggingface_hub import CommitOperationAdd
 
     return [CommitOperationAdd(there, home() / here) for there, here in files.items()]

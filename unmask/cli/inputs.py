@@ -18,6 +18,7 @@ class Found(NamedTuple):
 
     photos: list[Path]
     skipped: int  # files in the folders that are no pictures by their name
+    there: int = 0  # photos left out because their files are there already
 
 
 class CallError(Exception):

@@ -3,6 +3,8 @@ serve | push.
 
 Exit status: 0 when every file was written, 1 when some could not be (each named with its reason on standard
 error, the others written all the same), 2 for a wrong call, 130 after Ctrl-C.
+
+On argparse, and not on click or typer: no option of theirs takes as many values as follow, as `--model A B C` does.
 """
 
 import argparse
@@ -24,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     args = parser.parse_args(argv)
     try:
-        return args.command(args)
+        status: int = args.command(args)
+        return status
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # `... | head` has read enough
@@ -63,6 +66,9 @@ def build_parser() -> argparse.ArgumentParser:
         added.add_argument("--segmenter", dest="segmentation_model", help=argparse.SUPPRESS)  # its old name
         added.add_argument("--aligned", action="store_true", help="the pictures are face crops already")
         added.add_argument("--json", action="store_true", help="one JSON object per line and photo: what was written")
+        added.add_argument(
+            "--resume", action="store_true", help="leave out photos whose files a run before has all written into --out"
+        )
 
     added = add(remove, "Write each photo without its mask, once per model, and the mask that was used.")
     add_photos(added)

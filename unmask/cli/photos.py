@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from unmask.cli.inputs import CallError, Found, check_device, expand
+from unmask.types import Json
 
 if TYPE_CHECKING:
     from unmask import Guide
@@ -74,7 +75,7 @@ def guide_of(args: argparse.Namespace) -> "Guide":
     return Guide(args.smile or 0.0, args.mouth or 0.0, args.jaw or 0.0, HINTS[args.hint or "open"])
 
 
-def show_files(path: Path, written: dict) -> str:
+def show_files(path: Path, written: Json) -> str:
     return json.dumps({"path": str(path)} | written)
 
 
@@ -106,7 +107,7 @@ def find_segmentation_model(args: argparse.Namespace) -> str:
 def faces(args: argparse.Namespace) -> int:
     from unmask.batch import local as batch
 
-    def show(path: Path, found: list[dict]) -> str:
+    def show(path: Path, found: list[Json]) -> str:
         if args.json:
             return json.dumps({"path": str(path), "faces": found})
         boxes = [f"({', '.join(str(round(x)) for x in face['box'])}) {face['score']:.0%}" for face in found]
@@ -118,8 +119,8 @@ def faces(args: argparse.Namespace) -> int:
 
 def plan(args: argparse.Namespace, kinds: Sequence[str]) -> tuple[Found, tuple[Path, ...]]:
     """The photos to work on, with the folders for their results made, and the roots for `folder_for`: with
-    --recursive, results lie in the subfolders in which their photos do. Raises CallError if a result would overwrite
-    something."""
+    --recursive, results lie in the subfolders in which their photos do. kinds: what is written of each photo; with
+    --resume, photos that have all of it are left out. Raises CallError if a result would overwrite something."""
     from unmask.batch.local import folder_for
 
     out, found = args.out, expand(args.paths, args.recursive)
@@ -146,7 +147,14 @@ def plan(args: argparse.Namespace, kinds: Sequence[str]) -> tuple[Found, tuple[P
         tempfile.TemporaryFile(dir=out).close()
     except OSError as error:
         raise CallError(f"nothing can be written into {out}: {error.strerror}") from error
-    return found, roots
+    if not args.resume:
+        return found, roots
+
+    def is_there(photo: Path) -> bool:  # files appear as a whole or not at all
+        return all((folder_for(photo, out, roots) / f"{photo.stem}.{kind}.png").is_file() for kind in kinds)
+
+    left = [photo for photo in found.photos if not is_there(photo)]
+    return found._replace(photos=left, there=len(found.photos) - len(left)), roots
 
 
 def for_each(
@@ -178,14 +186,16 @@ def for_each(
                     tqdm.write(show(photo, outcome.value))
     except KeyboardInterrupt:
         batch.stop(getattr(args, "out", None))
-    if len(photos) > 1 or found.skipped:
-        print(closing_line(len(photos) - failed, failed, found.skipped), file=sys.stderr)
+    if len(photos) > 1 or found.skipped or found.there:
+        print(closing_line(len(photos) - failed, failed, found.skipped, found.there), file=sys.stderr)
     return int(failed > 0)
 
 
-def closing_line(done: int, failed: int, skipped: int) -> str:
+def closing_line(done: int, failed: int, skipped: int, there: int = 0) -> str:
     """How many photos went which way."""
     counts = [f"{done} photo{'' if done == 1 else 's'} done"]
+    if there:
+        counts.append(f"{there} there already")
     if failed:
         counts.append(f"{failed} failed")
     if skipped:

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from unmask.types import Json
+
 
 def add_commands(parser: argparse.ArgumentParser) -> None:
     """One subcommand per function below."""
@@ -128,7 +130,7 @@ def _run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace)
         return 1
 
 
-def _given(args: argparse.Namespace, *names: str) -> dict:
+def _given(args: argparse.Namespace, *names: str) -> Json:
     """The options that were given: for the others the called function has its own defaults."""
     return {name: value for name in names if (value := getattr(args, name)) is not None}
 

@@ -38,7 +38,8 @@ class Face:
     def corners(self) -> np.ndarray:
         """The crop's corners in the photo, from its top left clockwise: (4, 2) float64, x and y."""
         unit = np.array([[[0, 0], [1, 0], [1, 1], [0, 1]]], float)
-        return cv2.transform(unit, cv2.invertAffineTransform(self.to_crop(1)))[0]
+        corners: np.ndarray = cv2.transform(unit, cv2.invertAffineTransform(self.to_crop(1)))[0]
+        return corners
 
 
 def whole_photo(photo: np.ndarray) -> Face:

@@ -76,12 +76,14 @@ def set_in(outer: np.ndarray, frame: Face, inner: np.ndarray, face: Face) -> np.
     ramp = np.clip((0.5 - np.abs((np.arange(size) + 0.5) / size - 0.5)) / OVERLAP, 0, 1).astype(np.float32)
     weight = warp(np.minimum(ramp, ramp[:, None]), matrix, (across, across), flags=cv2.INTER_LINEAR)[..., None]
     placed = warp(inner.astype(np.float32), matrix, (across, across), flags=cv2.INTER_CUBIC)
-    return np.rint(np.clip(outer + weight * (placed - outer), 0, 255)).astype(np.uint8)
+    joined: np.ndarray = np.rint(np.clip(outer + weight * (placed - outer), 0, 255)).astype(np.uint8)
+    return joined
 
 
 def from_frame_to_frame(frame: Face, other: Face, size: int) -> np.ndarray:
     """The (2, 3) float64 matrix that takes a point of one frame to another frame, both of size x size px."""
-    return other.to_crop(size) @ np.vstack([cv2.invertAffineTransform(frame.to_crop(size)), (0, 0, 1)])
+    matrix: np.ndarray = other.to_crop(size) @ np.vstack([cv2.invertAffineTransform(frame.to_crop(size)), (0, 0, 1)])
+    return matrix
 
 
 def _moved(face: Face, center: np.ndarray, scale: float) -> Face:

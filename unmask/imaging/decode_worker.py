@@ -10,6 +10,7 @@ import io
 import json
 import sys
 import warnings
+from typing import Any
 
 from PIL import Image
 
@@ -29,7 +30,7 @@ def limit() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
-def open_heic(data: bytes):
+def open_heic(data: bytes) -> tuple[Any, int]:
     """The primary picture, which libheif turns upright by itself, and its orientation, 1."""
     import pi_heif
 
@@ -40,7 +41,7 @@ def open_heic(data: bytes):
     return file[file.primary_index], 1
 
 
-def open_by_pillow(data: bytes, format: str):
+def open_by_pillow(data: bytes, format: str) -> tuple[Image.Image, int]:
     """The first picture, and its orientation, 1-8; that of a TIFF has been read already."""
     image = Image.open(io.BytesIO(data), formats=[format])
     return image, image.getexif().get(ORIENTATION_TAG, 1) if format == "AVIF" else 1
@@ -60,6 +61,7 @@ def main(format: str, most_pixels: int) -> None:
     limit()
     warnings.simplefilter("ignore")
     Image.MAX_IMAGE_PIXELS = None  # the limit is the caller's
+    opened: Any
     opened, orientation = open_heic(data) if format == "HEIC" else open_by_pillow(data, format)
     icc = opened.info.get("icc_profile") or b""
     head = {"size": opened.size, "mode": opened.mode, "orientation": orientation, "icc": len(icc)}

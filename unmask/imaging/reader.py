@@ -213,7 +213,7 @@ def _to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
             converted = ImageCms.profileToProfile(
                 image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB", inPlace=in_place
             )
-            return image if in_place else converted
+            return image if converted is None else converted  # None: changed in place
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             pass  # a broken profile, or one for another colour model, is common and harmless
     return image if image.mode == "RGB" else image.convert("RGB")

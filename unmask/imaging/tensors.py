@@ -33,5 +33,22 @@ def to_image(tensor: torch.Tensor) -> np.ndarray:
 def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resize uint8 (H, W) or (H, W, C) to `size` = (height, width): area average down, bicubic up."""
     height, width = size
-    shrinks = height * width < image.shape[0] * image.shape[1]
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    if height * width < image.shape[0] * image.shape[1]:
+        return shrink(image, size)
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def shrink(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bring a picture (H, W) or (H, W, C) to `size` = (height, width), which is smaller, by area average.
+
+    What is far larger is halved first, where its sides are even: OpenCV does that in a tenth of the time that other
+    factors take. The last step is a large one, or two averages in a row would blur.
+    """
+    height, width = size
+    while _is_even(image) and image.shape[0] > 4 * height and image.shape[1] > 4 * width:
+        image = cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _is_even(image: np.ndarray) -> bool:
+    return bool(image.shape[0] % 2 == 0 and image.shape[1] % 2 == 0)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import conv_block
+from unmask.nets.layers import Network, conv_block
 
 STRIDES = (8, 16, 32)  # px of the picture that one cell of each map covers
 OUTPUTS = 1 + 1 + 4 + 10  # face, masked, the box's sides, five points
@@ -23,10 +23,11 @@ class Residual(nn.Module):
         self.layers = nn.Sequential(conv_block(channels, channels), conv_block(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.layers(x)
+        change: Tensor = self.layers(x)
+        return x + change
 
 
-class FaceDetector(nn.Module):
+class FaceDetector(Network):
     """Encoder, three-level feature pyramid, one head for all levels. `width`: the first block's channels.
 
     A level sees faces of 2 to 10 times its stride well: 16 to 320 px. Larger ones are found in a smaller copy of the
@@ -47,12 +48,14 @@ class FaceDetector(nn.Module):
         joint = 3 * width
         self.lateral = nn.ModuleList(nn.Conv2d(cin, joint, 1) for cin in channels[2:])
         self.smooth = nn.ModuleList(conv_block(joint, joint) for _ in STRIDES)
-        self.head = nn.Sequential(conv_block(joint, joint), nn.Conv2d(joint, OUTPUTS, 3, padding=1))
+        last = nn.Conv2d(joint, OUTPUTS, 3, padding=1)
+        self.head = nn.Sequential(conv_block(joint, joint), last)
         # Each level has scales of its own for what the shared head says in cells (FCOS, section 3.2).
         self.scales = nn.Parameter(torch.ones(len(STRIDES)))
-        nn.init.normal_(self.head[-1].weight, std=0.01)
-        nn.init.zeros_(self.head[-1].bias)
-        nn.init.constant_(self.head[-1].bias[:1], -4.0)  # at first, nothing is a face (RetinaNet, section 4.1)
+        nn.init.normal_(last.weight, std=0.01)
+        assert last.bias is not None
+        nn.init.zeros_(last.bias)
+        nn.init.constant_(last.bias[:1], -4.0)  # at first, nothing is a face (RetinaNet, section 4.1)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: N3HW in [-1, 1], H and W multiples of 32. Returns (N, cells, 16) float32, for the cells of `grid`.

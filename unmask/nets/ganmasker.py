@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import CBAM, composite, conv_block, downscaled
+from unmask.nets.layers import CBAM, Network, composite, conv_block, downscaled
 
 
 def leaky() -> nn.Module:
@@ -28,7 +28,7 @@ class GeBlock(nn.Module):
         return F.leaky_relu(self.body(x) + self.shortcut(x), 0.2)
 
 
-class GANMasker(nn.Module):
+class GANMasker(Network):
     """Encoder of five Ge-blocks, bottleneck of four dilated blocks (2, 4, 8, 16), decoder of five blocks, MURF.
 
     Input is four channels: the masked face, black in the hole so that nothing of the mask's colour can leak into

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import ContextualAttention, composite, downscaled
+from unmask.nets.layers import ContextualAttention, Network, composite, downscaled
 
 
 class GatedConv2d(nn.Module):
@@ -44,7 +44,7 @@ class Decoder(nn.Sequential):
         )
 
 
-class GatedConv(nn.Module):
+class GatedConv(Network):
     """A coarse network paints the hole; a fine one with two branches, dilated and attending, paints it again.
 
     `width` is the first layer's channels behind the gate; the official network's is 24 (its "cnum" of 48 counts
@@ -85,7 +85,7 @@ class GatedConv(nn.Module):
         self.after_attention = nn.Sequential(GatedConv2d(4 * w, 4 * w), GatedConv2d(4 * w, 4 * w))
         self.decoder = Decoder(8 * w, picture, w)
 
-    def forward(self, crop: Tensor, mask: Tensor, stages: bool = False):
+    def forward(self, crop: Tensor, mask: Tensor, stages: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """crop: N3HW in [-1, 1]; mask: N1HW in {0, 1}; H and W multiples of 8 * downscale. Returns N3HW, the crop
         unmasked.
 
@@ -102,4 +102,5 @@ class GatedConv(nn.Module):
         """The fine network, on pixel-unshuffled pictures: (N, C, H, W) and the hole at a quarter of that to (N, C, H,
         W)."""
         attended = self.attention(F.relu(self.attention_branch(x)), hole)  # (N, 4w, H / 4, W / 4)
-        return self.decoder(torch.cat([self.conv_branch(x), self.after_attention(attended)], dim=1))
+        painted: Tensor = self.decoder(torch.cat([self.conv_branch(x), self.after_attention(attended)], dim=1))
+        return painted

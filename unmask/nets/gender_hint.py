@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from unmask.nets.landmarks import mobilenet_v2
+from unmask.nets.layers import Network
 
 
-class GenderHint(nn.Module):
+class GenderHint(Network):
     """MobileNetV2 at `width` times its channels, its last features averaged, and one logit."""
 
     def __init__(self, width: float = 0.75):
@@ -25,7 +26,8 @@ class GenderHint(nn.Module):
         x = self.stem(crop)
         for stage in self.stages:
             x = stage(x)
-        return self.head(self.drop(x.mean(dim=(2, 3)))).float()[:, 0]
+        logits: Tensor = self.head(self.drop(x.mean(dim=(2, 3))))
+        return logits.float()[:, 0]
 
     def forward(self, crop: Tensor) -> Tensor:
         """crop: as in `logits`. Returns (N,) in [-1, 1]: -1 reads as male, 1 as female, near 0 undecided."""

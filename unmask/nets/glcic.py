@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from unmask.nets.layers import composite, conv_block, downscaled
+from unmask.nets.layers import Network, composite, conv_block, downscaled
 
 
 def deconv_block(cin: int, cout: int) -> nn.Sequential:
@@ -12,7 +12,7 @@ def deconv_block(cin: int, cout: int) -> nn.Sequential:
     )
 
 
-class GLCIC(nn.Module):
+class GLCIC(Network):
     """Seventeen layers, halved twice, four dilated convolutions (2, 4, 8, 16), sigmoid.
 
     Input is four channels: the crop with one fixed colour in the hole (the paper's is the data's mean), and the mask.
@@ -22,6 +22,7 @@ class GLCIC(nn.Module):
 
     # RGB in [-1, 1], a skin-like guess at the mean colour. The released weights were trained with it: it stays.
     MEAN = (0.10, -0.12, -0.22)
+    mean: Tensor
 
     def __init__(self, width: int = 64, downscale: int = 1):
         super().__init__()

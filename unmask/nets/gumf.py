@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import composite, conv_block, dilate, downscaled
+from unmask.nets.layers import Network, composite, conv_block, dilate, downscaled
 
 
 class SqueezeExcite(nn.Module):
@@ -20,7 +20,8 @@ class SqueezeExcite(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels), nn.Sigmoid())
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.mlp(x.mean(dim=(2, 3)))[:, :, None, None]
+        weights: Tensor = self.mlp(x.mean(dim=(2, 3)))
+        return x * weights[:, :, None, None]
 
 
 class UNet(nn.Module):
@@ -59,10 +60,11 @@ class UNet(nn.Module):
         for block in self.decoder:
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
             x = block(torch.cat([x, skips.pop()], dim=1))
-        return self.head(x).float()
+        numbers: Tensor = self.head(x)
+        return numbers.float()
 
 
-class GUMF(nn.Module):
+class GUMF(Network):
     """The map module says what is covered; the editing module, given picture and map, paints the face.
 
     `width` is the editing module's first level; the map module's is half as wide. Where the caller has a mask (the
@@ -82,11 +84,16 @@ class GUMF(nn.Module):
 
     def clean(self, logits: Tensor) -> Tensor:
         """The map's noise removed: opened, then closed, by 5 px at 256. Returns N1HW of {0, 1}."""
-        grow = lambda x: dilate(x, max(logits.shape[-1] // 128, 1))
-        shrink = lambda x: -grow(-x)
+
+        def grow(x: Tensor) -> Tensor:
+            return dilate(x, max(logits.shape[-1] // 128, 1))
+
+        def shrink(x: Tensor) -> Tensor:
+            return -grow(-x)
+
         return shrink(grow(grow(shrink((logits > 0).float()))))
 
-    def forward(self, crop: Tensor, mask: Tensor | None = None, stages: bool = False):
+    def forward(self, crop: Tensor, mask: Tensor | None = None, stages: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """crop: N3HW in [-1, 1]; mask: N1HW in {0, 1}, or None to find it; H and W multiples of 16 * downscale. Returns
         N3HW, the crop unmasked.
 

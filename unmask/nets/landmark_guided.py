@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import composite, dilate, downscaled
+from unmask.nets.layers import Network, composite, dilate, downscaled
 from unmask.synth.mean_face import MEAN_LANDMARKS
 
 
@@ -39,7 +39,8 @@ class DilatedResidual(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.body(x)
+        joined: Tensor = x + self.body(x)
+        return joined
 
 
 class LongShortAttention(nn.Module):
@@ -66,10 +67,11 @@ class LongShortAttention(nn.Module):
         own, far = brought.transpose(1, 2).unflatten(2, (height, width)).chunk(2, dim=1)
         short = x + self.gamma * own
         long = (1 - hole) * encoded + self.alpha * hole * far
-        return self.fuse(torch.cat([short, long], dim=1))
+        fused: Tensor = self.fuse(torch.cat([short, long], dim=1))
+        return fused
 
 
-class LandmarkGuided(nn.Module):
+class LandmarkGuided(Network):
     """LaFIn's generator: two halvings, seven dilated residual blocks, attention, two doublings with fused skips.
 
     Input is six channels: the crop with a white hole, the hole, the landmarks' dots, and the hint as a plane of one
@@ -110,7 +112,8 @@ class LandmarkGuided(nn.Module):
         # LaFIn blanks the skips in the hole, and with them the dots, which are what is to be painted after.
         x = self.fuse2(torch.cat([self.decode2(x), x2], dim=1))
         x = self.fuse1(torch.cat([self.decode1(x), x1], dim=1))
-        return self.head(x)
+        painted: Tensor = self.head(x)
+        return painted
 
     def forward(
         self, crop: Tensor, mask: Tensor, points: Tensor | None = None, hint: Tensor | None = None

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import conv_block
+from unmask.nets.layers import Network, conv_block
 from unmask.synth.mean_face import MEAN_LANDMARKS
 
 # MobileNetV2 (Sandler et al. 2018, table 2): expansion, channels, blocks, stride of the first.
@@ -38,12 +38,16 @@ class InvertedResidual(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.layers(x) if self.shortcut else self.layers(x)
+        change: Tensor = self.layers(x)
+        return x + change if self.shortcut else change
 
 
 def mobilenet_v2(width: float) -> tuple[nn.Sequential, nn.ModuleList, list[int]]:
     """MobileNetV2 at `width` times its channels: its stem, its seven stages, and each stage's channels."""
-    scale = lambda channels: max(round(channels * width / 8), 1) * 8
+
+    def scale(channels: int) -> int:
+        return max(round(channels * width / 8), 1) * 8
+
     cin, stages, widths = scale(32), nn.ModuleList(), []
     stem = conv_block(3, cin, stride=2, activation=nn.ReLU6(inplace=True))
     for expansion, channels, count, stride in STAGES:
@@ -56,7 +60,7 @@ def mobilenet_v2(width: float) -> tuple[nn.Sequential, nn.ModuleList, list[int]]
     return stem, stages, widths
 
 
-class LandmarkNet(nn.Module):
+class LandmarkNet(Network):
     """MobileNetV2 at `width` times its channels; points = centres of mass of their maps + a linear correction.
 
     LaFIn predicts 68 points at width 1 from the crop with its hole painted white. Ours sees the crop as it is, mask
@@ -87,7 +91,7 @@ class LandmarkNet(nn.Module):
             if i in MAPPED:
                 kept.append(x)
         pooled = torch.cat([x.mean(dim=(2, 3)), self.widen(x).mean(dim=(2, 3))], dim=1)
-        correction = self.correction(pooled).float().unflatten(1, (self.points, 2))
+        correction: Tensor = self.correction(pooled).float().unflatten(1, (self.points, 2))
         near, middle, far = (lateral(x) for lateral, x in zip(self.lateral, kept))
         x = middle + F.interpolate(far, scale_factor=2.0, mode="nearest")
         x = self.maps(near + F.interpolate(x, scale_factor=2.0, mode="nearest"))  # (N, 92, H / 8, W / 8)

@@ -7,6 +7,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+class Network(nn.Module):
+    """What every model in the registry is built as."""
+
+    size: int  # side of the crops that its weights were trained on, px; set when they are loaded
+
+
 def composite(fill: Tensor, crop: Tensor, mask: Tensor) -> Tensor:
     """Masked-Unmasked Region Fusion (GANMasker, section 3.2.1): the fill in the hole, the crop elsewhere.
 
@@ -60,7 +66,7 @@ class ChannelGate(nn.Module):
 class SpatialGate(nn.Module):
     """CBAM's spatial attention: where to look. Its convolution is followed by a batch norm, as in the original."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.conv = nn.Conv2d(2, 1, 7, padding=3, bias=False)
         self.norm = nn.BatchNorm2d(1)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from unmask.nets.landmarks import mobilenet_v2
+from unmask.nets.layers import Network
 
 LACKING = "Mask R-CNN needs torchvision, in the release that fits torch: see requirements.txt."
 
@@ -34,7 +35,8 @@ class Backbone(nn.Module):
             x = stage(x)
             if i in self.LEVELS:
                 kept[str(self.LEVELS.index(i))] = x
-        return self.fpn(kept)
+        levels: dict[str, Tensor] = self.fpn(kept)
+        return levels
 
 
 def keep_size(image: Tensor, target: dict[str, Tensor] | None) -> tuple[Tensor, dict[str, Tensor] | None]:
@@ -42,7 +44,7 @@ def keep_size(image: Tensor, target: dict[str, Tensor] | None) -> tuple[Tensor, 
     return image, target
 
 
-class MaskRCNN(nn.Module):
+class MaskRCNN(Network):
     """Proposals from a feature pyramid; a score, a box and a mask of 28 x 28 for each.
 
     The paper's heads at a fraction of their channels (`channels` 64 instead of 256). Crops hold one mask or a few,
@@ -87,7 +89,8 @@ class MaskRCNN(nn.Module):
             labels = torch.ones(len(masks), dtype=torch.int64, device=masks.device)
             targets.append({"boxes": boxes, "labels": labels, "masks": masks.to(torch.uint8)})
         with torch.autocast(crop.device.type, enabled=False):  # bf16 would round a box's corners to a pixel
-            return self.rcnn(list(crop.float()), targets)
+            losses: dict[str, Tensor] = self.rcnn(list(crop.float()), targets)
+            return losses
 
     def forward(self, crop: Tensor) -> Tensor:
         """crop: N3HW in [-1, 1], H and W multiples of 32. Returns the mask's probability, N1HW in [0, 1]: the highest

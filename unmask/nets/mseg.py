@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import CBAM, conv_block, downscaled
+from unmask.nets.layers import CBAM, Network, conv_block, downscaled
 
 
-class MSeg(nn.Module):
+class MSeg(Network):
     """Five encoder blocks (conv, BN, ReLU, CBAM, max-pool), five decoder blocks (up, conv, BN, ReLU), skips, sigmoid.
 
     The skip of each level is the encoder's feature map before its max-pool. `width` is the first block's channels;

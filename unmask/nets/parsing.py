@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unmask.nets.landmarks import mobilenet_v2
-from unmask.nets.layers import conv_block
+from unmask.nets.layers import Network, conv_block
 
 CLASSES = (
     "background", "skin", "nose", "eyeglasses", "left eye", "right eye", "left brow", "right brow", "left ear",
@@ -17,7 +17,7 @@ CLASSES = (
 )  # fmt: skip
 
 
-class ParsingNet(nn.Module):
+class ParsingNet(Network):
     """MobileNetV2 at `width` times its channels; its features from a 32nd to a half of the crop, summed going up."""
 
     LEVELS = (6, 4, 2, 1, 0)  # stages at a 32nd, 16th, 8th, 4th and half of the crop
@@ -58,4 +58,5 @@ class ParsingNet(nn.Module):
     @torch.inference_mode()
     def classes(self, crop: Tensor) -> Tensor:
         """crop: as in `forward`. Returns the likeliest class of each pixel, (N, H, W) int64."""
-        return self(crop).argmax(dim=1)
+        likeliest: Tensor = self(crop).argmax(dim=1)
+        return likeliest

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unmask.nets.layers import ContextualAttention, composite, conv_block, downscaled
+from unmask.nets.layers import ContextualAttention, Network, composite, conv_block, downscaled
 
 
 class Completion(nn.Module):
@@ -80,10 +80,11 @@ class Refinement(nn.Module):
         downscale^2, H, W)."""
         x = self.encoder(x)  # (N, 4w, H / 4, W / 4)
         borrowed = self.attention(x, hole)
-        return self.decoder(torch.cat([self.around(x), self.after_attention(borrowed)], dim=1))
+        painted: Tensor = self.decoder(torch.cat([self.around(x), self.after_attention(borrowed)], dim=1))
+        return painted
 
 
-class ParsingGuided(nn.Module):
+class ParsingGuided(Network):
     """Completion, then refinement of the completed face."""
 
     def __init__(self, width: int = 24, downscale: int = 1):
@@ -91,7 +92,7 @@ class ParsingGuided(nn.Module):
         self.completion = Completion(width, downscale)
         self.refinement = Refinement(max(2 * width // 3, 1), downscale)
 
-    def forward(self, crop: Tensor, mask: Tensor, stages: bool = False):
+    def forward(self, crop: Tensor, mask: Tensor, stages: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """crop: N3HW in [-1, 1]; mask: N1HW in {0, 1}; H and W multiples of 16 * downscale. Returns N3HW, the crop
         unmasked.
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from unmask.nets.layers import downscaled
+from unmask.nets.layers import Network, downscaled
 
 
 def down(cin: int, cout: int, *, first: bool = False, norm: bool = True) -> nn.Sequential:
@@ -23,7 +23,7 @@ def up(cin: int, cout: int, *, dropout: bool = False) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class Pix2Pix(nn.Module):
+class Pix2Pix(Network):
     """U-Net-256: eight halvings to 1x1, eight doublings, every encoder output joined to its mirror image.
 
     `levels` is the number of halvings: 8 for the paper's 256 px, 7 for 128 px (Isola's own U-Net-128). `width` is the
@@ -65,7 +65,8 @@ class Pix2Pix(nn.Module):
         x = skips.pop()
         for block in self.decoder:
             x = torch.cat([block(x), skips.pop()], dim=1)
-        return self.head(x)
+        painted: Tensor = self.head(x)
+        return painted
 
 
 def init_normal(module: nn.Module) -> None:

@@ -3,10 +3,12 @@
 import cv2
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from unmask.nets.layers import Network
 
 
-class Telea(nn.Module):
+class Telea(Network):
     """OpenCV's inpainting by fast marching, radius 5 px, as an inpainting model without weights."""
 
     method = cv2.INPAINT_TELEA

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from unmask.nets.glcic import deconv_block
-from unmask.nets.layers import composite, conv_block, downscaled
+from unmask.nets.layers import Network, composite, conv_block, downscaled
 
 
 def autoencoder(width: int, downscale: int) -> nn.Sequential:
@@ -29,7 +29,7 @@ def autoencoder(width: int, downscale: int) -> nn.Sequential:
     )
 
 
-class TwoAutoencoders(nn.Module):
+class TwoAutoencoders(Network):
     """The second autoencoder paints over what the first has put into the hole.
 
     `width` is the first layer's channels (the paper's: 64), `stages` the number of autoencoders: 2, or 1 for the

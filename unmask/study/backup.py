@@ -5,11 +5,13 @@ import logging
 import os
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from unmask.settings import RATINGS_REPO
+from unmask.types import Json
 
 PUSH_EVERY = 5  # minutes, the least that the Hub's scheduler takes
 FOLDER = "data"  # in the repository
@@ -20,7 +22,7 @@ log = logging.getLogger(__name__)
 class Backup:
     """A file of rows, pushed every few minutes. Rows are never changed: a withdrawal is a row too."""
 
-    def __init__(self, repo: str, token: str, make_scheduler: Callable | None = None):
+    def __init__(self, repo: str, token: str, make_scheduler: Callable[..., Any] | None = None):
         """repo: "owner/name" of the dataset repository, made private if it is not there yet."""
         if make_scheduler is None:
             from huggingface_hub import CommitScheduler
@@ -39,7 +41,7 @@ class Backup:
             token=token,
         )
 
-    def append(self, row: dict) -> None:
+    def append(self, row: Json) -> None:
         """Add a row to be pushed. The database has it already, so a fault here is only logged."""
         try:
             with self.scheduler.lock, open(self.file, "a", encoding="utf-8") as file:
@@ -47,7 +49,7 @@ class Backup:
         except OSError as error:
             log.error("A row was not backed up: %s", error)
 
-    def fetch(self) -> Iterator[dict]:
+    def fetch(self) -> Iterator[Json]:
         """All rows that were ever pushed."""
         from huggingface_hub import snapshot_download
 
@@ -57,7 +59,7 @@ class Backup:
         yield from read_rows(Path(folder).glob(f"{FOLDER}/*.jsonl"))
 
 
-def read_rows(files) -> Iterator[dict]:
+def read_rows(files: Iterable[Path]) -> Iterator[Json]:
     """The rows in backup files. A last line that was cut off is passed over."""
     for file in files:
         for line in Path(file).read_text(encoding="utf-8").splitlines():

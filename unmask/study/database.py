@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from unmask.settings import DATABASE_URL
 from unmask.study.plan import StudyError
+from unmask.types import Json
 
 WAIT_FOR_LOCK = 30  # seconds that a writer waits for another process
 _WRITER = threading.Lock()  # of this process' writers of SQLite
@@ -27,8 +29,8 @@ def open_database(file: Path, tables: sa.MetaData) -> sa.Engine:
 @lru_cache(maxsize=64)
 def _open_engine(url: str, tables: sa.MetaData) -> sa.Engine:
     try:
-        url, options = _choose_driver(url)
-        engine = sa.create_engine(url, connect_args=options, pool_pre_ping=True, pool_size=10, max_overflow=30)
+        address, options = _choose_driver(url)
+        engine = sa.create_engine(address, connect_args=options, pool_pre_ping=True, pool_size=10, max_overflow=30)
     except (SQLAlchemyError, ImportError) as error:
         # Not the error's own words, which may hold the URL and its password: raters read this.
         what = "it names no database that we know, or its driver is not installed"
@@ -42,7 +44,7 @@ def _open_engine(url: str, tables: sa.MetaData) -> sa.Engine:
     return engine
 
 
-def _choose_driver(url: str) -> tuple[sa.URL, dict]:
+def _choose_driver(url: str) -> tuple[sa.URL, Json]:
     """A URL as hosts hand it out, with the PostgreSQL driver that is installed, and what that must be told."""
     if url.startswith("postgres://"):
         url = "postgresql://" + url.removeprefix("postgres://")
@@ -58,7 +60,7 @@ def _choose_driver(url: str) -> tuple[sa.URL, dict]:
     return made.difference_update_query(["sslmode"]), {"ssl_context": checked}
 
 
-def _set_up_sqlite(connection, _record) -> None:
+def _set_up_sqlite(connection: Any, _record: object) -> None:
     """Safe on disk at every commit, readers beside one writer, and nothing left of what was deleted."""
     connection.isolation_level = None  # the driver would begin transactions late, and by itself
     for pragma in (
@@ -97,4 +99,6 @@ def serialise(connection: sa.Connection, what: str) -> None:
 
 def insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     """An insert that knows ON CONFLICT, which SQLAlchemy has per dialect."""
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)

@@ -8,11 +8,11 @@ import io
 import json
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -33,6 +33,7 @@ from unmask.study.statistics import (
     weighed,
 )
 from unmask.study.statistics.data import RESAMPLES, StudyData, check, judged, rater_by_item
+from unmask.types import Json
 
 SEED = 0  # of every bootstrap: the same data give the same report
 REFERENCES = Path(__file__).with_name("references.bib")
@@ -40,7 +41,7 @@ LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "choix")
 DRAWING = threading.Lock()  # matplotlib's style is one for all threads
 BEFORE, AFTER = "#d9730d", "#3b82c4"  # read well on white and on black
 INK = "#010203"  # stands for the page's own text colour, dark or light
-STYLE = dict.fromkeys(["text.color", *(f"axes.{part}color" for part in ("label", "edge"))], INK) | {
+STYLE: dict[Any, Any] = dict.fromkeys(["text.color", *(f"axes.{part}color" for part in ("label", "edge"))], INK) | {
     "xtick.color": INK,
     "ytick.color": INK,
     "figure.facecolor": "none",
@@ -74,7 +75,7 @@ def summarise(data: StudyData) -> dict[str, pd.DataFrame]:
     check(data)
     raters = screening.screen(data)
     parts = {"before": data, "after": data.of_raters(raters.loc[raters["kept"], "rater_id"])}
-    analyses = {
+    analyses: dict[str, Callable[[StudyData], pd.DataFrame]] = {
         "models": partial(like_index.describe_models, seed=SEED),
         "questions": partial(like_index.describe_statements, seed=SEED),
         "weighed": weighed.weigh_models,
@@ -157,6 +158,7 @@ def _sections(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> list[Sect
     """What there is to show, in reading order."""
     mark = "SIMULATED" if data.simulated else ""
     sections = []
+    columns: dict[str, str | tuple[str, ...]]
     if len(models := summary["models"]):
         columns = {"model": "model", "screening": "screening", "raters": "raters", "ratings": "ratings"}
         columns |= {"like index": ("like", "like_low", "like_high"), "MOS, t": ("mos", "t_low", "t_high")}
@@ -346,7 +348,7 @@ def heat_map(data: StudyData, raters: pd.DataFrame, mark: str = "") -> Markup:
 def _svg(figure: Figure, description: str, mark: str) -> Markup:
     """The figure as an element of a page: no addresses in it, no ids but those that it refers to itself."""
     if mark:
-        middle = {"ha": "center", "va": "center", "rotation": 12}
+        middle: Json = {"ha": "center", "va": "center", "rotation": 12}
         figure.text(0.5, 0.5, mark, color="#e02020", alpha=0.35, fontsize=34, **middle)
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata=dict.fromkeys(["Creator", "Date", "Format", "Type"]))

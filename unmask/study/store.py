@@ -330,7 +330,8 @@ class Store:
             raise StudyError("There is no such rater in this study.", 404)
         if row.withdrawn_at is not None:
             raise StudyError("You have withdrawn from this study: nothing of yours is kept in it.", 410)
-        return row.number
+        number: int = row.number
+        return number
 
     def _is_withdrawn(self, connection: sa.Connection, rater_id: str) -> bool:
         return bool(

@@ -46,7 +46,7 @@ class Vote:
     answer: str
     source: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.answer not in ANSWERS or self.source not in SOURCES or self.first == self.second:
             raise ValueError(f"{self} is no vote.")
 

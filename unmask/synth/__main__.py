@@ -9,7 +9,7 @@ from unmask.synth import KINDS, put_mask_on
 from unmask.synth.mean_face import draw_plain_face
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m unmask.synth", description=__doc__)
     parser.add_argument("--size", type=int, default=256, help="side of the square photo, pixels")
     parser.add_argument("--count", type=int, default=60, help="masks of each kind")

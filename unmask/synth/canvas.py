@@ -10,30 +10,31 @@ from unmask.synth.outlines import MaskShape
 class Canvas:
     """A box of the photo, its pixels' frame coordinates in units, and drawing finer than a pixel."""
 
-    def __init__(self, frame: FaceFrame, box):
+    def __init__(self, frame: FaceFrame, box: tuple[int, int, int, int]):
         """box: x0, y0, x1, y1 in photo pixels, the end not included."""
         x0, y0, x1, y1 = box
         self.frame, self.unit = frame, frame.unit
         self.corner, self.shape = np.array([x0, y0]), (y1 - y0, x1 - x0)
         self.x, self.y = frame.grid(x0, y0, x1, y1)  # (h, w) float32 each
 
-    def pixels(self, points):
+    def pixels(self, points: np.ndarray) -> np.ndarray:
         """Units (n, 2) -> this canvas's pixels (n, 2)."""
-        return self.frame.to_photo(points) - self.corner
+        pixels: np.ndarray = self.frame.to_photo(points) - self.corner
+        return pixels
 
-    def stencil(self, points):
+    def stencil(self, points: np.ndarray) -> np.ndarray:
         """Coverage of a polygon (n, 2) in units: (h, w) float32 in [0, 1]."""
         drawn = np.zeros(self.shape, np.uint8)
         cv2.fillPoly(drawn, [np.round(self.pixels(points) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
         return drawn.astype(np.float32) * np.float32(1 / 255)
 
-    def spot(self, centre, radius_x, radius_y=None):
+    def spot(self, centre: np.ndarray, radius_x: float, radius_y: float | None = None) -> np.ndarray:
         """Coverage of an ellipse: (h, w) float32 in [0, 1]."""
         turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
         ring = np.column_stack([radius_x * np.cos(turn), (radius_y or radius_x) * np.sin(turn)])
         return self.stencil(centre + ring)
 
-    def lookup(self, at, first, step, table):
+    def lookup(self, at: np.ndarray, first: float, step: float, table: np.ndarray) -> np.ndarray:
         """Linear interpolation of a table sampled at first, first + step, ...: (h, w) float32."""
         column = (at - np.float32(first)) * np.float32(1 / step)
         row = np.asarray(table, dtype=np.float32)[None]
@@ -41,7 +42,7 @@ class Canvas:
             row, column, np.zeros_like(column), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
 
-    def blur(self, image, sigma):
+    def blur(self, image: np.ndarray, sigma: float) -> np.ndarray:
         """Gaussian blur, sigma in units."""
         sigma *= self.unit
         return cv2.GaussianBlur(image, (0, 0), sigma) if sigma > 0.25 else image
@@ -74,13 +75,13 @@ class Surface:
         self.edge = inside * np.float32(1 / canvas.unit)
 
 
-def _ordered(edge, axis):
+def _ordered(edge: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     """An edge as a function along one axis: (positions rising, the other coordinate)."""
     order = np.argsort(edge[:, axis])
     return edge[order, axis], edge[order, 1 - axis]
 
 
-def _head_profile(curves, rows):
+def _head_profile(curves: FaceCurves, rows: np.ndarray) -> tuple[np.ndarray, dict[int, np.ndarray]]:
     """The midline's x, and {side: the head's half width}, at heights `rows` (n,), units."""
     order = np.argsort(curves.midline[:, 1])
     middle = np.interp(rows, curves.midline[order, 1], curves.midline[order, 0])

@@ -5,8 +5,10 @@ All lengths here are in "units": pixels of the 256 x 256 FFHQ frame, whatever th
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from unmask.faces.layout import BRIDGE, CHIN, LEFT_EYE, MOUTH, NOSE_TIP, OVAL, RIGHT_EYE
 
@@ -23,7 +25,7 @@ class FaceFrame:
     points: np.ndarray  # (92, 2) landmarks in the face's frame, units
 
     @classmethod
-    def from_landmarks(cls, landmarks):
+    def from_landmarks(cls, landmarks: np.ndarray) -> Self:
         """landmarks: (92, 2) in photo pixels, x then y."""
         eye_l, eye_r = landmarks[LEFT_EYE].mean(0), landmarks[RIGHT_EYE].mean(0)
         mouth = landmarks[MOUTH].mean(0)
@@ -36,14 +38,15 @@ class FaceFrame:
         return cls(origin, x_axis, float(unit), (landmarks - origin) @ rotation.T / unit)
 
     @property
-    def y_axis(self):
+    def y_axis(self) -> np.ndarray:
         return np.array([-self.x_axis[1], self.x_axis[0]])
 
-    def to_photo(self, points):
+    def to_photo(self, points: np.ndarray) -> np.ndarray:
         """Units (n, 2) -> photo pixels (n, 2)."""
-        return self.origin + self.unit * (points @ np.stack([self.x_axis, self.y_axis]))
+        pixels: np.ndarray = self.origin + self.unit * (points @ np.stack([self.x_axis, self.y_axis]))
+        return pixels
 
-    def grid(self, x0, y0, x1, y1):
+    def grid(self, x0: int, y0: int, x1: int, y1: int) -> tuple[np.ndarray, np.ndarray]:
         """Frame coordinates of the photo's pixels in [x0, x1) x [y0, y1): two (H, W) float32 arrays."""
         dx = (np.arange(x0, x1) - self.origin[0]) / self.unit
         dy = (np.arange(y0, y1)[:, None] - self.origin[1]) / self.unit
@@ -66,12 +69,12 @@ class FaceCurves:
         reach_l = max(self.centre[0] - self.oval[28, 0], 1.0)
         self.yaw = (reach_l - reach_r) / (reach_l + reach_r)  # > 0: the picture's right side is the far one
 
-    def mid(self, q, drop=0.0):
+    def mid(self, q: float, drop: float = 0.0) -> np.ndarray:
         """A point on the midline: q = 0 bridge, 1 nose tip, 2 mouth, 3 chin; then `drop` units down."""
         at = [np.interp(q, np.arange(4), self.midline[:, k]) for k in (0, 1)]
         return np.array([at[0], at[1] + drop])
 
-    def rim(self, side, index, scale):
+    def rim(self, side: int, index: float, scale: float) -> np.ndarray:
         """A point at `scale` times the way from the centre to the oval, which is 1.
 
         index: the oval's landmark on the right side (7 ear, 18 chin), or its mirror image on the left. On a
@@ -88,10 +91,11 @@ class FaceCurves:
             scale = max(1.0, scale - 0.3 * away)
         else:
             scale -= 0.3 * away * min(1.0, (scale - 1) * 12)
-        return self.centre + scale * (point - self.centre)
+        moved: np.ndarray = self.centre + scale * (point - self.centre)
+        return moved
 
 
-def spline(points, steps=8, closed=False):
+def spline(points: ArrayLike, steps: int = 8, closed: bool = False) -> np.ndarray:
     """Catmull-Rom curve through (n, 2) points: (m, 2)."""
     points = np.asarray(points, dtype=np.float64)
     if closed:
@@ -105,7 +109,7 @@ def spline(points, steps=8, closed=False):
     return curve if closed else np.concatenate([curve, points[-1:]])
 
 
-def ribbon(points, width):
+def ribbon(points: np.ndarray, width: float | np.ndarray) -> np.ndarray:
     """The outline (2n, 2) of a band of the given width (a number, or (n,)) around a polyline (n, 2)."""
     tangent = np.gradient(points, axis=0)
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-9

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from unmask.faces.layout import BRIDGE, CHIN, LEFT_CORNER, NOSE_TIP, RIGHT_CORNER
+from unmask.synth.canvas import Surface
 from unmask.synth.geometry import SIDES, FaceFrame
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
@@ -29,7 +30,7 @@ class Camera:
     noise: float  # standard deviation, 0..255
 
 
-def skin_samples(photo, frame: FaceFrame):
+def skin_samples(photo: np.ndarray, frame: FaceFrame) -> tuple[np.ndarray, np.ndarray]:
     """Places that are skin on most faces: (positions in units (n, 2), mean colours (n, 3) in 0..1)."""
     p = frame.points
     pairs = [  # (landmark, landmark, share of the second)
@@ -52,7 +53,7 @@ def skin_samples(photo, frame: FaceFrame):
     return np.array(kept), np.array(colours)
 
 
-def estimate_light(photo, frame: FaceFrame, rng) -> Light:
+def estimate_light(photo: np.ndarray, frame: FaceFrame, rng: np.random.Generator) -> Light:
     places, colours = skin_samples(photo, frame)
     luma = np.maximum(colours @ LUMA, 0.02)
     log = np.log(luma)
@@ -84,7 +85,7 @@ def estimate_light(photo, frame: FaceFrame, rng) -> Light:
     return Light(float(level), tint.astype(np.float32), colourless, bright, slope, direction)
 
 
-def hair_in_front(part, surface, light):
+def hair_in_front(part: np.ndarray, surface: Surface, light: Light) -> np.ndarray | None:
     """Dark hair that falls over the face's sides, and so over a mask: (h, w) float32 in [0, 1], or None.
 
     part: the canvas's piece of the photo. Only long hair counts, dark both inside the face's oval beside the
@@ -112,7 +113,7 @@ def hair_in_front(part, surface, light):
     return in_front
 
 
-def estimate_camera(photo, frame: FaceFrame) -> Camera:
+def estimate_camera(photo: np.ndarray, frame: FaceFrame) -> Camera:
     """Blur and noise of the photo where the eyes, brows and nose are: the sharpest things on a face."""
     corners = frame.to_photo(np.array([[-62.0, -28.0], [62.0, 45.0], [62.0, -28.0], [-62.0, 45.0]]))
     (x0, y0), (x1, y1) = np.maximum(corners.min(0), 0).astype(int), corners.max(0).astype(int) + 1

@@ -7,6 +7,9 @@ import numpy as np
 from unmask.faces.layout import CHIN, NOSE_BASE, UPPER_LIP
 from unmask.synth.geometry import LEFT, RIGHT, SIDES, FaceCurves, spline
 
+Strap = tuple[np.ndarray, float | np.ndarray]  # curve (n, 2), and width: one, or (n,)
+Corners = dict[int, np.ndarray]  # side: point (2,)
+
 
 @dataclass
 class MaskShape:
@@ -16,14 +19,14 @@ class MaskShape:
     right: np.ndarray  # (n, 2), down
     bottom: np.ndarray  # (n, 2), left to right
     left: np.ndarray  # (n, 2), down
-    straps: list[tuple[np.ndarray, float | np.ndarray]] = field(default_factory=list)  # (curve (n, 2), width)
+    straps: list[Strap] = field(default_factory=list)
 
     @property
-    def outline(self):
+    def outline(self) -> np.ndarray:
         """The closed outline, (n, 2)."""
         return np.concatenate([self.top, self.right[1:-1], self.bottom[::-1], self.left[::-1][1:-1]])
 
-    def move(self, angle, pivot, shift):
+    def move(self, angle: float, pivot: np.ndarray, shift: np.ndarray) -> None:
         """Turn by `angle` (radians) about `pivot` and shift; the straps' far ends stay at the ears."""
         cos, sin = np.cos(angle), np.sin(angle)
         turn = np.array([[cos, sin], [-sin, cos]])
@@ -35,7 +38,7 @@ class MaskShape:
             moved.append((((curve - pivot) @ turn + pivot + shift) * (1 - hold) + curve * hold, width))
         self.straps = moved
 
-    def stand_off(self, distance, centre):
+    def stand_off(self, distance: float, centre: np.ndarray) -> None:
         """Move the sides and the lower edge `distance` units away from `centre`, as cloth that hangs free of the face.
 
         The top edge stays on the nose and the cheeks; from there down the cloth leaves the face ever more, so that it
@@ -44,11 +47,12 @@ class MaskShape:
         middle = self.top[len(self.top) // 2, 1]
         depth = max(self.bottom[:, 1].max() - middle, 1.0)
 
-        def away(points):
+        def away(points: np.ndarray) -> np.ndarray:
             ray = points - centre
             ray = ray / np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-6)
             share = np.clip((points[:, 1] - middle) / depth, 0, 1)[:, None]
-            return distance * np.sqrt(share) * ray
+            shift: np.ndarray = distance * np.sqrt(share) * ray
+            return shift
 
         straps = []
         for curve, width in self.straps:
@@ -72,7 +76,7 @@ class Fit:
     lean: float  # the left side sits this much lower and the right side higher, units
 
 
-def draw_fit(rng, curves, wear, loose):
+def draw_fit(rng: np.random.Generator, curves: FaceCurves, wear: str, loose: float) -> Fit:
     """loose: 0 for a cup that fits closely .. 1 for a bandana."""
     nose, drop, chin = float(np.clip(rng.normal(0.42, 0.17), 0.12, 0.8)), 0.0, rng.normal(4 + 3 * loose, 4)
     if wear == "under-nose":
@@ -91,7 +95,9 @@ def draw_fit(rng, curves, wear, loose):
     )
 
 
-def _sides(curves, fit, rng, index, scale, spread=0.3):
+def _sides(
+    curves: FaceCurves, fit: Fit, rng: np.random.Generator, index: float, scale: float, spread: float = 0.3
+) -> Corners:
     """The same place on both sides of the oval, jittered: {LEFT: point, RIGHT: point}."""
     sag = 0.5 * fit.drop  # a mask that hangs low at the nose hangs low at the sides too
     found = {}
@@ -101,7 +107,9 @@ def _sides(curves, fit, rng, index, scale, spread=0.3):
     return found
 
 
-def _top_edge(curves, fit, rng, corners, peak, bow):
+def _top_edge(
+    curves: FaceCurves, fit: Fit, rng: np.random.Generator, corners: Corners, peak: float, bow: float
+) -> np.ndarray:
     """Left corner, over the nose, right corner. peak: how steeply it falls beside the nose; bow: sag."""
     nose = curves.mid(fit.nose, fit.drop)
     points = {}
@@ -114,19 +122,22 @@ def _top_edge(curves, fit, rng, corners, peak, bow):
     return spline([corners[LEFT], far_l, near_l, nose, near_r, far_r, corners[RIGHT]])
 
 
-def _bottom_edge(curves, fit, corners, scale):
+def _bottom_edge(curves: FaceCurves, fit: Fit, corners: Corners, scale: float) -> np.ndarray:
     """From the left corner under the chin to the right one; scale: how far the cloth stands off the jaw."""
     chin = curves.mid(3, fit.chin)
     jaw = {side: curves.rim(side, 15.4, scale) + np.array([0, 0.55 * fit.chin]) for side in SIDES}
     return spline([corners[LEFT], jaw[LEFT], chin, jaw[RIGHT], corners[RIGHT]])
 
 
-def _side_edge(upper, lower, side, bend):
+def _side_edge(upper: np.ndarray, lower: np.ndarray, side: int, bend: float) -> np.ndarray:
     """From an upper to a lower corner; bend > 0 bulges outwards, units."""
     return spline([upper, (upper + lower) / 2 + [side * bend, 0], lower], steps=6)
 
 
-def _body(curves, fit, rng, upper, lower, peak, bow, stand_off, bend):
+def _body(
+    curves: FaceCurves, fit: Fit, rng: np.random.Generator, upper: Corners, lower: Corners, peak: float, bow: float,
+    stand_off: float, bend: float,
+) -> MaskShape:  # fmt: skip
     """The four edges of a mask with two corners on each side."""
     return MaskShape(
         top=_top_edge(curves, fit, rng, upper, peak, bow),
@@ -136,14 +147,16 @@ def _body(curves, fit, rng, upper, lower, peak, bow, stand_off, bend):
     )
 
 
-def _strap_sides(curves):
+def _strap_sides(curves: FaceCurves) -> list[int]:
     """The sides whose straps show: on a head turned away the far ear is out of sight."""
     return [side for side in SIDES if side * curves.yaw < 0.4]
 
 
-def _ear_loops(curves, rng, upper, lower, width):
+def _ear_loops(
+    curves: FaceCurves, rng: np.random.Generator, upper: Corners, lower: Corners, width: float
+) -> list[Strap]:
     """Two strands a side, from the mask's corners to where the ear begins."""
-    straps = []
+    straps: list[Strap] = []
     spread = rng.uniform(1.01, 1.08)
     for side in _strap_sides(curves):
         ear_top = curves.rim(side, rng.uniform(6.8, 7.8), spread)
@@ -155,7 +168,7 @@ def _ear_loops(curves, rng, upper, lower, width):
     return straps
 
 
-def surgical(curves, fit, rng):
+def surgical(curves: FaceCurves, fit: Fit, rng: np.random.Generator) -> MaskShape:
     upper = _sides(curves, fit, rng, 8.2, rng.uniform(0.9, 0.99))
     lower = _sides(curves, fit, rng, 12.3 + fit.height, rng.uniform(0.95, 0.999))
     shape = _body(
@@ -173,7 +186,7 @@ def surgical(curves, fit, rng):
     return shape
 
 
-def kn95(curves, fit, rng):
+def kn95(curves: FaceCurves, fit: Fit, rng: np.random.Generator) -> MaskShape:
     upper = _sides(curves, fit, rng, 8.6, rng.uniform(0.88, 0.97))
     lower = _sides(curves, fit, rng, 11.4 + fit.height, rng.uniform(0.92, 0.99))
     shape = _body(
@@ -191,7 +204,7 @@ def kn95(curves, fit, rng):
     return shape
 
 
-def cloth(curves, fit, rng):
+def cloth(curves: FaceCurves, fit: Fit, rng: np.random.Generator) -> MaskShape:
     upper = _sides(curves, fit, rng, rng.uniform(8.0, 8.9), rng.uniform(0.9, 0.99))
     lower = _sides(curves, fit, rng, rng.uniform(11.0, 12.6) + fit.height, rng.uniform(0.94, 0.999))
     shape = _body(
@@ -209,7 +222,7 @@ def cloth(curves, fit, rng):
     return shape
 
 
-def neoprene(curves, fit, rng):
+def neoprene(curves: FaceCurves, fit: Fit, rng: np.random.Generator) -> MaskShape:
     upper = _sides(curves, fit, rng, 8.1, rng.uniform(0.95, 0.999), spread=0.2)
     lower = _sides(curves, fit, rng, 11.6 + fit.height, rng.uniform(0.96, 0.999))
     shape = _body(
@@ -229,7 +242,7 @@ def neoprene(curves, fit, rng):
     return shape
 
 
-def n95(curves, fit, rng):
+def n95(curves: FaceCurves, fit: Fit, rng: np.random.Generator) -> MaskShape:
     """A moulded cup: a rounded ring, and two straps around the head."""
     reach = rng.uniform(0.76, 0.92)
     upper = _sides(curves, fit, rng, 9.4, reach)
@@ -259,7 +272,7 @@ def n95(curves, fit, rng):
     return shape
 
 
-def bandana(curves, fit, rng):
+def bandana(curves: FaceCurves, fit: Fit, rng: np.random.Generator) -> MaskShape:
     """A scarf over the ears' lower half: a triangle tied behind the head, or a tube down to the collar."""
     ear = rng.uniform(1.01, 1.07)
     upper = _sides(curves, fit, rng, rng.uniform(7.4, 8.8), ear, spread=0.2)
@@ -296,7 +309,7 @@ OUTLINES = {
 LOOSENESS = {"surgical": 0.6, "kn95": 0.2, "n95": 0.0, "cloth": 0.5, "neoprene": 0.1, "bandana": 1.0}
 
 
-def draw_shape(curves: FaceCurves, kind, wear, rng) -> MaskShape:
+def draw_shape(curves: FaceCurves, kind: str, wear: str, rng: np.random.Generator) -> MaskShape:
     """One mask of a kind, worn in one way, on this face."""
     shape = OUTLINES[kind](curves, draw_fit(rng, curves, wear, LOOSENESS[kind]), rng)
     if wear == "askew":

@@ -1,10 +1,14 @@
 """What is on the cloth: colours, and printed patterns as tiles that repeat without a seam."""
 
 import colorsys
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
+Points = np.ndarray | Sequence[Sequence[float]]  # (n, 2)
+Colour = tuple[float, tuple[float, float], tuple[float, float]]
 # Main colours with their weight per kind, as (hue 0..1, saturation range, value range); None = every hue.
 _WHITE = (0.6, (0.0, 0.05), (0.88, 1.0))
 _BLACK = (0.62, (0.0, 0.25), (0.05, 0.16))
@@ -27,7 +31,7 @@ _COLOURS = {
 }  # fmt: skip
 
 
-def draw_color(rng, kind):
+def draw_color(rng: np.random.Generator, kind: str) -> np.ndarray:
     """A main colour, (3,) float RGB in 0..1."""
     choices, weights = zip(*_COLOURS[kind], strict=True)
     choice = choices[rng.choice(len(choices), p=np.array(weights) / sum(weights))]
@@ -36,7 +40,7 @@ def draw_color(rng, kind):
     return np.array(colorsys.hsv_to_rgb(hue % 1, rng.uniform(*saturation), rng.uniform(*value)))
 
 
-def draw_palette(rng, main, count=4):
+def draw_palette(rng: np.random.Generator, main: np.ndarray, count: int = 4) -> np.ndarray:
     """`count` colours that go with `main`, (count, 3) in 0..1: lighter or darker, or of another hue."""
     hue, saturation, value = colorsys.rgb_to_hsv(*main)
     step = rng.choice([0.0, 0.08, 0.33, 0.5, rng.random()])
@@ -55,17 +59,17 @@ def draw_palette(rng, main, count=4):
 class Tile:
     """An RGB canvas that wraps around: what leaves one side comes in on the other. Lengths in units."""
 
-    def __init__(self, width, height, scale, ground):
+    def __init__(self, width: float, height: float, scale: float, ground: ArrayLike):
         self.scale = scale
         self.pixels = np.empty((max(4, round(height * scale)), max(4, round(width * scale)), 3), np.uint8)
         self.pixels[:] = self.ink(ground)
         self.width, self.height = self.pixels.shape[1] / scale, self.pixels.shape[0] / scale
 
     @staticmethod
-    def ink(colour):
+    def ink(colour: ArrayLike) -> tuple[int, ...]:
         return tuple(round(255 * float(c)) for c in np.clip(colour, 0, 1))
 
-    def polygon(self, points, colour):
+    def polygon(self, points: Points, colour: ArrayLike) -> None:
         """points: (n, 2) units."""
         points = np.asarray(points, dtype=np.float64)
         low, high = points.min(0), points.max(0)
@@ -75,14 +79,17 @@ class Tile:
                 fixed = np.round(moved * 16).astype(np.int32)
                 cv2.fillPoly(self.pixels, [fixed], self.ink(colour), cv2.LINE_AA, 4)
 
-    def blob(self, x, y, radius_x, radius_y=None, angle=0.0, colour=(0, 0, 0), sides=12):
+    def blob(
+        self, x: float, y: float, radius_x: float, radius_y: float | None = None, angle: float = 0.0,
+        colour: ArrayLike = (0, 0, 0), sides: int = 12,
+    ) -> None:  # fmt: skip
         turn = np.linspace(0, 2 * np.pi, sides, endpoint=False)
         dx, dy = radius_x * np.cos(turn), (radius_y or radius_x) * np.sin(turn)
         cos, sin = np.cos(angle), np.sin(angle)
         self.polygon(np.column_stack([x + cos * dx - sin * dy, y + sin * dx + cos * dy]), colour)
 
 
-def _noise(rng, shape, cells):
+def _noise(rng: np.random.Generator, shape: tuple[int, ...], cells: int) -> np.ndarray:
     """Smooth noise that wraps around: (h, w) float32, mean 0, deviation about 1; `cells` bumps per side."""
     h, w = shape
     x, y = (np.arange(n, dtype=np.float32) * np.float32(cells / n) for n in (w, h))
@@ -91,11 +98,11 @@ def _noise(rng, shape, cells):
     return cv2.remap(grid, at_x.copy(), at_y.copy(), cv2.INTER_CUBIC)
 
 
-def _plain(rng, main, palette, scale):
+def _plain(rng: np.random.Generator, main: np.ndarray, palette: np.ndarray, scale: float) -> Tile:
     return Tile(16, 16, scale, main)
 
 
-def _stripes(rng, main, palette, scale):
+def _stripes(rng: np.random.Generator, main: np.ndarray, palette: np.ndarray, scale: float) -> Tile:
     period = rng.uniform(5, 26)
     tile = Tile(period, 8, scale, main)
     start = 0.0
@@ -106,7 +113,7 @@ def _stripes(rng, main, palette, scale):
     return tile
 
 
-def _checks(rng, main, palette, scale):
+def _checks(rng: np.random.Generator, main: np.ndarray, palette: np.ndarray, scale: float) -> Tile:
     """Gingham or tartan: bands both ways that darken where they cross."""
     period = rng.uniform(5, 36)
     tile = Tile(period, period, scale, main)
@@ -129,7 +136,7 @@ def _checks(rng, main, palette, scale):
     return tile
 
 
-def _dots(rng, main, palette, scale):
+def _dots(rng: np.random.Generator, main: np.ndarray, palette: np.ndarray, scale: float) -> Tile:
     period = rng.uniform(5, 24)
     tile = Tile(period, period, scale, main)
     radius = period * rng.uniform(0.1, 0.3)
@@ -138,7 +145,7 @@ def _dots(rng, main, palette, scale):
     return tile
 
 
-def _scatter(rng, tile, count, draw):
+def _scatter(rng: np.random.Generator, tile: Tile, count: int, draw: Callable[[float, float], None]) -> None:
     """Call draw(x, y) at `count` places spread over the tile, not too near each other."""
     side = int(np.ceil(np.sqrt(count)))
     for cell in rng.permutation(side * side)[:count]:
@@ -148,12 +155,12 @@ def _scatter(rng, tile, count, draw):
         draw(x * tile.width, y * tile.height)
 
 
-def _floral(rng, main, palette, scale):
+def _floral(rng: np.random.Generator, main: np.ndarray, palette: np.ndarray, scale: float) -> Tile:
     tile = Tile(80, 80, scale, main)
     size = rng.uniform(3, 8)
     green = colorsys.hsv_to_rgb(*rng.uniform((0.2, 0.2, 0.3), (0.45, 0.7, 0.7)))
 
-    def flower(x, y):
+    def flower(x: float, y: float) -> None:
         petals, turn, grow = int(rng.integers(4, 7)), rng.uniform(0, 6.3), size * rng.uniform(0.6, 1.2)
         for angle in turn + rng.uniform(1, 2.5, 2):
             leaf_x, leaf_y = x + 1.6 * grow * np.cos(angle), y + 1.6 * grow * np.sin(angle)
@@ -168,7 +175,7 @@ def _floral(rng, main, palette, scale):
     return tile
 
 
-def _camouflage(rng, main, palette, scale):
+def _camouflage(rng: np.random.Generator, main: np.ndarray, palette: np.ndarray, scale: float) -> Tile:
     tile = Tile(90, 90, scale, main)
     cells = int(rng.integers(5, 12))
     for k, colour in enumerate(palette[:3]):
@@ -177,11 +184,11 @@ def _camouflage(rng, main, palette, scale):
     return tile
 
 
-def _leopard(rng, main, palette, scale):
+def _leopard(rng: np.random.Generator, main: np.ndarray, palette: np.ndarray, scale: float) -> Tile:
     tile = Tile(60, 60, scale, main)
     dark, warm = main * 0.25, main * rng.uniform(0.6, 0.85)
 
-    def spot(x, y):
+    def spot(x: float, y: float) -> None:
         r, angle = rng.uniform(2.2, 4), rng.uniform(0, 6.3)
         tile.blob(x, y, r, r * 0.75, angle, dark, 8)
         tile.blob(x + 0.5 * np.cos(angle), y + 0.5 * np.sin(angle), 0.6 * r, 0.42 * r, angle, warm, 8)
@@ -190,7 +197,7 @@ def _leopard(rng, main, palette, scale):
     return tile
 
 
-def _motifs(rng, main, palette, scale):
+def _motifs(rng: np.random.Generator, main: np.ndarray, palette: np.ndarray, scale: float) -> Tile:
     """Small stars, hearts, drops or diamonds."""
     tile = Tile(60, 60, scale, main)
     turn = np.linspace(0, 2 * np.pi, 21)[:-1]
@@ -208,7 +215,7 @@ def _motifs(rng, main, palette, scale):
         points = np.array([[0, -1], [0.6, 0], [0, 1], [-0.6, 0]])
     size, spin = rng.uniform(2, 6), rng.uniform(0, 0.8) * rng.integers(0, 2)
 
-    def motif(x, y):
+    def motif(x: float, y: float) -> None:
         angle, grow = rng.normal(0, 1) * spin, size * rng.uniform(0.7, 1.1)
         cos, sin = np.cos(angle), np.sin(angle)
         tile.polygon(points @ [[cos, sin], [-sin, cos]] * grow + [x, y], palette[rng.integers(len(palette))])
@@ -217,16 +224,16 @@ def _motifs(rng, main, palette, scale):
     return tile
 
 
-def _chevron(rng, main, palette, scale):
+def _chevron(rng: np.random.Generator, main: np.ndarray, palette: np.ndarray, scale: float) -> Tile:
     period = rng.uniform(8, 22)
     tile = Tile(period, period, scale, main)
     tall, thick = period * rng.uniform(0.25, 0.5), period * rng.uniform(0.2, 0.5)
-    band = [[0, 0], [period / 2, tall], [period, 0], [period, thick], [period / 2, tall + thick], [0, thick]]
+    band: Points = [[0, 0], [period / 2, tall], [period, 0], [period, thick], [period / 2, tall + thick], [0, thick]]
     tile.polygon(band, palette[0])
     return tile
 
 
-def _scales(rng, main, palette, scale):
+def _scales(rng: np.random.Generator, main: np.ndarray, palette: np.ndarray, scale: float) -> Tile:
     """Rows of overlapping arcs, as on a wave print."""
     period = rng.uniform(9, 20)
     tile = Tile(period, period, scale, main)
@@ -238,7 +245,7 @@ def _scales(rng, main, palette, scale):
     return tile
 
 
-def _triangles(rng, main, palette, scale):
+def _triangles(rng: np.random.Generator, main: np.ndarray, palette: np.ndarray, scale: float) -> Tile:
     """Triangles or boxes of many colours."""
     cells = int(rng.integers(3, 7))
     tile = Tile(72, 72, scale, main)
@@ -254,7 +261,7 @@ def _triangles(rng, main, palette, scale):
     return tile
 
 
-def _houndstooth(rng, main, palette, scale):
+def _houndstooth(rng: np.random.Generator, main: np.ndarray, palette: np.ndarray, scale: float) -> Tile:
     period = rng.uniform(6, 16)
     tile = Tile(period, period, scale, main)
     q = period / 4
@@ -263,7 +270,7 @@ def _houndstooth(rng, main, palette, scale):
     return tile
 
 
-def _paisley(rng, main, palette, scale):
+def _paisley(rng: np.random.Generator, main: np.ndarray, palette: np.ndarray, scale: float) -> Tile:
     """Bandana print: drops inside drops, and rows of small dots."""
     tile = Tile(90, 90, scale, main)
     turn = np.linspace(0, 2 * np.pi, 17)[:-1]
@@ -271,7 +278,7 @@ def _paisley(rng, main, palette, scale):
     drop = np.column_stack([bent, -np.cos(turn)])
     ink = palette[0]
 
-    def motif(x, y):
+    def motif(x: float, y: float) -> None:
         angle, size = rng.uniform(0, 6.3), rng.uniform(6, 10)
         cos, sin = np.cos(angle), np.sin(angle)
         turned = drop @ [[cos, sin], [-sin, cos]]
@@ -284,7 +291,7 @@ def _paisley(rng, main, palette, scale):
     return tile
 
 
-def _tie_dye(rng, main, palette, scale):
+def _tie_dye(rng: np.random.Generator, main: np.ndarray, palette: np.ndarray, scale: float) -> Tile:
     tile = Tile(100, 100, scale, main)
     shape = tile.pixels.shape[:2]
     cells = int(rng.integers(3, 7))
@@ -296,7 +303,7 @@ def _tie_dye(rng, main, palette, scale):
     return tile
 
 
-def _heather(rng, main, palette, scale):
+def _heather(rng: np.random.Generator, main: np.ndarray, palette: np.ndarray, scale: float) -> Tile:
     """Yarn of two tones."""
     tile = Tile(64, 64, scale, main)
     h, w = tile.pixels.shape[:2]
@@ -306,7 +313,7 @@ def _heather(rng, main, palette, scale):
     return tile
 
 
-def _print(rng, main, palette, scale):
+def _print(rng: np.random.Generator, main: np.ndarray, palette: np.ndarray, scale: float) -> Tile:
     """One large motif in the middle of the mask: a face, a badge, letters. The tile is the mask's size."""
     tile = Tile(240, 240, scale, main)
     motif = rng.integers(5)
@@ -321,7 +328,7 @@ def _print(rng, main, palette, scale):
             tile.polygon(np.concatenate([smile, smile[::-1] + np.array([0, 2.2])]), ink)
             for k in (-1, 0, 1):
                 whisker = np.array([[14, -6 + 3 * k], [34, -9 + 6 * k], [34, -7.8 + 6 * k]]) * grow
-                tile.polygon(whisker * [side, 1] + [x, y], ink)
+                tile.polygon(whisker * np.array([side, 1]) + np.array([x, y]), ink)
     elif motif == 1:  # letters
         text = "".join(rng.choice(list("ABCDEFGHKLMNOPRSTUVXYZ&"), rng.integers(2, 8)))
         size = rng.uniform(0.35, 0.9) * scale
@@ -353,12 +360,12 @@ DRAWERS = {
 PRINTED = {"surgical": 0.07, "kn95": 0.08, "n95": 0.03, "cloth": 0.68, "neoprene": 0.3, "bandana": 0.7}
 
 
-def draw_pattern(rng, kind):
+def draw_pattern(rng: np.random.Generator, kind: str) -> str:
     names = [name for name in DRAWERS if name != "plain"]
     return str(rng.choice(names)) if rng.random() < PRINTED[kind] else "plain"
 
 
-def paint_tile(rng, pattern, main, scale):
+def paint_tile(rng: np.random.Generator, pattern: str, main: np.ndarray, scale: float) -> np.ndarray:
     """The cloth's colours: a tile (h, w, 3) uint8 that wraps, `scale` pixels per unit. main: RGB in 0..1."""
     palette = draw_palette(rng, main)
     tile = DRAWERS[pattern](rng, np.asarray(main, dtype=np.float64), palette, scale)

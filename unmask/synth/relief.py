@@ -7,16 +7,20 @@ import cv2
 import numpy as np
 
 from unmask.faces.layout import CHIN
-from unmask.synth.geometry import spline
+from unmask.synth.canvas import Canvas, Surface
+from unmask.synth.geometry import FaceCurves, spline
+from unmask.synth.light import Light
+from unmask.synth.outlines import MaskShape
 
 
-def bell(x, width):
+def bell(x: np.ndarray, width: float) -> np.ndarray:
     """A smooth bump of height 1 around x = 0."""
     x = x * np.float32(1 / width)
-    return np.exp(-x * x)
+    height: np.ndarray = np.exp(-x * x)
+    return height
 
 
-def wrinkles(canvas, rng, spacing, stretch, angle):
+def wrinkles(canvas: Canvas, rng: np.random.Generator, spacing: float, stretch: float, angle: float) -> np.ndarray:
     """Soft random folds `spacing` units apart, `stretch` times as long along `angle`: about -1..1."""
     grid = rng.standard_normal((24, 24), dtype=np.float32)
     cos, sin, step = np.cos(angle), np.sin(angle), spacing * canvas.unit
@@ -27,7 +31,7 @@ def wrinkles(canvas, rng, spacing, stretch, angle):
     return cv2.warpAffine(grid, to_grid, (w, h), flags=flags, borderMode=cv2.BORDER_WRAP)
 
 
-def _creases(canvas, curves, shape, rng, count):
+def _creases(canvas: Canvas, curves: FaceCurves, shape: MaskShape, rng: np.random.Generator, count: int) -> np.ndarray:
     """Tension folds that run from the mask's corners and the nose into the cloth: about -1..1."""
     drawn = np.zeros(canvas.shape, np.float32)
     ends = [shape.top[0], shape.top[-1], shape.bottom[0], shape.bottom[-1], shape.top[len(shape.top) // 2]]
@@ -43,7 +47,7 @@ def _creases(canvas, curves, shape, rng, count):
     return canvas.blur(drawn, 1.4)
 
 
-def _pleats(surface, rng):
+def _pleats(surface: Surface, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Sideways pleats as on a surgical mask: (height, shift of the print in units)."""
     count = int(rng.choice([2, 3, 3, 3, 4]))
     first, last = rng.uniform(0.2, 0.36), rng.uniform(0.68, 0.84)
@@ -56,15 +60,18 @@ def _pleats(surface, rng):
     return height.astype(np.float32), (step * rng.uniform(2, 6)).astype(np.float32)
 
 
-def _panels(surface, rng):
+def _panels(surface: Surface, rng: np.random.Generator) -> np.ndarray:
     """A respirator of three sideways panels: the middle one lies over the others."""
     u = surface.u
     upper = np.float32(rng.uniform(0.26, 0.36)) + np.float32(rng.uniform(-0.05, 0.12)) * u * u
     lower = np.float32(rng.uniform(0.64, 0.74)) - np.float32(rng.uniform(-0.05, 0.1)) * u * u
-    return np.float32(1.6) * ((surface.v > upper) & (surface.v < lower)).astype(np.float32)
+    height: np.ndarray = np.float32(1.6) * ((surface.v > upper) & (surface.v < lower)).astype(np.float32)
+    return height
 
 
-def build(surface, curves, shape, kind, wear, rng):
+def build(
+    surface: Surface, curves: FaceCurves, shape: MaskShape, kind: str, wear: str, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(broad form, folds, shift of the print): (h, w) float32 each, units."""
     canvas, u, v = surface.canvas, surface.u, surface.v
     shift = np.zeros(canvas.shape, np.float32)
@@ -74,10 +81,10 @@ def build(surface, curves, shape, kind, wear, rng):
     form -= np.float32(rng.uniform(60, 170)) * under * under
     slack = rng.uniform(0.3, 1.2) * (1.3 if wear == "under-nose" else 1.0)
 
-    def random_folds(height, spacing, stretch, angle):
+    def random_folds(height: float, spacing: float, stretch: float, angle: float) -> np.ndarray:
         return np.float32(slack * height) * wrinkles(canvas, rng, spacing, stretch, angle)
 
-    def creases(height, low, high):
+    def creases(height: float, low: int, high: int) -> np.ndarray:
         return np.float32(slack * height) * _creases(canvas, curves, shape, rng, int(rng.integers(low, high)))
 
     if kind == "surgical":
@@ -132,7 +139,7 @@ def build(surface, curves, shape, kind, wear, rng):
     return form.astype(np.float32), folds.astype(np.float32), shift
 
 
-def shade(canvas, form, folds, light, rng):
+def shade(canvas: Canvas, form: np.ndarray, folds: np.ndarray, light: Light, rng: np.random.Generator) -> np.ndarray:
     """Brightness of the relief under the photo's light, about 1 where the cloth faces the camera."""
     crisp = canvas.blur(folds, 0.5)
     height = form + crisp
@@ -144,4 +151,5 @@ def shade(canvas, form, folds, light, rng):
     facing /= np.sqrt(1 + slope_x * slope_x + slope_y * slope_y)
     bright = (ambient + (1 - ambient) * np.maximum(facing, 0)) / (ambient + (1 - ambient) * lz)
     hollow = canvas.blur(folds, 2.5) - crisp  # little light gets into a fold
-    return np.clip(bright - np.float32(rng.uniform(0.05, 0.13)) * hollow, 0.25, 1.35)
+    brightness: np.ndarray = np.clip(bright - np.float32(rng.uniform(0.05, 0.13)) * hollow, 0.25, 1.35)
+    return brightness

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from unmask.synth import details, light, outlines, patterns, relief
 from unmask.synth.canvas import Canvas, Surface
 from unmask.synth.geometry import FaceCurves, FaceFrame
+from unmask.synth.outlines import MaskShape
 
 KINDS = tuple(outlines.OUTLINES)
 WEARS = ("well", "under-nose", "askew")
@@ -29,7 +31,10 @@ class MaskedFace:
     pattern: str
 
 
-def put_mask_on(photo, landmarks, rng, kind=None, wear=None, pattern=None, color=None, stand_off=0.0) -> MaskedFace:
+def put_mask_on(
+    photo: np.ndarray, landmarks: ArrayLike, rng: np.random.Generator | int, kind: str | None = None,
+    wear: str | None = None, pattern: str | None = None, color: ArrayLike | None = None, stand_off: float = 0.0,
+) -> MaskedFace:  # fmt: skip
     """Put one face mask on the unmasked face in a photo; what is None is drawn at random.
 
     photo: (H, W, 3) uint8 RGB, 64 px or more. landmarks: (92, 2) in its pixels, x then y. rng: a Generator or
@@ -61,7 +66,9 @@ def put_mask_on(photo, landmarks, rng, kind=None, wear=None, pattern=None, color
     return MaskedFace(image, alpha, np.where(alpha > 0, np.uint8(255), np.uint8(0)), *choice)
 
 
-def _box(frame, shape, size, stand_off):
+def _box(
+    frame: FaceFrame, shape: MaskShape, size: tuple[int, ...], stand_off: float
+) -> tuple[int, int, int, int] | None:
     """The photo's pixels that the mask and its shadow can reach: (x0, y0, x1, y1), or None without any."""
     reach = frame.to_photo(np.concatenate([shape.outline, *(curve for curve, _ in shape.straps)]))
     margin, limit = (9 + stand_off) * frame.unit + 3, (size[1], size[0])
@@ -70,7 +77,10 @@ def _box(frame, shape, size, stand_off):
     return (x0, y0, x1, y1) if min(x1 - x0, y1 - y0) >= 4 else None
 
 
-def _draw(photo, part, canvas, curves, shape, choice, main, stand_off, rng):
+def _draw(
+    photo: np.ndarray, part: np.ndarray, canvas: Canvas, curves: FaceCurves, shape: MaskShape,
+    choice: tuple[str, str, str], main: np.ndarray, stand_off: float, rng: np.random.Generator,
+) -> np.ndarray:  # fmt: skip
     """Draw the mask on `part`, the canvas's piece of the image, in place; return its alpha (h, w) float32."""
     kind, wear, pattern = choice
     lamp, camera = light.estimate_light(photo, canvas.frame, rng), light.estimate_camera(photo, canvas.frame)
@@ -96,7 +106,7 @@ def _draw(photo, part, canvas, curves, shape, choice, main, stand_off, rng):
     shadow = _shadow(canvas, curves, cover, lamp, stand_off, rng)
     layer, cover = _filmed(layer, cover, camera, rng)
 
-    alpha = np.clip(cover + shadow * (1 - cover), 0, 1)
+    alpha: np.ndarray = np.clip(cover + shadow * (1 - cover), 0, 1)
     changed = (alpha >= NOTICEABLE).astype(np.float32)
     alpha *= changed
     layer *= 255 * changed[:, :, None]
@@ -104,13 +114,15 @@ def _draw(photo, part, canvas, curves, shape, choice, main, stand_off, rng):
     drawn = np.clip(layer + np.float32(0.5), 0, 255).astype(np.uint8)
     if rng.random() < 0.3:  # the photo's compression, on the mask only
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 96))]
-        pressed = cv2.imdecode(cv2.imencode(".jpg", drawn[:, :, ::-1], quality)[1], cv2.IMREAD_COLOR)
+        pressed = np.asarray(cv2.imdecode(cv2.imencode(".jpg", drawn[:, :, ::-1], quality)[1], cv2.IMREAD_COLOR))
         drawn = np.where(alpha[:, :, None] > 0, pressed[:, :, ::-1], drawn)
     part[:] = drawn
     return alpha
 
 
-def _cloth_colours(surface, pattern, main, shift, rng):
+def _cloth_colours(
+    surface: Surface, pattern: str, main: np.ndarray, shift: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """The printed cloth without light: (h, w, 3) float32 in 0..1."""
     canvas = surface.canvas
     if pattern == "plain":
@@ -124,14 +136,14 @@ def _cloth_colours(surface, pattern, main, shift, rng):
     else:
         angle = (0.0, np.pi / 2, rng.normal(0, 0.1), rng.uniform(0, np.pi))[rng.integers(4)]
         cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-        start_s, start_t = np.float32(rng.uniform(0, 300, 2))
+        start_s, start_t = rng.uniform(0, 300, 2).astype(np.float32)
         s, t = cos * s - sin * t + start_s, sin * s + cos * t + start_t
     s, t = ((scale * axis).astype(np.float32) for axis in (s, t))
     printed = cv2.remap(tile, s, t, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
     return printed.astype(np.float32) * np.float32(1 / 255)
 
 
-def _lit(canvas, colours, cover, lamp):
+def _lit(canvas: Canvas, colours: np.ndarray, cover: np.ndarray, lamp: light.Light) -> np.ndarray:
     """The photo's light on the layer: colours (h, w, 3) times coverage (h, w), both float32."""
     field = np.exp(np.float32(lamp.slope[0]) * canvas.x + np.float32(lamp.slope[1]) * (canvas.y - 40))
     lit = colours * (np.float32(0.97 * lamp.level) * field)[:, :, None]
@@ -140,10 +152,13 @@ def _lit(canvas, colours, cover, lamp):
     if lamp.colourless:
         lit = np.repeat((lit @ light.LUMA)[:, :, None], 3, axis=2)
     over = np.maximum(lit - np.float32(0.86), 0)  # bright cloth rolls off towards white
-    return lit - over * over / (over + np.float32(0.14))
+    rolled_off: np.ndarray = lit - over * over / (over + np.float32(0.14))
+    return rolled_off
 
 
-def _shadow(canvas, curves, cover, lamp, stand_off, rng):
+def _shadow(
+    canvas: Canvas, curves: FaceCurves, cover: np.ndarray, lamp: light.Light, stand_off: float, rng: np.random.Generator
+) -> np.ndarray:
     """Coverage by the mask's shadow, on the face and neck only: (h, w) float32.
 
     The further the cloth stands off the skin, the further its shadow falls, and the softer.
@@ -155,10 +170,13 @@ def _shadow(canvas, curves, cover, lamp, stand_off, rng):
     moved = cv2.warpAffine(cover, np.array([[1, 0, dx], [0, 1, dy]]), (w, h), flags=cv2.INTER_LINEAR)
     skin = curves.centre + (curves.oval - curves.centre) * 1.02
     skin[13:24] += [0, 18 + stand_off]  # the neck below the chin
-    return canvas.blur(moved, reach * 0.7) * canvas.stencil(skin) * np.float32(rng.uniform(0.2, 0.5))
+    shadow: np.ndarray = canvas.blur(moved, reach * 0.7) * canvas.stencil(skin) * np.float32(rng.uniform(0.2, 0.5))
+    return shadow
 
 
-def _filmed(layer, cover, camera, rng):
+def _filmed(
+    layer: np.ndarray, cover: np.ndarray, camera: light.Camera, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Colour (h, w, 3) and coverage (h, w) as the photo's camera would have seen them: as soft, as noisy."""
     if camera.blur > 0.35:
         layer, cover = (cv2.GaussianBlur(image, (0, 0), camera.blur) for image in (layer, cover))

@@ -1,6 +1,7 @@
 """The named endpoints /segment and /remove; the page "Use via API" describes them to callers, and so does MCP."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import gradio as gr
 from gradio.context import Context
@@ -30,7 +31,7 @@ def be_lenient() -> None:
     demo = Context.root_block
     check = demo.validate_inputs
 
-    def fill_in(function, inputs: list) -> None:
+    def fill_in(function: Any, inputs: list[Any]) -> None:
         if function.api_name == "remove":
             inputs += [REALISM] * (len(inputs) == 3)
             inputs[2:3] = [[each] if isinstance(each, str) else each for each in inputs[2:3]]

@@ -3,7 +3,6 @@
 import time
 from pathlib import Path
 
-import jinja2
 import pandas as pd
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -14,9 +13,11 @@ from unmask.registry import MODELS
 from unmask.settings import VOTES
 from unmask.study.plan import StudyError
 from unmask.study.votes import LEAST_OF_A_MODEL, LEAST_VOTES, SOURCES, VoteStore, rank_models
+from unmask.types import Json
 from unmask.web.components.vote_card import KEPT
 from unmask.web.i18n import in_language, language_of, tr
 from unmask.web.study_page import HEADERS, palette
+from unmask.web.templates import render
 from unmask.web.theme import LOGO
 
 STATIC = Path(__file__).resolve().parent / "static"
@@ -28,10 +29,10 @@ class Board:
 
     def __init__(self, store: VoteStore):
         self.store = store
-        self._known: dict[str, tuple[int, list[dict]]] = {}
+        self._known: dict[str, tuple[int, list[Json]]] = {}
         self._at = float("-inf")
 
-    def sections(self) -> dict[str, tuple[int, list[dict]]]:
+    def sections(self) -> dict[str, tuple[int, list[Json]]]:
         """Source -> (number of votes, rows of the ranking, none where votes are too few). Raises StudyError."""
         if time.monotonic() - self._at > FRESH:
             votes = {source: self.store.read(source) for source in SOURCES}
@@ -40,7 +41,7 @@ class Board:
         return self._known
 
 
-def _rows(table: pd.DataFrame) -> list[dict]:
+def _rows(table: pd.DataFrame) -> list[Json]:
     return [row | {"title": _title(row["model"])} for row in table.to_dict("records")]
 
 
@@ -64,10 +65,6 @@ def routes() -> list[BaseRoute]:
 def build_app(board: Board) -> Starlette:
     """The page at "/" and its style sheet."""
     style = palette() + (STATIC / "study.css").read_text("utf-8") + (STATIC / "board.css").read_text("utf-8")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(STATIC), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
-    )
-    page = environment.get_template("board.html")
 
     def show(request: Request) -> Response:
         language = language_of(request.headers.get("accept-language", ""))
@@ -78,7 +75,7 @@ def build_app(board: Board) -> Starlette:
         with in_language(language):
             headings = {"example": tr("On the built-in examples"), "own": tr("On visitors' own pictures")}
             shown = [(headings[source], *sections[source]) for source in SOURCES]
-            text = page.render(language=language, logo=LOGO, words=_words(), sections=shown)
+            text = render("board", language=language, logo=LOGO, words=_words(), sections=shown)
         headers = HEADERS | {"Cache-Control": "no-cache", "Vary": "Accept-Language"}
         return Response(text, headers=headers, media_type="text/html")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.context import LocalContext
@@ -21,7 +22,9 @@ from unmask.weights import WeightsError
 LOCALES = Path(__file__).resolve().parent / "locales"
 GRADIOS_CHINESE = ("zh-cn", "zh-tw")  # Gradio shows its page in English for zh, zh-hans or zh-hk
 # Language -> English -> translation.
-TABLES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(LOCALES.glob("*.json"))}
+TABLES: dict[str, dict[str, str]] = {
+    path.stem: json.loads(path.read_text("utf-8")) for path in sorted(LOCALES.glob("*.json"))
+}
 # The same for what the page begins with: whole values of components, which may be HTML.
 _on_page: dict[str, dict[str, str]] = {language: {} for language in TABLES}
 _drawing_in: ContextVar[str | None] = ContextVar("drawing_in", default=None)
@@ -52,7 +55,7 @@ def in_language(language: str) -> Iterator[None]:
         _drawing_in.reset(token)
 
 
-def tr(text: str, **values) -> str:
+def tr(text: str, **values: object) -> str:
     """An English text in the visitor's language, with what belongs into its {placeholders}."""
     translated = TABLES.get(language(), {}).get(text, text)
     return translated.format(**values) if values else translated
@@ -63,7 +66,7 @@ def tr_error(error: PhotoError | WeightsError) -> str:
     return tr(error.template, **error.values)
 
 
-def on_page(draw: Callable[..., str], *args) -> str:
+def on_page(draw: Callable[..., str], *args: Any) -> str:
     """What `draw(*args)`, which uses `tr`, gives, for a component to begin with: each browser shows it in its language.
 
     It is Gradio's mark for a text to look up, of which a value can have but one: so all of it is looked up. The

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from unmask.masks import binarise
+from unmask.web.types import EditorValue
 
 MASK_COLOR = (255, 51, 102)  # of the mask in the editor, RGB
 MASK_ALPHA = 153  # 60 % opacity: the photo stays visible below
@@ -17,13 +18,13 @@ def to_layer(mask: np.ndarray) -> np.ndarray:
     return layer
 
 
-def editor_value(image: np.ndarray, mask: np.ndarray) -> dict:
+def editor_value(image: np.ndarray, mask: np.ndarray) -> EditorValue:
     """The value of a gr.ImageEditor: `image` with `mask` as its editable layer, both of one size."""
     # A composite would become the background, with the mask's colour burnt in.
     return {"background": image, "layers": [to_layer(mask)], "composite": None}
 
 
-def mask_from_editor(value: dict | None, size: tuple[int, int]) -> np.ndarray:
+def mask_from_editor(value: EditorValue | None, size: tuple[int, int]) -> np.ndarray:
     """The union of the editor's layers: uint8 (H, W) of `size` = (height, width); all 0 without layers."""
     mask = np.zeros(size, np.uint8)
     for layer in (value or {}).get("layers") or []:

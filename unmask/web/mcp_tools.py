@@ -21,6 +21,7 @@ from PIL import Image
 from unmask.imaging.metadata import NOTICE, write_png
 from unmask.imaging.reader import MAX_BYTES
 from unmask.settings import MCP
+from unmask.types import Json
 from unmask.web.pictures import to_show
 
 TOOLS = ("segment", "remove")
@@ -40,7 +41,7 @@ def use_own_server() -> None:
     gradio.mcp.GradioMCPServer = ToolServer
 
 
-class ToolServer(gradio.mcp.GradioMCPServer):
+class ToolServer(gradio.mcp.GradioMCPServer):  # type: ignore[misc]  # Gradio is read without its types
     """The demo's tools."""
 
     _file_data_tool_description = ""  # Gradio's speaks of a helper that this server does not need
@@ -48,7 +49,7 @@ class ToolServer(gradio.mcp.GradioMCPServer):
     def get_tool_to_endpoint(self) -> dict[str, str]:
         return {self.tool_prefix + name: f"/{name}" for name in TOOLS}
 
-    def simplify_filedata_schema(self, schema: dict) -> tuple[dict, list]:
+    def simplify_filedata_schema(self, schema: Json) -> tuple[Json, list[Any]]:
         simple, positions = super().simplify_filedata_schema(schema)
         for (name,) in positions:
             field = simple["properties"][name]
@@ -56,7 +57,7 @@ class ToolServer(gradio.mcp.GradioMCPServer):
             field |= {"title": name, "description": f"{field.get('description', name)}. {PICTURE}."}
         return simple, positions
 
-    def convert_strings_to_filedata(self, value: Any, filedata_positions: list) -> Any:
+    def convert_strings_to_filedata(self, value: Any, filedata_positions: list[Any]) -> Any:
         """The arguments, with each picture as a file here; what is no picture or not here is refused by the event."""
         names = {name for (name,) in filedata_positions}
         return {
@@ -64,7 +65,7 @@ class ToolServer(gradio.mcp.GradioMCPServer):
             for name, each in value.items()
         }
 
-    def _prepare_tool_call_args(self, name: str, arguments: dict) -> tuple:
+    def _prepare_tool_call_args(self, name: str, arguments: Json) -> tuple[Any, ...]:
         """The call that this server makes to itself: in the caller's name, for the rate limit, and in its language.
 
         Headers that a caller could make up are not handed on.
@@ -74,10 +75,10 @@ class ToolServer(gradio.mcp.GradioMCPServer):
         kept = {key: text for key, text in headers.items() if key == "accept-language"}
         return endpoint, inputs, kept | {"x-forwarded-for": client.host if client else "unknown"}, function
 
-    def postprocess_output_data(self, data: list, root_url: str) -> list:
+    def postprocess_output_data(self, data: list[Any], root_url: str) -> list[Any]:
         """One result's files, each as a small picture and the address of its full size."""
         files = [file for output in data for file in (output if isinstance(output, list) else [output])]
-        contents: list = []
+        contents: list[Any] = []
         for file in add_root_url(files, root_url, None):
             contents.append(self.types.ImageContent(type="image", data=small(file["path"]), mimeType="image/png"))
             contents.append(self.types.TextContent(type="text", text=f"{Path(file['path']).name}: {file['url']}"))
@@ -97,7 +98,8 @@ def path_of(named: str) -> str:
         picture = base64.b64decode(text, validate=True)
     except (ValueError, binascii.Error) as error:
         raise ValueError('The picture after "data:" is not in base64.') from error
-    return save_bytes_to_cache(picture, "photo", get_upload_folder())
+    path: str = save_bytes_to_cache(picture, "photo", get_upload_folder())
+    return path
 
 
 def small(path: str) -> str:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from unmask.web.mask_layers import editor_value, mask_from_editor
 from unmask.web.packed_mask import PackedMask
 from unmask.web.pictures import PAD
 from unmask.web.turns import Turns
+from unmask.web.types import EditorValue
 
 # px. The editor draws a given layer in its place only if all it gets has exactly the canvas' size.
 EDITOR_SIZE = 512
@@ -217,7 +219,7 @@ class Visit:
             new = new.look_at(index if chosen else inside[0])
         return new.with_mask(mask)
 
-    def _with(self, index: int, **changes) -> tuple[Candidate, ...]:
+    def _with(self, index: int, **changes: Any) -> tuple[Candidate, ...]:
         changed = replace(self.candidates[index], **changes)
         return (*self.candidates[:index], changed, *self.candidates[index + 1 :])
 
@@ -277,7 +279,8 @@ class Visit:
         if self.current is None:
             return mask
         now = self.mask
-        return now & ~self.part(now, self.current) | self.part(mask, self.current)
+        own: np.ndarray = now & ~self.part(now, self.current) | self.part(mask, self.current)
+        return own
 
     def _with_own(self, mask: np.ndarray) -> "Visit":
         """This visit with another mask on the face that the editor shows, the rest as it is."""
@@ -342,15 +345,17 @@ class Visit:
 
     # ------------------------------------------------------------ editor
 
-    def editor_value(self) -> dict:
+    def editor_value(self) -> EditorValue:
         """The editor's value: the working copy, with the mask on a layer of its own."""
+        assert self.copy is not None and self.shown is not None  # since `begin`
         return editor_value(self.copy, self.shown)
 
-    def edited(self, value: dict | None) -> "Visit":
+    def edited(self, value: EditorValue | None) -> "Visit":
         """This visit with the mask as the visitor left it in the editor.
 
         Only where something was drawn: everywhere else the mask keeps the photo's own resolution.
         """
+        assert self.shown is not None  # since `begin`
         drawn = mask_from_editor(value, (EDITOR_SIZE, EDITOR_SIZE))
         loading = self.earlier if time.monotonic() - self.put_at < LOADING else ()
         if any(np.array_equal(drawn, known) for known in (self.shown, *loading)):
@@ -365,9 +370,9 @@ class Visit:
         mask = np.where(changed, mask_to_photo(drawn, self.frame, shape), self.mask)
         return replace(self, kept_mask=PackedMask.pack(mask), shown=drawn)
 
-    def _is_in(self, value: dict | None) -> bool:
+    def _is_in(self, value: EditorValue | None) -> bool:
         """Whether the editor shows what it is to show, as far as its answer tells."""
         picture = (value or {}).get("background")
-        if picture is None or picture.shape[:2] != self.copy.shape[:2]:
+        if picture is None or self.copy is None or picture.shape[:2] != self.copy.shape[:2]:
             return True
         return float(cv2.absdiff(np.ascontiguousarray(picture[..., :3]), self.copy).mean()) < SAME_PICTURE

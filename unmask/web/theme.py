@@ -1,6 +1,5 @@
 """How the page looks: palette, fonts, style sheet, header, footer. Nothing comes from other servers."""
 
-import html
 from pathlib import Path
 
 import gradio as gr
@@ -9,6 +8,7 @@ from gradio.themes.utils.colors import Color
 
 from unmask.web.i18n import tr
 from unmask.web.pictures import STATIC
+from unmask.web.templates import render
 
 # System fonts only: a web font would be a request to another server, and to nobody when offline.
 FONTS = ("Inter", "Segoe UI", "Helvetica Neue", "Noto Sans", "Liberation Sans", "Arial", "sans-serif")
@@ -134,14 +134,7 @@ LOGO = """
 def draw_header() -> str:
     """The logo, the name, and what this is."""
     text = tr("Takes the face mask off a photograph, and shows what several networks imagine beneath it.")
-    return f"""
-<header class="masthead">
-  {LOGO}
-  <div>
-    <h1>Unmask</h1>
-    <p>{html.escape(text)}</p>
-  </div>
-</header>"""
+    return render("header", logo=LOGO, what=text)
 
 
 def draw_footer() -> str:
@@ -153,12 +146,7 @@ def draw_footer() -> str:
     invention = tr(
         "A result is an invention. It does not show who somebody is, and must not be used to identify anyone."
     )
-    return f"""
-<footer class="colophon">
-  <p><a href="study/">{html.escape(tr("Take part in a rating study"))}</a></p>
-  <p>{html.escape(private)}</p>
-  <p>{html.escape(invention)}</p>
-</footer>"""
+    return render("footer", studies=tr("Take part in a rating study"), private=private, invention=invention)
 
 
 CSS = (Path(__file__).resolve().parent / "static" / "page.css").read_text()

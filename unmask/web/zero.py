@@ -2,14 +2,17 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from unmask import PhotoError, Unmasker, WeightsError, list_models
-from unmask.faces.editing import AS_FOUND
+from unmask.faces.editing import AS_FOUND, Guide
+from unmask.faces.face import Face
 from unmask.pipeline import Outcome
+from unmask.types import Json
 
 SECONDS = 15  # asked for a call, which takes one or two: a short request is served sooner and costs less quota
 
@@ -24,12 +27,17 @@ def make_unmasker() -> Unmasker:
 class OneByOne(Unmasker):
     """Gives each result by its own call of `remove`, one model after the other."""
 
-    def remove_each(self, photo, mask, models, faces, guide=AS_FOUND, realism=1.0) -> Iterator[Outcome]:
+    def remove_each(
+        self, photo: np.ndarray, mask: np.ndarray, models: Iterable[str], faces: list[Face], guide: Guide = AS_FOUND,
+        realism: float = 1.0,
+    ) -> Iterator[Outcome]:  # fmt: skip
         """As in Unmasker."""
         for name in self.check_models(models, realism):
             yield Outcome.of(name, partial(self._remove_one, name, photo, mask, faces, guide, realism))
 
-    def _remove_one(self, name, photo, mask, faces, guide, realism) -> np.ndarray:
+    def _remove_one(
+        self, name: str, photo: np.ndarray, mask: np.ndarray, faces: list[Face], guide: Guide, realism: float
+    ) -> np.ndarray:
         return self.remove(photo, mask, [name], faces=faces, guide=guide, realism=realism)[name]
 
 
@@ -52,19 +60,18 @@ class ZeroUnmasker(OneByOne):
                 pass  # logged; the page says so when the model is asked for
 
         # Runs in a forked process: arguments and results are pickled, and an exception would lose its type.
-        @spaces.GPU(duration=SECONDS)
-        def remove_on_gpu(args: tuple, options: dict) -> dict[str, np.ndarray] | Exception:
+        def remove_on_gpu(args: tuple[Any, ...], options: Json) -> dict[str, np.ndarray] | Exception:
             try:
                 return on_gpu.remove(*args, **options)
             except (PhotoError, WeightsError) as error:
                 return error
 
-        self._remove_on_gpu = remove_on_gpu
+        self._remove_on_gpu = spaces.GPU(duration=SECONDS)(remove_on_gpu)
 
-    def remove(self, *args, **options) -> dict[str, np.ndarray]:
+    def remove(self, *args: Any, **options: Any) -> dict[str, np.ndarray]:
         """As in Unmasker."""
         try:
-            result = self._remove_on_gpu(args, options)
+            result: dict[str, np.ndarray] | Exception = self._remove_on_gpu(args, options)
         except Exception as error:  # `spaces` has no GPU for us, cannot be reached, or its process died
             log.warning("No GPU for this call, so the CPU works on it: %s: %s", type(error).__name__, error)
             return super().remove(*args, **options)

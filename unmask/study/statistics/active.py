@@ -51,12 +51,14 @@ def expected_gain(wins: np.ndarray) -> np.ndarray:
     chance = expit((mean[:, None] - mean)[..., None] + spread[..., None] * NODES)  # (n, n, nodes)
     gain = _entropy((chance * WEIGHTS).sum(-1)) - (_entropy(chance) * WEIGHTS).sum(-1)
     np.fill_diagonal(gain, 0)
-    return np.maximum(gain, 0)
+    gains: np.ndarray = np.maximum(gain, 0)
+    return gains
 
 
 def _entropy(chance: np.ndarray) -> np.ndarray:
     """Of a yes or no, in bits."""
-    return (entr(chance) + entr(1 - chance)) / np.log(2)
+    bits: np.ndarray = (entr(chance) + entr(1 - chance)) / np.log(2)
+    return bits
 
 
 def next_pair(wins: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:

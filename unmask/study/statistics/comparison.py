@@ -23,12 +23,14 @@ def two_way_error(differences: np.ndarray) -> np.ndarray:
 
     def clustered(sums: np.ndarray, groups: np.ndarray) -> np.ndarray:
         with np.errstate(divide="ignore", invalid="ignore"):
-            return (sums**2).sum(-1) * np.where(groups > 1, groups / (groups - 1), np.nan)
+            variances: np.ndarray = (sums**2).sum(-1) * np.where(groups > 1, groups / (groups - 1), np.nan)
+            return variances
 
     by_rater = clustered(rest.sum(-1), there.any(-1).sum(-1))
     by_picture = clustered(rest.sum(-2), there.any(-2).sum(-1))
     single = clustered(rest.reshape(*rest.shape[:-2], -1), n)
-    return np.sqrt(np.maximum(by_rater + by_picture - single, np.maximum(by_rater, by_picture))) / n
+    errors: np.ndarray = np.sqrt(np.maximum(by_rater + by_picture - single, np.maximum(by_rater, by_picture))) / n
+    return errors
 
 
 def compare_models(data: StudyData) -> pd.DataFrame:

@@ -41,7 +41,8 @@ def clustered_fit(outcome: np.ndarray, regressor: np.ndarray, groups: np.ndarray
     """The coefficient of one regressor, with errors clustered by the groups, two or more."""
     fit = OLS(outcome, regressor).fit(cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
     with np.errstate(divide="ignore", invalid="ignore"):  # all residuals may be 0
-        return Estimate(fit.params[0], *fit.conf_int(1 - CONFIDENCE)[0], fit.pvalues[0])
+        low, high = fit.conf_int(1 - CONFIDENCE)[0]
+        return Estimate(fit.params[0], low, high, fit.pvalues[0])
 
 
 def bootstrap_mean(

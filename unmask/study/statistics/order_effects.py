@@ -1,5 +1,8 @@
 """What the order did to the scores: fatigue, and what was seen before."""
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -16,19 +19,24 @@ def order_effects(data: StudyData) -> pd.DataFrame:
     opinions = judged(data)
     timed = opinions[opinions["seconds"].astype(float) > 0]
     pace = _slope(timed, np.log(timed["seconds"].astype(float).to_numpy()))
-    as_percent = [100 * np.expm1(10 * x) for x in pace[:3]]
     score = _slope(opinions, opinions["score"].to_numpy())
     left = data.pairs["chosen"].map({"left": 50.0, "tie": 0.0, "right": -50.0}).to_numpy(float)
     side = clustered_mean(left, data.pairs["rater_id"].to_numpy())
     effects = {
-        "score, per 10 items later": (Estimate(*(10 * x for x in score[:3]), score.p), len(opinions)),
-        "response time, % per 10 items later": (Estimate(*as_percent, pace.p), len(timed)),
-        "left side chosen, %": (Estimate(*(50 + x for x in side[:3]), side.p), len(left)),
+        "score, per 10 items later": (_changed(score, lambda x: 10 * x), len(opinions)),
+        "response time, % per 10 items later": (_changed(pace, lambda x: 100 * math.expm1(10 * x)), len(timed)),
+        "left side chosen, %": (_changed(side, lambda x: 50 + x), len(left)),
     }
     return pd.DataFrame(
         [{"effect": name} | x._asdict() | {"answers": n} for name, (x, n) in effects.items() if n],
         columns=["effect", *Estimate._fields, "answers"],
     )
+
+
+def _changed(estimate: Estimate, change: Callable[[float], float]) -> Estimate:
+    """The same in other units; p stays."""
+    value, low, high, p = estimate
+    return Estimate(change(value), change(low), change(high), p)
 
 
 def _slope(ratings: pd.DataFrame, outcome: np.ndarray) -> Estimate:

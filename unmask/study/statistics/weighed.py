@@ -79,7 +79,8 @@ def _by_each_method(
     def contrasts(item_quality: Callable[[np.ndarray], np.ndarray], some: np.ndarray) -> np.ndarray:
         quality = item_quality(some)
         rated = [quality[group & ~np.isnan(quality)] for group in groups]
-        return contrast @ np.array([mine.mean() if len(mine) else np.nan for mine in rated])
+        contrasts: np.ndarray = contrast @ np.array([mine.mean() if len(mine) else np.nan for mine in rated])
+        return contrasts
 
     table = scores.to_numpy(float)
     return {name: jackknife(table, partial(contrasts, method)) for name, method in METHODS.items()}

@@ -1,20 +1,23 @@
 """A model's card: what it is, its result beside the photo, and a download."""
 
-import html
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 import numpy as np
 
 from unmask import PhotoError, WeightsError
+from unmask.imaging.metadata import NOTICE
 from unmask.registry import MODELS, ModelInfo
 from unmask.web.components.canvas import Before, draw_before_after
 from unmask.web.components.facts import Score, parameters_of, score_of
 from unmask.web.components.inputs import models_on_page
 from unmask.web.i18n import on_page, static, tr, tr_error
 from unmask.web.ideas import IDEAS
-from unmask.web.pictures import STATIC, cached_png, to_show
+from unmask.web.pictures import STATIC, cached_view
+from unmask.web.templates import render
+from unmask.web.types import Updates
 
 LINE_AT = 12  # %: where the line between two pictures begins: there is something beside the result, this shows
 
@@ -33,7 +36,7 @@ class Card:
     note: gr.HTML
     download: gr.Button
 
-    def components(self) -> list:
+    def components(self) -> list[Any]:
         """Those that a run changes."""
         return [self.pictures, self.note]
 
@@ -62,7 +65,6 @@ def build_cards(
 
 
 def _card_head(info: ModelInfo, parameters: int, score: Score | None) -> str:
-    title, paper, idea = html.escape(info.title), html.escape(info.paper), html.escape(tr(IDEAS[info.name]))
     facts = []
     if parameters:
         facts.append(tr("{count} million parameters.", count=f"{parameters / 1e6:.1f}"))
@@ -75,12 +77,10 @@ def _card_head(info: ModelInfo, parameters: int, score: Score | None) -> str:
                 ssim=f"{score.ssim:.2f}",
             )
         )
-    return (
-        f'<div class="card-head"><h3>{title}</h3><p>{idea}</p>'
-        f"<details><summary>{html.escape(tr('About this model'))}</summary>"
-        f'<p class="paper"><span lang="en">{paper}</span>, {info.year}</p>'
-        f'<p class="paper">{html.escape(" ".join(facts))}</p></details></div>'
-    )
+    return render(
+        "card_head", title=info.title, idea=tr(IDEAS[info.name]), about=tr("About this model"), paper=info.paper,
+        year=info.year, facts=" ".join(facts),
+    )  # fmt: skip
 
 
 def _before_after(card: Card, before: Before, afters: list[str]) -> str:
@@ -93,35 +93,35 @@ def waiting(
     chosen: list[str],
     before: Before | None = None,
     kept: Container[str] = (),
-) -> dict:
+) -> Updates:
     """Updates that show the chosen models' cards, with `before` in them, and hide the others.
 
     kept: the models whose earlier results stay until the new ones come.
     """
-    updates: dict = {}
-    text = html.escape(tr("Waiting for its turn …"))
+    updates: Updates = {}
+    note = render("card_note", lines=[("waiting", tr("Waiting for its turn …"))])
     for name, card in cards.items():
         if name not in chosen:
             updates |= {card.pictures: "", card.note: ""}
             continue
-        updates[card.note] = f'<p class="card-note waiting">{text}</p>'
+        updates[card.note] = note
         if name not in kept and before is not None:
             updates[card.pictures] = _before_after(card, before, before.files)
     return updates
 
 
-def finished(card: Card, before: Before, afters: list[np.ndarray], milliseconds: int) -> dict:
+def finished(card: Card, before: Before, afters: list[np.ndarray], milliseconds: int) -> Updates:
     """Updates that put a model's result on its card: uint8 (H, W, 3) of each of the parts that `before` has."""
-    invention = html.escape(tr("This is an invention, not the person's face."))
-    took = html.escape(tr("Took {milliseconds} ms", milliseconds=milliseconds))
-    note = f'<p class="card-note invention">{invention}</p><p class="card-note time">{took}</p>'
-    files = [cached_png(card.pictures, to_show(after), "result.png") for after in afters]
+    invention = tr("This is an invention, not the person's face.")
+    took = tr("Took {milliseconds} ms", milliseconds=milliseconds)
+    note = render("card_note", lines=[("invention", invention), ("time", took)])
+    files = [cached_view(card.pictures, after, "result.jpg", NOTICE) for after in afters]
     return {card.pictures: _before_after(card, before, files), card.note: note}
 
 
-def failed(card: Card, error: PhotoError | WeightsError) -> dict:
+def failed(card: Card, error: PhotoError | WeightsError) -> Updates:
     """Updates that put the reason where the result would be."""
-    return {card.pictures: "", card.note: f'<p class="card-note failed">{html.escape(tr_error(error))}</p>'}
+    return {card.pictures: "", card.note: render("card_note", lines=[("failed", tr_error(error))])}
 
 
 def download_through(file: gr.DownloadButton) -> str:

@@ -12,7 +12,7 @@ from unmask.imaging.tensors import resize
 from unmask.masks import binarise
 from unmask.web.components.canvas import Before, draw_frame
 from unmask.web.i18n import on_page, tr
-from unmask.web.pictures import cached_png
+from unmask.web.pictures import cached_view
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def render(card: gr.HTML, before: Before, shown: list[Shown], faces: list[Face],
         small = binarise(resize(each.mask, each.photo.shape[:2]))
         scale = max(each.photo.shape) / max(each.mask.shape)
         apart = disagreement(each.results, small, side * scale)
-        files.append(cached_png(card, draw(each.photo, apart, small), "disagreement.png"))
+        files.append(cached_view(card, draw(each.photo, apart, small), "disagreement.jpg"))
     text = tr(
         "The brighter a place, the further the {count} networks are apart: what is there, nobody knows; and where they "
         "agree, all may be wrong.",

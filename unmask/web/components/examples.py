@@ -55,7 +55,8 @@ def build_examples(masked: bool, photo: gr.Image, elem_id: str) -> gr.events.Dep
         number = event._data.get("example")
         if type(number) is not int or not 0 <= number < len(paths):
             raise gr.Error("There is no such example.", print_exception=False)
-        return photo.move_resource_to_block_cache(paths[number])
+        address: str = photo.move_resource_to_block_cache(paths[number])
+        return address
 
     return gallery.choose(choose, None, photo, **PRIVATE)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from unmask.catalog import describe
 from unmask.registry import MODELS
+from unmask.types import Json
 
 REPORTS = Path(__file__).resolve().parents[1] / "reports"  # by `python -m train evaluate`
 
@@ -25,7 +26,8 @@ class Score:
 
 def parameters_of(name: str) -> int:
     """How many numbers the model has learned; 0 where there is no file of weights."""
-    return describe(name)["parameters"]
+    parameters: int = describe(name)["parameters"]
+    return parameters
 
 
 def score_of(name: str) -> Score | None:
@@ -45,17 +47,18 @@ def score_of(name: str) -> Score | None:
     return max(found, key=lambda score: score.faces, default=None)
 
 
-def _reports() -> list[dict]:
+def _reports() -> list[Json]:
     """The reports in REPORTS, which are its files or its folders' report.json."""
     paths = sorted([*REPORTS.glob("*.json"), *REPORTS.glob("*/report.json")])
     return [report for path in paths if (report := _read(path, path.stat().st_mtime_ns)) is not None]
 
 
 @lru_cache(maxsize=64)
-def _read(path: Path, modified_ns: int) -> dict | None:
+def _read(path: Path, modified_ns: int) -> Json | None:
     """A report, read again only when it has changed: every card asks for all of them."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        report: Json = json.loads(path.read_text(encoding="utf-8"))
+        return report
     except (OSError, ValueError) as error:
         log.warning("%s cannot be read: %s", path, error)
         return None

@@ -2,6 +2,7 @@
 
 from abc import ABCMeta
 from collections.abc import Callable
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -11,6 +12,7 @@ from gradio.data_classes import FileData, ImageData
 from unmask.catalog import list_inpainting_models
 from unmask.imaging.reader import open_upright
 from unmask.registry import DEFAULT_MODELS, MODELS
+from unmask.types import Json
 from unmask.web.errors import plain_errors
 
 
@@ -22,17 +24,18 @@ def _path_only(self: gr.Image, payload: ImageData | None) -> str | None:
     return payload.path if payload else None
 
 
-def _variant(name: str, base: type, **instead: Callable) -> type:
+def _variant(name: str, base: type, **instead: Callable[..., Any]) -> type:
     """A component that is drawn as `base` and does a few things otherwise: method -> what it is instead.
 
     Made by hand, because a `class` statement makes Gradio write a .pyi file beside the source. `is_template` says that
     the browser draws it as its base class.
     """
     body = instead | {"is_template": True, "__module__": __name__, "__doc__": next(iter(instead.values())).__doc__}
-    return ABCMeta.__new__(ComponentMeta, name, (base,), body)
+    variant: type = ABCMeta.__new__(ComponentMeta, name, (base,), body)
+    return variant
 
 
-def _example(self: gr.Image) -> dict:
+def _example(self: gr.Image) -> Json:
     """What "Use via API" gives in its place: a file. Gradio's own is an address, which this server does not fetch."""
     return {"path": "photo.jpg", "url": "photo.jpg", "orig_name": "photo.jpg", "meta": {"_type": "gradio.FileData"}}
 
@@ -40,7 +43,9 @@ def _example(self: gr.Image) -> dict:
 PhotoInput = _variant("PhotoInput", gr.Image, preprocess=_path_only, example_payload=_example)
 
 
-def _open_layer(self, file: FileData | bytes | None, flatten_on_white: bool = False) -> np.ndarray | None:
+def _open_layer(
+    self: gr.ImageEditor, file: FileData | bytes | None, flatten_on_white: bool = False
+) -> np.ndarray | None:
     """An editor whose pictures are untrusted too: Gradio itself opens them in any format and of any size."""
     if file is None:
         return None
@@ -55,7 +60,7 @@ MaskEditor = _variant("MaskEditor", gr.ImageEditor, convert_and_format_image=_op
 CAMERA = gr.WebcamOptions(mirror=False, constraints={"video": {"facingMode": "user"}})
 
 
-def photo_input(**options) -> gr.Image:
+def photo_input(**options: Any) -> gr.Image:
     """An image input for an untrusted file or the camera, of which a callback gets the path."""
     return PhotoInput(type="filepath", image_mode=None, format="png", webcam_options=CAMERA, **options)
 

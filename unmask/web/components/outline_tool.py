@@ -7,6 +7,7 @@ on the page where the host has installed what it needs (unmask.sam); elsewhere n
 import html
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
@@ -33,7 +34,7 @@ class Tool:
     panel: gr.HTML
     note: gr.HTML  # what it is doing
 
-    def components(self) -> list:
+    def components(self) -> list[Any]:
         """Those that events change."""
         return [self.panel, self.note]
 

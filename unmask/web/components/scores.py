@@ -1,8 +1,8 @@
 """The truth test's table: how near each result is to the truth, how real it looks, and which is best at which."""
 
-import html
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from unmask.metrics import psnr, ssim
 from unmask.nets.parsing import ParsingNet
 from unmask.realism import realism
 from unmask.web.i18n import tr
+from unmask.web.templates import render
 
 COLUMNS = (
     ("psnr_hole", "PSNR hole", "{:.2f}"),
@@ -54,7 +55,7 @@ class Scores:
         title: str,
         image: np.ndarray,
         milliseconds: int | None = None,
-    ):
+    ) -> Self:
         """Measure `image` against `truth`, both (H, W, 3) uint8, in `hole` (H, W) uint8 and as a whole.
 
         judge: sees texture; without one realism is not measured.
@@ -76,46 +77,33 @@ def best_of(rows: list[Scores], key: str) -> Scores | None:
     return max(measured, key=lambda row: getattr(row, key), default=None)
 
 
-def draw_verdicts(rows: list[Scores]) -> str:
+def verdicts(rows: list[Scores]) -> list[tuple[str, str, str]]:
     """Which model came closest to the truth, and whose result looks most real: two questions, often two answers.
 
-    Empty for fewer than two models, which are no contest.
+    (question, model, why) each; none for fewer than two models, which are no contest.
     """
-    if len(rows) < 2:
-        return ""
     answers = []
-    for question, key, label, form in VERDICTS:
+    for question, key, label, form in VERDICTS if len(rows) > 1 else ():
         if best := best_of(rows, key):
-            why = html.escape(f"{tr(label)} {form.format(getattr(best, key))}")
-            answer = f"{html.escape(best.title)} <span>{why}</span>"
-            answers.append(f"<div><dt>{html.escape(tr(question))}</dt><dd>{answer}</dd></div>")
-    return f'<dl class="verdicts">{"".join(answers)}</dl>'
+            answers.append((tr(question), best.title, f"{tr(label)} {form.format(getattr(best, key))}"))
+    return answers
 
 
 def draw_scores(untouched: Scores, rows: list[Scores]) -> str:
     """The scores as HTML, each column's best model marked. untouched: the face with its mask still on."""
     best = {key: getattr(best_of(rows, key), key, math.nan) for key, _, _ in COLUMNS}
 
-    def cell(row: Scores, key: str, label: str, form: str) -> str:
+    def cell(row: Scores, key: str, label: str, form: str) -> tuple[str, str, bool]:
         value = getattr(row, key)
-        wins = row is not untouched and value == best[key]
-        mark = ' class="best"' if wins else ""
-        text = "–" if math.isnan(value) else form.format(value)
-        text += f' <span class="sr-only">({tr("best")})</span>' if wins else ""
-        return f'<td data-label="{html.escape(tr(label))}"{mark}>{text}</td>'
+        return tr(label), "–" if math.isnan(value) else form.format(value), row is not untouched and value == best[key]
 
-    def line(row: Scores) -> str:
-        cells = "".join(cell(row, *column) for column in COLUMNS)
-        time = "–" if row.milliseconds is None else f"{row.milliseconds} ms"
-        took = f'<td data-label="{html.escape(tr("Time"))}">{time}</td>'
-        return f'<tr><th scope="row">{html.escape(row.title)}</th>{cells}{took}</tr>'
-
+    lines = [
+        (row.title, [cell(row, *column) for column in COLUMNS], _time(row.milliseconds)) for row in [*rows, untouched]
+    ]
     heads = [tr("Against the truth"), *(tr(label) for _, label, _ in COLUMNS), tr("Time")]
-    head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in heads)
-    body = "".join(line(row) for row in [*rows, untouched])
-    note = html.escape(" ".join(map(tr, NOTES)))
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return (
-        f'{draw_verdicts(rows)}<div class="scores">{table}</div>'
-        f'<p class="how-to">{note}</p>'
-    )
+    note = " ".join(map(tr, NOTES))
+    return render("scores", verdicts=verdicts(rows), heads=heads, lines=lines, best=tr("best"), note=note)
+
+
+def _time(milliseconds: int | None) -> str:
+    return "–" if milliseconds is None else f"{milliseconds} ms"

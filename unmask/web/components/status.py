@@ -3,6 +3,7 @@
 import html
 import time
 from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 import gradio as gr
 
@@ -17,6 +18,9 @@ PICTOGRAM = """
   <path d="M16 32c5-2 10-3 16-3s11 1 16 3c0 13-7 24-16 24S16 45 16 32z" fill="#ff336655" stroke="#ff3366"/>
   <path d="M25 23h.1M39 23h.1" stroke-width="4" stroke-linecap="round"/>
 </svg>"""
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def status(text: str = "", tone: str = "", edit: int = 0) -> str:
@@ -72,7 +76,7 @@ def step_title(number: int, title: str) -> str:
     return f'<h2 class="step-title"><span>{number}</span>{html.escape(tr(title))}</h2>'
 
 
-def timed(work: Callable, *args, **options):
+def timed(work: Callable[P, T], *args: P.args, **options: P.kwargs) -> tuple[T, int]:
     """(what `work(*args, **options)` returns, how long it took in ms)."""
     start = time.perf_counter()
     result = work(*args, **options)

@@ -38,6 +38,7 @@ from unmask.web.kept_photo import KeptPhoto
 from unmask.web.pictures import STATIC, View, cached_png, file_url
 from unmask.web.security.rate_limit import RateLimit, visitor_of
 from unmask.web.session import Visit
+from unmask.web.types import Updates
 
 DONE_HINT = "Done. Before you see the names: which looks more real?"
 KEPT = "Of a vote are kept the two models, the answer, whether it was an example, and the day; nothing of the picture."
@@ -118,17 +119,18 @@ class Votes:
         first, second, source = what
         return first, second, source
 
-    def vote(self, event: gr.EventData, request: gr.Request) -> str | dict:
+    def vote(self, event: gr.EventData, request: gr.Request) -> str | Updates:
         """Keep an answer, and say which was which."""
+        as_it_is: Updates = gr.skip()
         said = event._data if isinstance(event._data, dict) else {}
         token, answer = said.get("token"), said.get("answer")
         if not isinstance(answer, str) or answer not in ANSWERS:
             gr.Warning(tr("This is no answer: choose A, B or neither."))
-            return gr.skip()
+            return as_it_is
         if seconds := self._limit.wait(visitor_of(request.request.scope)):
             text = "You are asking for more than this server can give: please wait {seconds} s and try again."
             gr.Warning(tr(text, seconds=int(seconds) + 1))
-            return gr.skip()
+            return as_it_is
         asked = self.take(token)
         if asked is None:
             gr.Warning(tr("This question is not open any more."))

@@ -62,10 +62,11 @@ def check_calls(demo: gr.Blocks, takes: Mapping[str, str]) -> None:
     """
     preprocess = demo.preprocess_data
 
-    async def checked(function, inputs: list, *args, **options) -> list:
+    async def checked(function: Any, inputs: list[Any], *args: Any, **options: Any) -> list[Any]:
         arguments = own_files(inputs)
         try:
-            return await preprocess(function, arguments, *args, **options)
+            values: list[Any] = await preprocess(function, arguments, *args, **options)
+            return values
         except gr.Error:
             raise
         except Exception as error:

@@ -9,6 +9,8 @@ import time
 from collections.abc import Set
 from pathlib import Path
 
+import gradio as gr
+
 PREFIX = "unmask-"
 
 
@@ -67,7 +69,7 @@ def sweep(folder: Path, age: float, keep: Set[str] = frozenset()) -> None:
                 pass  # not empty, in use, or gone meanwhile
 
 
-def keep_sweeping(blocks, folder: Path, age: float, every: float) -> threading.Event:
+def keep_sweeping(blocks: gr.Blocks, folder: Path, age: float, every: float) -> threading.Event:
     """Sweep the folder every so many seconds, but for the page's own files, until the returned event is set."""
     stop = threading.Event()
 

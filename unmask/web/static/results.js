@@ -1,6 +1,6 @@
 // All results side by side, cropped to the face, and the one that is chosen large above them, or two to four of them.
 // Run by Gradio with `element`, this row, and `trigger`. The small pictures are those of the cards, so the server sends
-// none for them. Says "drawn" on #results; listens to "page", another face, and "compare" there.
+// none for them. Says "drawn" on #results; listens to "page", another face, "compare", and "choose", a model, there.
 
 const FIRST = "ganmasker";
 const MOST = 4;  // large ones at a time
@@ -108,6 +108,10 @@ element.addEventListener("click", (event) => {
 function follow() {
   if (!cards()) return void setTimeout(follow, 100);
   results().addEventListener("page", draw);
+  results().addEventListener("choose", ({ detail }) => {
+    [chosen, comparing] = [detail, false];
+    draw();
+  });
   results().addEventListener("compare", () => {
     comparing = !comparing;
     draw();

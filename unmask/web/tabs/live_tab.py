@@ -6,12 +6,12 @@ worked on to the disk. Here a picture is a POST whose answer is the result; noth
 
 import asyncio
 import base64
-import html
 import io
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -24,10 +24,12 @@ from unmask import PhotoError, Unmasker, WeightsError, read_photo
 from unmask.imaging.metadata import NOTICE, write_png
 from unmask.live import MODEL, LiveUnmasker
 from unmask.registry import MODELS
+from unmask.types import Json
 from unmask.web.components.status import PICTOGRAM, status
 from unmask.web.i18n import in_language, language_of, on_page, tr, tr_error
 from unmask.web.pictures import STATIC
 from unmask.web.security.rate_limit import visitor_of
+from unmask.web.templates import render
 
 SECONDS = 60  # a turn; then it is the next one's
 MOST_WAITING = 20
@@ -171,11 +173,11 @@ def routes(line: Line) -> list[BaseRoute]:
     ]
 
 
-def _json(code: int, **values) -> Response:
+def _json(code: int, **values: Any) -> Response:
     return JSONResponse(values, code, {"Cache-Control": "no-store"})
 
 
-def _place(line: Line, ticket: str) -> dict:
+def _place(line: Line, ticket: str) -> Json:
     return dict(zip(("place", "seconds"), line.place(ticket)))
 
 
@@ -234,34 +236,23 @@ def draw_live(seconds: int) -> str:
     texts["recording"] = tr("Recording, {left} s left", left="#left")
     texts["notice"] = tr("AI composite: an invention, not the person's face")
     texts |= {"marks": png_marks(), "seconds": str(CLIP_SECONDS)}
-    data = " ".join(f'data-{name}="{html.escape(text)}"' for name, text in texts.items())
-    clip = tr("Save a clip of {seconds} s", seconds=CLIP_SECONDS)
-    imagined = html.escape(tr("What {model} imagines", model=MODELS[MODEL].title))
+    buttons = {
+        "start": tr("Start the camera"),
+        "stop": tr("Stop"),
+        "snapshot": tr("Save a snapshot"),
+        "clip": tr("Save a clip of {seconds} s", seconds=CLIP_SECONDS),
+        "other": tr("Other camera"),
+    }
     rules = tr(
         "Pictures go to this server one at a time and are not kept. One person at a time looks live, for {seconds} s. "
         "The nearest face is the one that is worked on. Snapshots and clips are made in your browser and sent nowhere.",
         seconds=seconds,
     )
-    return f"""
-<div class="live" data-longest="{LONGEST_SIDE}" data-pause="{round(1000 * FASTEST)}" {data}>
-  <div class="empty-bench">{PICTOGRAM}<p>{html.escape(tr(HINT))}</p></div>
-  <div class="live-pictures">
-    <figure><video muted playsinline aria-label="{html.escape(tr("Your camera"))}"></video>
-      <figcaption>{html.escape(tr("Your camera"))}</figcaption></figure>
-    <figure><canvas width="{LONGEST_SIDE}" height="360" role="img" aria-label="{imagined}"></canvas>
-      <figcaption>{imagined}</figcaption></figure>
-  </div>
-  <div class="live-bar">
-    <button type="button" class="live-start" data-act="start">{html.escape(tr("Start the camera"))}</button>
-    <button type="button" data-act="stop">{html.escape(tr("Stop"))}</button>
-    <button type="button" data-act="snapshot" hidden>{html.escape(tr("Save a snapshot"))}</button>
-    <button type="button" data-act="clip" hidden>{html.escape(clip)}</button>
-    <button type="button" data-act="other" hidden>{html.escape(tr("Other camera"))}</button>
-    <div>{status()}<p class="live-figures"></p></div>
-  </div>
-  <p class="card-note invention">{html.escape(tr("This is an invention, not the person's face."))}</p>
-  <p class="how-to">{html.escape(rules)}</p>
-</div>"""
+    return render(
+        "live", longest=LONGEST_SIDE, pause=round(1000 * FASTEST), texts=texts, pictogram=PICTOGRAM, hint=tr(HINT),
+        camera=tr("Your camera"), imagined=tr("What {model} imagines", model=MODELS[MODEL].title), buttons=buttons,
+        status=status(), invention=tr("This is an invention, not the person's face."), rules=rules,
+    )  # fmt: skip
 
 
 def build(seconds: int = SECONDS) -> None:

@@ -15,6 +15,7 @@ from unmask.web.i18n import tr
 from unmask.web.pictures import cached_png
 from unmask.web.session import Visit
 from unmask.web.tabs.remove_page import NO_PHOTO, RemovePage
+from unmask.web.types import EditorValue
 
 
 class Downloads:
@@ -23,7 +24,7 @@ class Downloads:
     def __init__(self, unmasker: Unmasker, page: RemovePage):
         self.unmasker, self.page = unmasker, page
 
-    def save_mask(self, visit: Visit | None, value: dict | None) -> str | None:
+    def save_mask(self, visit: Visit | None, value: EditorValue | None) -> str | None:
         """The mask as it is in the editor, as a PNG file."""
         if visit is None:
             gr.Warning(tr(NO_PHOTO))
@@ -55,7 +56,8 @@ class Downloads:
             write_bundle(
                 path, visit.stem, visit.photo, ran.mask, ran.faces, results(), visit.transparent()
             )
-            return self.page.result_file.move_resource_to_block_cache(path)
+            address: str = self.page.result_file.move_resource_to_block_cache(path)
+            return address
 
     def _run(self, visit: Visit, name: str, told: Guide) -> np.ndarray:
         ran = visit.ran

@@ -13,6 +13,7 @@ from unmask.web.session import Visit
 from unmask.web.tabs.remove_page import NO_PHOTO
 from unmask.web.tabs.remove_runs import Runs
 from unmask.web.tabs.remove_texts import mask_text
+from unmask.web.types import EditorValue, Updates
 
 
 class LiveEdits:
@@ -32,8 +33,9 @@ class LiveEdits:
             old.turns.interrupt()
 
     def rerun(
-        self, old: Visit | None, value: dict | None, names: list[str], told: Guide, realism: float, event: gr.EventData
-    ) -> Iterator[dict]:
+        self, old: Visit | None, value: EditorValue | None, names: list[str], told: Guide, realism: float,
+        event: gr.EventData,
+    ) -> Iterator[Updates]:  # fmt: skip
         """A pause after strokes: say what is marked now, and run the chosen models if their results are of another
         mask."""
         page, number = self.page, edit_line.number_of(event)

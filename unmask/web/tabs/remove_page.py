@@ -2,6 +2,7 @@
 
 import html
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
@@ -9,9 +10,11 @@ from unmask.faces.editing import AS_FOUND
 from unmask.registry import DEFAULT_MODELS
 from unmask.sam import Sam
 from unmask.web.components import (
+    beside,
     brush_keys,
     disagreement_card,
     edit_line,
+    edit_switch,
     faces_panel,
     first_result,
     guide_panel,
@@ -92,15 +95,15 @@ class RemovePage:
     download_all: gr.Button
     result_file: gr.DownloadButton
 
-    def outline_parts(self) -> list:
+    def outline_parts(self) -> list[Any]:
         return self.outline.components() if self.outline else []
 
-    def card_parts(self) -> list:
+    def card_parts(self) -> list[Any]:
         """All that a run of the models changes."""
         parts = [part for card in self.cards.values() for part in card.components()]
         return [*parts, self.map, *filter(None, (self.vote, self.guess, self.expressions))]
 
-    def mask_parts(self) -> list:
+    def mask_parts(self) -> list[Any]:
         """All that another mask changes."""
         return [self.visit, self.editor, self.panel, self.mask_status, self.run_status, *self.outline_parts()]
 
@@ -126,8 +129,8 @@ def build_page(sam: Sam | None) -> RemovePage:
     panels: list[gr.HTML] = []  # on the guided model's card
     maps: list[gr.HTML] = []
 
-    with gr.Row(elem_classes="steps"):
-        with gr.Column(scale=4, min_width=270, elem_classes="step"):
+    with gr.Row(elem_classes=["steps", "remove-steps"]):
+        with gr.Column(scale=4, min_width=210, elem_classes="step"):
             gr.HTML(on_page(step_title, 1, "Give a photo"))
             photo = photo_input(
                 sources=["upload", "webcam", "clipboard"],
@@ -138,7 +141,7 @@ def build_page(sam: Sam | None) -> RemovePage:
                 elem_id="photo",
             )
             example = build_examples(True, photo, "examples")
-        with gr.Column(scale=7, min_width=320, elem_classes="step"):
+        with gr.Column(scale=14, min_width=320, elem_classes="step"):
             gr.HTML(on_page(step_title, 2, "Check the mask"))
             mask_status = gr.HTML(on_page(draw_status, MASK_HINT), elem_id="mask-status")
             first = first_result.put_files(photo)
@@ -148,6 +151,7 @@ def build_page(sam: Sam | None) -> RemovePage:
             )  # fmt: skip
             panel = faces_panel.build()
             with gr.Column(elem_classes="workbench"):
+                edit_switch.build()
                 editor = MaskEditor(
                     type="numpy",
                     format="png",
@@ -167,6 +171,7 @@ def build_page(sam: Sam | None) -> RemovePage:
                     elem_id="editor",
                 )
                 outline = outline_tool.build(sam) if sam else None
+                beside.build()
                 brush_keys.build()
                 with gr.Row(elem_classes="toolbar"):
                     grow = gr.Button(static("Grow"), size="sm", min_width=0)
@@ -182,7 +187,7 @@ def build_page(sam: Sam | None) -> RemovePage:
                     )
                     download_mask = gr.Button(static("Download the mask"), size="sm", min_width=0)
                     mask_file = gr.DownloadButton(visible="hidden", elem_id="mask-file")
-        with gr.Column(scale=4, min_width=250, elem_classes="step"):
+        with gr.Column(scale=5, min_width=250, elem_classes="step"):
             gr.HTML(on_page(step_title, 3, "Compare"))
             chosen = gr.CheckboxGroup(
                 model_choices(), value=list(DEFAULT_MODELS), label=static("Models"), elem_classes="models"

@@ -24,10 +24,11 @@ from unmask.web.components.inputs import models_on_page
 from unmask.web.components.status import painting_text, status, timed, warn
 from unmask.web.errors import USER_ERRORS, plain_errors
 from unmask.web.i18n import tr, tr_error
-from unmask.web.pictures import View, cached_png, thumbnail, to_show, views_of
+from unmask.web.pictures import View, cached_view, thumbnail, to_show, views_of
 from unmask.web.session import Run, Visit
 from unmask.web.tabs.remove_page import NO_PHOTO, RUN_HINT, RemovePage
 from unmask.web.turns import Turns
+from unmask.web.types import EditorValue, Updates
 
 RUN_AGAIN_HINT = 'The mask has changed: press "Remove the mask".'
 DONE_HINT = "Done: drag the line in a picture to compare."
@@ -42,11 +43,11 @@ class Runs:
         self.unmasker, self.page = unmasker, page
         self.votes = vote_card.wire(page.vote) if page.vote else None
 
-    def nothing(self) -> dict:
+    def nothing(self) -> Updates:
         """Updates that hide all cards."""
         return waiting(self.page.cards, []) | self.nothing_said()
 
-    def nothing_said(self) -> dict:
+    def nothing_said(self) -> Updates:
         """Updates that take away what is said of several results, or of the face."""
         page = self.page
         return dict.fromkeys(filter(None, (page.map, page.vote, page.guess, page.expressions)), "")
@@ -62,8 +63,8 @@ class Runs:
         return status(tr(DONE_HINT), "done")
 
     def fill(
-        self, now: Visit, names: list[str], told: Guide, realism: float, after_edit: dict | None = None
-    ) -> Iterator[dict]:
+        self, now: Visit, names: list[str], told: Guide, realism: float, after_edit: Updates | None = None
+    ) -> Iterator[Updates]:
         """Run the chosen models; each result is shown as soon as it is there, until another run or a stroke ends it.
 
         after_edit: of a run that nobody asked for but a stroke, what else it has to say. It pops up no message, moves
@@ -111,14 +112,14 @@ class Runs:
             if done.error is not None:
                 yield failed(cards[name], done.error)
             elif done.image is not None:
-                afters = [view.cut(done.image) for view in views.values()]
+                afters = [to_show(view.cut(done.image)) for view in views.values()]
                 yield finished(cards[name], before, afters, round(1000 * done.seconds))
                 if ballot is not None:
                     ballot.add(name, done.image)
                 if name == GUIDED:
                     yield {page.guess: self.guess(photo, now.faces)}
                 if MODELS[name].kind == "inpainting" and (name != GUIDED or told == AS_FOUND):
-                    learned[name] = [to_show(after) for after in afters]
+                    learned[name] = afters
             if pending:
                 text = painting_text(MODELS[pending[0]].title, len(names) - len(pending) + 1, len(names))
                 yield {page.run_status: status(text, "busy")}
@@ -138,7 +139,7 @@ class Runs:
         if GUIDED in names:
             yield from self.expressions_beside(photo, mask, now.faces, now.turns)
 
-    def add_model(self, old: Visit | None, names: list[str], told: Guide, event: gr.EventData) -> Iterator[dict]:
+    def add_model(self, old: Visit | None, names: list[str], told: Guide, event: gr.EventData) -> Iterator[Updates]:
         """One more model beside the others, on the mask and the faces of their results."""
         page, name = self.page, event._data.get("model")
         if old is None or old.ran is None:
@@ -171,7 +172,7 @@ class Runs:
     def paint(
         self, name: str, photo: np.ndarray, mask: np.ndarray, ran: Run, told: Guide, views: dict[int, View],
         before: Before,
-    ) -> dict:  # fmt: skip
+    ) -> Updates:  # fmt: skip
         """Updates that put one model's result on its card, beside those of a run. Raises one of USER_ERRORS."""
         results, milliseconds = timed(
             self.unmasker.remove, photo, mask, [name], faces=ran.faces, guide=told, realism=ran.realism
@@ -186,7 +187,7 @@ class Runs:
         known = [each.face for each in visit.candidates]
         parts = []
         for index, view in views.items():
-            file = cached_png(pictures, to_show(view.cut(photo)), "photo.png")
+            file = cached_view(pictures, view.cut(photo), "photo.jpg")
             place = view.place(shape)
             number = known.index(faces[index]) + 1 if len(views) > 1 and faces[index] in known else None
             parts.append(Part(file, place, within(place, view.face), number))
@@ -203,7 +204,7 @@ class Runs:
 
     def expressions_beside(
         self, photo: np.ndarray, mask: np.ndarray, faces: list[Face], turns: Turns
-    ) -> Iterator[dict]:
+    ) -> Iterator[Updates]:
         """Updates that put faces to choose from beside the guided model's result, where there is but one face."""
         if self.page.expressions is not None and len(faces) == 1:
             run = turns.run
@@ -228,7 +229,7 @@ class Runs:
         with plain_errors():
             return guide_panel.guide_of(event)
 
-    def paint_guided(self, old: Visit | None, told: Guide) -> Iterator[dict]:
+    def paint_guided(self, old: Visit | None, told: Guide) -> Iterator[Updates]:
         """The guided model alone, as its controls now say, on the mask and the faces of its last result."""
         page = self.page
         if old is None or old.ran is None:
@@ -249,8 +250,8 @@ class Runs:
             yield {page.run_status: self.results_status(old)}
 
     def run_again(
-        self, old: Visit | None, value: dict | None, names: list[str], told: Guide, realism: float
-    ) -> Iterator[dict]:
+        self, old: Visit | None, value: EditorValue | None, names: list[str], told: Guide, realism: float
+    ) -> Iterator[Updates]:
         """The button: the chosen models on the mask as it is in the editor now."""
         if old is None:
             yield {self.page.run_status: warn(tr(NO_PHOTO))}

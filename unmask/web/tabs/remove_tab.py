@@ -6,6 +6,7 @@ How it is laid out is remove_page's business. Every callback is a method, gets a
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial, reduce
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -24,7 +25,7 @@ from unmask.web.errors import USER_ERRORS
 from unmask.web.events import HEAVY, PRIVATE
 from unmask.web.i18n import tr, tr_error
 from unmask.web.memory import Memory
-from unmask.web.pictures import cached_png, file_url, for_browsers, thumbnail, to_show
+from unmask.web.pictures import cached_png, cached_view, file_url, for_browsers, thumbnail
 from unmask.web.session import Visit
 from unmask.web.tabs.remove_downloads import Downloads
 from unmask.web.tabs.remove_live import LiveEdits
@@ -38,6 +39,7 @@ from unmask.web.tabs.remove_page import (
 )
 from unmask.web.tabs.remove_runs import RUN_AGAIN_HINT, WAITING_HINT, Runs
 from unmask.web.tabs.remove_texts import mask_text, nothing_found_text
+from unmask.web.types import EditorValue, EventOptions, Updates
 
 LOOKING = "Looking for the face …"
 # Every click counts, one after the other.
@@ -58,7 +60,7 @@ def build(unmasker: Unmasker, memory: Memory, sam: Sam | None = None) -> None:
     page.run_status.change(js=SCROLL_TO_RESULTS, api_visibility="private")
 
 
-def wire_photo_and_models(tab: "RemoveTab", private: dict, heavy: dict) -> None:
+def wire_photo_and_models(tab: "RemoveTab", private: EventOptions, heavy: EventOptions) -> None:
     page = tab.page
     about_photo = [
         page.visit, page.editor, page.panel, page.empty_bench, page.mask_status, page.run_status, page.edits,
@@ -99,7 +101,7 @@ def wire_photo_and_models(tab: "RemoveTab", private: dict, heavy: dict) -> None:
         )  # fmt: skip
 
 
-def wire_live_edits(live: LiveEdits, heavy: dict) -> gr.events.Dependency:
+def wire_live_edits(live: LiveEdits, heavy: EventOptions) -> gr.events.Dependency:
     """What strokes set off. Returns the event that runs the models."""
     page = live.page
     page.edits.stroke(live.stop, page.visit, None, **PRIVATE, queue=False, trigger_mode="multiple")
@@ -114,7 +116,7 @@ def wire_live_edits(live: LiveEdits, heavy: dict) -> gr.events.Dependency:
     return rerun
 
 
-def wire_mask_and_faces(tab: "RemoveTab", in_turn: dict, heavy: dict) -> None:
+def wire_mask_and_faces(tab: "RemoveTab", in_turn: EventOptions, heavy: EventOptions) -> None:
     page, here = tab.page, [tab.page.visit, tab.page.editor]
     for button, change in (
         (page.grow, lambda now: now.grown(+1, tab.ovals(now))),
@@ -140,7 +142,7 @@ def wire_mask_and_faces(tab: "RemoveTab", in_turn: dict, heavy: dict) -> None:
     page.panel.box(tab.box_face, here, page.mask_parts(), **heavy)
 
 
-def wire_downloads(downloads: Downloads, private: dict, heavy: dict) -> None:
+def wire_downloads(downloads: Downloads, private: EventOptions, heavy: EventOptions) -> None:
     page = downloads.page
     into_mask = {"js": download_through(page.mask_file), "api_visibility": "private"}
     into_result = {"js": download_through(page.result_file), "api_visibility": "private"}
@@ -156,7 +158,7 @@ def wire_downloads(downloads: Downloads, private: dict, heavy: dict) -> None:
     ).success(**into_result)
 
 
-def wire_outline(outlines: "OutlineTool", in_turn: dict) -> None:
+def wire_outline(outlines: "OutlineTool", in_turn: EventOptions) -> None:
     """What the tool "Outline by click" does."""
     tab, page, tool = outlines.tab, outlines.tab.page, outlines.tool
     here = [page.visit, page.editor]
@@ -179,13 +181,13 @@ class RemoveTab:
 
     # ------------------------------------------------------------ updates
 
-    def in_editor(self, new: Visit) -> dict:
+    def in_editor(self, new: Visit) -> Updates:
         """The editor's update: the working copy and its mask, as files."""
         editor, value = self.page.editor, new.editor_value()
         layers = [cached_png(editor, layer, "mask.png") for layer in value["layers"]]
         return value | {"background": cached_png(editor, value["background"], "photo.png"), "layers": layers}
 
-    def show(self, new: Visit, text: str | None = None) -> dict:
+    def show(self, new: Visit, text: str | None = None) -> Updates:
         """Updates that put a visit's faces and mask on the page, and say how much the mask covers."""
         self.memory.make_room(new)
         page, value = self.page, self.in_editor(new)
@@ -205,7 +207,7 @@ class RemoveTab:
 
     def take_photo(
         self, path: str | None, old: Visit | None, names: list[str], told: Guide, realism: float
-    ) -> Iterator[dict]:
+    ) -> Iterator[Updates]:
         """A new photo: find its faces and their masks, show them, and run the chosen models at once."""
         page = self.page
         if path is None:
@@ -223,13 +225,13 @@ class RemoveTab:
         except USER_ERRORS as error:
             if old is not None:
                 old.turns.reopen()
-            before = None if old is None else cached_png(page.photo, to_show(old.photo), "photo.png")
+            before = None if old is None else cached_view(page.photo, old.photo, "photo.jpg")
             refused = {page.photo: before, page.mask_status: warn(tr_error(error))}
             yield refused | {page.run_status: self.runs.results_status(old)}
             return
         small = [thumbnail(picture, face) for face in faces]
         new = Visit.begin(picture, found, faces, small, self.memory.keep(file, picture))
-        overview = file_url(cached_png(page.panel, to_show(picture), "photo.png"))
+        overview = file_url(cached_view(page.panel, picture, "photo.jpg"))
         new = replace(new, overview=overview, stem=stem_of(path))
         yield {page.empty_bench: ""} | for_browsers(page.photo, file, picture) | self.runs.nothing()
         if is_empty(found):
@@ -239,7 +241,7 @@ class RemoveTab:
         yield self.show(new)
         yield from self.runs.fill(new, names, told, realism)
 
-    def start_over(self) -> dict:
+    def start_over(self) -> Updates:
         """Forget the photo and all that came from it."""
         page = self.page
         return {
@@ -254,10 +256,10 @@ class RemoveTab:
 
     # ------------------------------------------------------------ mask and faces
 
-    def change_mask(self, change: Callable[..., Visit]) -> Callable:
+    def change_mask(self, change: Callable[..., Visit]) -> Callable[..., Updates]:
         """A button's callback from a function (Visit as edited, ...) -> Visit with another mask."""
 
-        def callback(old: Visit | None, value: dict | None, *inputs) -> dict:
+        def callback(old: Visit | None, value: EditorValue | None, *inputs: Any) -> Updates:
             return self.changed(old, value, lambda now: change(now, *inputs))
 
         return callback
@@ -267,15 +269,15 @@ class RemoveTab:
         found = (self.unmasker.oval(now.photo, face) for face in now.edited_faces)
         return [oval for oval in found if oval is not None]
 
-    def change_faces(self, change: Callable[[Visit, int], Visit]) -> Callable:
+    def change_faces(self, change: Callable[[Visit, int], Visit]) -> Callable[..., Updates]:
         """The panel's callback from a function (Visit as edited, index of a face) -> Visit."""
 
-        def callback(old: Visit | None, value: dict | None, event: gr.EventData) -> dict:
+        def callback(old: Visit | None, value: EditorValue | None, event: gr.EventData) -> Updates:
             return self.changed(old, value, lambda now: change(now, faces_panel.face_index(now, event)))
 
         return callback
 
-    def changed(self, old: Visit | None, value: dict | None, change: Callable[[Visit], Visit]) -> dict:
+    def changed(self, old: Visit | None, value: EditorValue | None, change: Callable[[Visit], Visit]) -> Updates:
         """Updates after a function (Visit as edited) -> Visit; a sentence where it does not apply."""
         page = self.page
         if old is None:
@@ -289,13 +291,14 @@ class RemoveTab:
             return self.show(new) | {page.run_status: status(tr(RUN_AGAIN_HINT), "outdated")}
         return self.show(new) | ({page.run_status: self.runs.results_status(new)} if old.is_outdated() else {})
 
-    def look_at(self, old: Visit | None, value: dict | None, event: gr.EventData) -> dict:
+    def look_at(self, old: Visit | None, value: EditorValue | None, event: gr.EventData) -> Updates:
         """Another face in the editor, chosen again if it was left out; or the whole photo."""
         if event._data.get("face") is None:
             return self.changed(old, value, lambda now: now.look_at(None))
-        return self.change_faces(lambda now, index: now.choose(index, True).look_at(index))(old, value, event)
+        looked_at = self.change_faces(lambda now, index: now.choose(index, True).look_at(index))
+        return looked_at(old, value, event)
 
-    def box_face(self, old: Visit | None, value: dict | None, event: gr.EventData) -> Iterator[dict]:
+    def box_face(self, old: Visit | None, value: EditorValue | None, event: gr.EventData) -> Iterator[Updates]:
         """A face that was boxed by hand: find its mask, and show it."""
         page = self.page
         if old is None:
@@ -322,12 +325,12 @@ class OutlineTool:
     def __init__(self, tab: RemoveTab, tool: outline_tool.Tool):
         self.tab, self.tool = tab, tool
 
-    def look(self, old: Visit | None) -> Iterator[dict]:
+    def look(self, old: Visit | None) -> Iterator[Updates]:
         """Segment Anything looks at what the editor shows, so that the first click is answered soon."""
         if old is not None:  # else the line before has said so
             yield from self.ask(old, Click(old.frame))
 
-    def mark(self, old: Visit | None, event: gr.EventData) -> Iterator[dict]:
+    def mark(self, old: Visit | None, event: gr.EventData) -> Iterator[Updates]:
         """Find the outline of what was clicked on; `put` puts it into the mask."""
         try:
             if old is None:
@@ -338,7 +341,7 @@ class OutlineTool:
             return
         yield from self.ask(old, click)
 
-    def ask(self, now: Visit, click: Click) -> Iterator[dict]:
+    def ask(self, now: Visit, click: Click) -> Iterator[Updates]:
         tool = self.tool
         yield {tool.note: status(outline_tool.busy_text(tool.sam, now, click), "busy")}
         try:
@@ -348,7 +351,7 @@ class OutlineTool:
             return
         yield {tool.note: status(tr(outline_tool.READY))}
 
-    def put(self, old: Visit | None, value: dict | None) -> dict:
+    def put(self, old: Visit | None, value: EditorValue | None) -> Updates:
         """What was found since goes into the mask, as it is in the editor by now."""
         found = old.clicks.take() if old else []
         if not found:

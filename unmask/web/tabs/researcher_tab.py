@@ -3,13 +3,13 @@
 It opens by itself on the machine that serves the page, and elsewhere to whoever knows UNMASK_RESEARCHER_TOKEN.
 """
 
-import html
 import math
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import gradio as gr
@@ -20,12 +20,15 @@ from unmask.settings import RESEARCHER_TOKEN
 from unmask.study.export import export_study, load
 from unmask.study.plan import Plan, Study, StudyError, find_studies
 from unmask.study.store import Store
+from unmask.types import Json
 from unmask.web.components.status import status
 from unmask.web.events import COMPUTE, PRIVATE
 from unmask.web.i18n import on_page, static, tr
 from unmask.web.security.researcher import check, is_at_the_machine
 from unmask.web.study_page import Studies
 from unmask.web.tabs import study_wizard
+from unmask.web.templates import render
+from unmask.web.types import Updates
 
 # Heading -> a column of the report's table of models, or (value, low, high).
 COLUMNS = {
@@ -77,19 +80,18 @@ def describe(study: Study) -> str:
             "{finished} of {wanted} raters have finished, {joined} have begun, {withdrawn} have withdrawn", **counts
         )
         words = f"{said}; {tr('{answers} answers', **counts)}; {words}"
-    return (
-        f'<p class="how-to"><b>{html.escape(plan.title)}</b>: {html.escape(f"{state}; {words}")}<br>'
-        f"{html.escape(tr('It is in {folder}.', folder=study.folder))}</p>"
-    )
+    place = tr("It is in {folder}.", folder=study.folder)
+    return render("study_about", title=plan.title, words=f"{state}; {words}", place=place)
 
 
 def draw_preview(study: Study) -> str:
     """The study as a rater sees it, without saving anything, as HTML."""
-    address = html.escape(f"study/{study.plan.study_id}#{Store(study).preview_key()}")
-    return (
-        f'<p class="how-to">{tr("This is what a rater sees; nothing that you do here is saved.")} '
-        f'<a href="{address}" target="_blank">{tr("Open it in a tab of its own")}</a></p>'
-        f'<iframe class="study-preview" title="{html.escape(tr("What a rater sees"))}" src="{address}"></iframe>'
+    return render(
+        "study_preview",
+        address=f"study/{study.plan.study_id}#{Store(study).preview_key()}",
+        note=tr("This is what a rater sees; nothing that you do here is saved."),
+        own_tab=tr("Open it in a tab of its own"),
+        title=tr("What a rater sees"),
     )
 
 
@@ -107,11 +109,7 @@ def draw_code(link: str) -> str:
             "http://192.168.1.20:7860, into the field above the link, and start the page with --host 0.0.0.0."
         )
     code = segno.make(link, error="m").svg_inline(scale=5, light="#fff", border=3, svgclass="qr", lineclass=None)
-    name = html.escape(tr("QR code of {link}", link=link))
-    return (
-        f'<div class="study-code"><div role="img" aria-label="{name}">{code}</div>'
-        f'<p class="how-to">{html.escape(note)}</p></div>'
-    )
+    return render("study_code", name=tr("QR code of {link}", link=link), code=code, note=note)
 
 
 def results(study: Study) -> str:
@@ -119,25 +117,20 @@ def results(study: Study) -> str:
     from unmask.study.answer import answer
     from unmask.study.report import summarise  # scipy and matplotlib take their time
 
-    def cell(row: dict, heading: str) -> str:
+    def cell(row: Json, heading: str) -> str:
         column = COLUMNS[heading]
         if isinstance(column, str):
-            text = tr(str(row[column]))
-        else:
-            value, low, high = (row[name] for name in column)
-            text = f"{value:.2f}" + ("" if math.isnan(low) else f" ({low:.2f} – {high:.2f})")  # nan: one rater
-        return f'<td data-label="{html.escape(tr(heading))}">{html.escape(text)}</td>'
+            return tr(str(row[column]))
+        value, low, high = (row[name] for name in column)
+        return f"{value:.2f}" + ("" if math.isnan(low) else f" ({low:.2f} – {high:.2f})")  # nan: one rater
 
     summary = summarise(load(study))
-    rows = summary["models"].to_dict("records")
-    head = "".join(f'<th scope="col">{html.escape(tr(heading))}</th>' for heading in ("Model", *COLUMNS))
-    body = ""
-    for row in rows:
-        cells = "".join(cell(row, heading) for heading in COLUMNS)
-        body += f'<tr><th scope="row">{html.escape(row["model"])}</th>{cells}</tr>'
-    said = html.escape(answer(summary, study.plan.scale_max))
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<p class="study-answer">{said}</p><div class="scores">{table}</div>'
+    lines = [
+        (row["model"], {tr(heading): cell(row, heading) for heading in COLUMNS})
+        for row in summary["models"].to_dict("records")
+    ]
+    said = answer(summary, study.plan.scale_max)
+    return render("study_results", said=said, heads=[tr(heading) for heading in ("Model", *COLUMNS)], lines=lines)
 
 
 def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
@@ -182,7 +175,7 @@ def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
             raise gr.Error(tr("Choose a study."), print_exception=False)
         return study
 
-    def show(study_id: str | None, where: str) -> dict:
+    def show(study_id: str | None, where: str) -> Updates:
         """The list of studies, and how the chosen one stands; without any, the form for a new one."""
         found = find_studies(studies.folder)
         study = found.get(study_id or "") or next(reversed(found.values()), None)
@@ -202,13 +195,13 @@ def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
     def draw_link(where: str, study: Study) -> tuple[str, str]:
         return link_of(where, study), draw_code(link_of(where, study))
 
-    def arrive(given: str, where: str, study_id: str | None, request: gr.Request) -> dict:
+    def arrive(given: str, where: str, study_id: str | None, request: gr.Request) -> Updates:
         """When the tab is opened: whoever is at the machine need not ask."""
         if not given and not is_at_the_machine(request):
             return {door: gr.update(visible=True)}
         return look(given, where, study_id, request)
 
-    def look(given: str, where: str, study_id: str | None, request: gr.Request) -> dict:
+    def look(given: str, where: str, study_id: str | None, request: gr.Request) -> Updates:
         check(given, request)
         try:
             return show(study_id, where)
@@ -231,7 +224,9 @@ def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
         study = find_studies(studies.folder).get(study_id or "")
         return draw_link(where, study) if study else ("", "")
 
-    def hand_out(given, study_id, request: gr.Request, make: Callable[[Study, Path], object]) -> dict:
+    def hand_out(
+        given: str, study_id: str | None, request: gr.Request, make: Callable[[Study, Path], object]
+    ) -> Updates:
         """Files that `make(study, folder)` writes, in the cache, from where they vanish within minutes."""
         check(given, request)
         study = find(study_id)
@@ -243,19 +238,20 @@ def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
             made = sorted((Path(folder) / "study").iterdir())
             loose = [path for path in made if path.suffix in (".html", ".txt")]
             if len(loose) < len(made):
-                loose.append(shutil.make_archive(str(Path(folder) / "tables"), "zip", Path(folder) / "study"))
+                loose.append(Path(shutil.make_archive(str(Path(folder) / "tables"), "zip", Path(folder) / "study")))
             kept = [files.move_resource_to_block_cache(path) for path in loose]
-        return gr.update(value=kept, visible=True)
+        shown: Updates = gr.update(value=kept, visible=True)
+        return shown
 
-    def write_files(given: str, study_id: str | None, request: gr.Request) -> dict:
+    def write_files(given: str, study_id: str | None, request: gr.Request) -> Updates:
         from unmask.study.report import write_report
 
         return hand_out(given, study_id, request, lambda study, folder: write_report(load(study), folder))
 
-    def export_files(given: str, study_id: str | None, request: gr.Request) -> dict:
+    def export_files(given: str, study_id: str | None, request: gr.Request) -> Updates:
         return hand_out(given, study_id, request, export_study)
 
-    def write_invitations(given: str, where: str, study_id: str | None, request: gr.Request) -> dict:
+    def write_invitations(given: str, where: str, study_id: str | None, request: gr.Request) -> Updates:
         """A link for each rater that is wanted, to send to one person each."""
 
         def write(study: Study, folder: Path) -> None:
@@ -265,17 +261,17 @@ def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
 
         return hand_out(given, study_id, request, write)
 
-    def end_study(given: str, where: str, study_id: str | None, request: gr.Request) -> dict:
+    def end_study(given: str, where: str, study_id: str | None, request: gr.Request) -> Updates:
         check(given, request)
         find(study_id).close()
         return show(study_id, where)
 
-    def publish_draft(given: str, where: str, study_id: str | None, request: gr.Request) -> dict:
+    def publish_draft(given: str, where: str, study_id: str | None, request: gr.Request) -> Updates:
         check(given, request)
         find(study_id).publish()
         return show(study_id, where)
 
-    def discard_draft(given: str, where: str, study_id: str | None, request: gr.Request) -> dict:
+    def discard_draft(given: str, where: str, study_id: str | None, request: gr.Request) -> Updates:
         """Delete a draft; the form still has all that it was made of."""
         check(given, request)
         study = find(study_id)
@@ -283,12 +279,14 @@ def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
             shutil.rmtree(study.folder)
         return show(None, where) | start_anew()
 
-    def start_anew() -> dict:
+    def start_anew() -> Updates:
         return {wizard.form: gr.update(visible=True), about: "", preview: "", chosen: gr.update(value=None)} | {
             part: gr.update(visible=False) for part in (draft, running)
         }
 
-    def create(given: str, where: str, request: gr.Request, kept, models, *values) -> dict:
+    def create(
+        given: str, where: str, request: gr.Request, kept: study_wizard.Kept, models: list[str], *values: Any
+    ) -> Updates:
         check(given, request)
         try:
             study = study_wizard.make(unmasker, studies.folder, kept, models, values)

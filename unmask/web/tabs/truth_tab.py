@@ -1,9 +1,9 @@
 """Tab 2: a bare face gets a synthetic mask, the models take it off, and the known truth gives them scores."""
 
-import html
 import math
 from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -28,6 +28,8 @@ from unmask.web.errors import USER_ERRORS
 from unmask.web.events import FORGET_AFTER, HEAVY
 from unmask.web.i18n import on_page, static, tr, tr_error
 from unmask.web.pictures import cached_png, file_url, for_browsers
+from unmask.web.templates import render
+from unmask.web.types import Updates
 
 FRAME = 256  # px: the side of the face crop, the frame in which the mean landmarks are given
 ANY = "any"
@@ -42,13 +44,13 @@ NOT_FOUND = "No mask was found on this face, so nothing was taken off. Choose th
 def draw_empty_preview() -> str:
     """What is in the masked face's place until there is a photo."""
     text = tr("Here you will see the face with a mask that was never there.")
-    return f'<div class="empty-bench"><p>{html.escape(text)}</p></div>'
+    return render("empty_preview", text=text)
 
 
 def draw_preview(path: str) -> str:
     """The file with the masked face."""
     text = tr("The face with the mask that was put on it")
-    return f'<img src="{html.escape(file_url(path))}" alt="{html.escape(text)}" width="{FRAME}" height="{FRAME}">'
+    return render("preview", address=file_url(path), text=text, side=FRAME)
 
 
 def choices(values: Iterable[str]) -> list[tuple[str, str]]:
@@ -61,7 +63,8 @@ def place_landmarks(size: float, right: float, down: float, tilt: float) -> np.n
     angle = math.radians(tilt)
     turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
     middle = MEAN_LANDMARKS.mean(axis=0)
-    return (MEAN_LANDMARKS - middle) @ turn * (size / 100) + middle + np.array([right, down]) * FRAME / 100
+    placed: np.ndarray = (MEAN_LANDMARKS - middle) @ turn * (size / 100) + middle
+    return placed + np.array([right, down]) * FRAME / 100
 
 
 def build(unmasker: Unmasker) -> None:
@@ -118,7 +121,7 @@ def build(unmasker: Unmasker) -> None:
 
     controls = [kind, wear, pattern, size, right, down, tilt, source, chosen]
 
-    def take_photo(path: str | None, number: int, *settings) -> Iterator[dict]:
+    def take_photo(path: str | None, number: int, *settings: Any) -> Iterator[Updates]:
         """A new photo: cut out the square of its largest face, put a mask on it and measure."""
         if path is None:
             # The camera was opened, or the photo cleared. Without a word Gradio would empty what this event writes to.
@@ -137,23 +140,22 @@ def build(unmasker: Unmasker) -> None:
         yield {truth: crop, face_status: hint, empty_preview: ""} | for_browsers(photo, file, picture)
         yield from measure(crop, number, *settings)
 
-    def put_another(crop: np.ndarray | None, number: int, *settings) -> Iterator[dict]:
+    def put_another(crop: np.ndarray | None, number: int, *settings: Any) -> Iterator[Updates]:
         """Another random mask on the same face."""
         yield {seed: number + 1}
         yield from measure(crop, number + 1, *settings)
 
     def measure(
-        crop: np.ndarray | None, number: int, kind, wear, pattern, size, right, down, tilt, source, names
-    ) -> Iterator[dict]:
+        crop: np.ndarray | None, number: int, kind: str, wear: str, pattern: str, size: float, right: float,
+        down: float, tilt: float, source: str, names: list[str],
+    ) -> Iterator[Updates]:
         """Put the mask on, take it off with every chosen model, and score each result as it comes."""
         if crop is None:
             yield {run_status: status(tr(NO_FACE), "warn")}
             return
-        choice = {"kind": kind, "wear": wear, "pattern": pattern}
-        choice = {key: None if value == ANY else value for key, value in choice.items()}
-        masked = put_mask_on(
-            crop, place_landmarks(size, right, down, tilt), np.random.default_rng(number), **choice
-        )
+        landmarks, rng = place_landmarks(size, right, down, tilt), np.random.default_rng(number)
+        chosen_kind, chosen_wear, chosen_pattern = (None if each == ANY else each for each in (kind, wear, pattern))
+        masked = put_mask_on(crop, landmarks, rng, chosen_kind, chosen_wear, chosen_pattern)
         names = [name for name in models_on_page() if name in names]
         before = Before(crop.shape[1] / crop.shape[0], (Part(cached_png(preview, crop, "truth.png")),))
         shown = draw_preview(cached_png(preview, masked.image, "masked.png"))
@@ -162,7 +164,7 @@ def build(unmasker: Unmasker) -> None:
 
     def score(
         crop: np.ndarray, before: Before, masked: MaskedFace, source: str, names: list[str]
-    ) -> Iterator[dict]:
+    ) -> Iterator[Updates]:
         """Run the models on a masked face whose truth is `crop`; before: that truth on the page."""
         try:
             if source == TRUE_MASK:

@@ -1,0 +1,18 @@
+"""Calls of `python -m train` in this process, for the tests of the training code."""
+
+import sys
+
+from train import cli as command_line
+
+
+def run(monkeypatch, capsys, *words) -> str:
+    monkeypatch.setattr(sys, "argv", ["train", *map(str, words)])
+    command_line.main()
+    return capsys.readouterr().out
+
+
+def small(name: str, folder, out, *more):
+    return [
+        name, "--data", folder, "--cache", folder / "cache", "--out", out, "--size", 128,
+        "--batch", 2, "--width", 8, "--variants", 1, "--device", "cpu", *more,
+    ]  # fmt: skip
