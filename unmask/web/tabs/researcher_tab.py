@@ -109,7 +109,7 @@ def draw_code(link: str) -> str:
             "http://192.168.1.20:7860, into the field above the link, and start the page with --host 0.0.0.0."
         )
     code = segno.make(link, error="m").svg_inline(scale=5, light="#fff", border=3, svgclass="qr", lineclass=None)
-    return render("study_code", name=tr("QR code of {link}", link=link), code=code, note=note)
+    return render("study_code", label=tr("QR code of {link}", link=link), code=code, note=note)
 
 
 def results(study: Study) -> str:
