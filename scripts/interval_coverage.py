@@ -85,6 +85,8 @@ def scores_study(seed: int) -> Held:
     expected = truth[models.index]
     found = {"MOS, t": held(models["t_low"], models["t_high"], expected)}
     found["MOS, bootstrap"] = held(models["bootstrap_low"], models["bootstrap_high"], expected)
+    found["like index"] = held(models["like_low"], models["like_high"], expected)  # of 100, as the scale is here
+    found["rescaled index"] = held(models["rescaled_low"], models["rescaled_high"], 100 * (expected - 1) / 99)
     tests = models.index != "reference"
     dmos = (expected - truth["reference"] + 100)[tests]
     found["DMOS, t"] = held(models["dmos_low"][tests], models["dmos_high"][tests], dmos)
@@ -139,7 +141,8 @@ def choices_study(seed: int) -> Held:
             items = (f"{names[left]}-{j}", f"{names[right]}-{j}", "left" if first else "right")
             pairs.append((f"r{i}", *items, j, 3.0, False))
             placed = np.argsort(rng.exponential(np.exp(-strength)))
-            rankings += [(f"r{i}", j, f"{names[k]}-{j}", place + 1, j, 3.0, False) for place, k in enumerate(placed)]
+            for rank, k in enumerate(placed, 1):
+                rankings.append((f"r{i}", j, f"{names[k]}-{j}", rank, k + 1, j, 3.0, False))
     ratings = pd.DataFrame(columns=RATING_COLUMNS)
     tables = pd.DataFrame(pairs, columns=PAIR_COLUMNS), pd.DataFrame(rankings, columns=RANKING_COLUMNS)
     data = StudyData(stimuli, ratings, tables[0], rankings=tables[1])

@@ -6,8 +6,11 @@ import threading
 import pytest
 
 from tests.study import study_maker
+from tests.study.rating_page import find
+from tests.web.web_page import free_port
 from unmask.study.backup import Backup
 from unmask.study.store import Store
+from unmask.web import launch
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +40,32 @@ def backup(tmp_path, monkeypatch):
     """The copy of a study's ratings that would go to the Hub."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return Backup("owner/ratings", "hf_token", FakeScheduler)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The folder of the studies that the server runs."""
+    folder = tmp_path_factory.mktemp("studies")
+    study_maker.make_study(folder / "single", pictures=2, pairs=True)
+    study_maker.make_study(folder / "side", pictures=2, presentation="side-by-side", repeats=0, title="Side by side")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def demo(folder):
+    """The app as `python app.py` starts it, on a free port, with these studies."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNMASK_STUDIES", str(folder))
+        demo = launch("127.0.0.1", free_port(), wait=False)
+        yield demo
+        demo.close()
+
+
+@pytest.fixture(scope="module")
+def single(folder):
+    return find(folder, "A study")
+
+
+@pytest.fixture(scope="module")
+def side(folder):
+    return find(folder, "Side by side")

@@ -54,7 +54,7 @@ def test_what_can_be_seen_is_just_found():
         ({"effect": 1.0}, r"^Enough to find a mean difference of 1: 15 raters and 22 photos \(990 ratings of 3 models"),
         (
             {"effect": 0.1},
-            r"^200 raters and 100 photos can show .* not 0\.1: for that, 200 raters would need 1,\d+ photos",
+            r"^200 raters and 100 photos can show .* To find 0\.1, 200 raters would need 1,\d+ photos",
         ),
         ({"effect": 1e-5}, "would need more photos than anyone has"),
         (
@@ -63,7 +63,7 @@ def test_what_can_be_seen_is_just_found():
         ),
         ({"raters": 20}, "^20 raters and 100 photos can show"),
         ({"pictures": 10}, "^30 raters and 10 photos can show"),
-        ({"effect": 0.5, "raters": 20, "pictures": 10}, "not 0.5: for that, 20 raters would need 76 photos"),
+        ({"effect": 0.5, "raters": 20, "pictures": 10}, "To find 0.5, 20 raters would need 76 photos"),
         ({"raters": 2, "pictures": 2}, "more than the scale holds"),
     ],
 )

@@ -73,7 +73,7 @@ def test_strengths_without_a_finite_maximum_are_not_given():
 def ranked(answers: list[tuple[str, ...]], raters: int = 0) -> StudyData:
     """Models, best first; each ranking by a new rater, or by so many."""
     rows = [
-        (f"r{i % raters if raters else i}", i, f"{model}-0", place + 1, i, 3.0, False)
+        (f"r{i % raters if raters else i}", i, f"{model}-0", place + 1, place + 1, i, 3.0, False)
         for i, answer in enumerate(answers)
         for place, model in enumerate(answer)
     ]

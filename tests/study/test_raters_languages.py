@@ -13,7 +13,7 @@ from unmask import Unmasker
 from unmask.web import launch
 from unmask.web.study_page import STATIC, Studies, build_app
 
-SCRIPT = (STATIC / "study.js").read_text(encoding="utf-8")
+SCRIPT = "\n".join(path.read_text(encoding="utf-8") for path in sorted(STATIC.glob("study*.js")))
 FILES = (STATIC.parent / "locales" / "raters").glob("*.json")
 TABLES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FILES}
 PLACE = r"{\w+}"

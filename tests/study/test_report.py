@@ -12,11 +12,11 @@ import pytest
 
 from unmask.study import report
 from unmask.study.statistics import simulate
-from unmask.study.statistics.data import RANKING_COLUMNS, StudyData
+from unmask.study.statistics.data import StudyData
 
-RESULTS = ["models", "weighed", "comparisons", "weighed_comparisons", "preferences", "placings", "stopping"]
-RESULTS += ["agreement", "effects"]
-TABLES = ["stimuli", "ratings", "pairs", "rankings", "raters", "weighed_raters", *RESULTS]
+RESULTS = ["models", "questions", "weighed", "comparisons", "weighed_comparisons", "preferences", "placings"]
+RESULTS += ["stopping", "agreement", "effects"]
+TABLES = ["stimuli", "ratings", "statements", "pairs", "rankings", "raters", "weighed_raters", *RESULTS]
 MODELS = ("ganmasker", "pix2pix", "glcic <i>&$x$")
 
 
@@ -43,30 +43,18 @@ def stimuli() -> pd.DataFrame:
 def drawn(stimuli) -> StudyData:
     ratings = simulate.simulate_ratings(stimuli, 20, careless=0.25)
     pairs = simulate.simulate_pairs(stimuli, 20, careless=0.25)
-    title = "Faces <script>alert(1)</script>"
-    return StudyData(stimuli, ratings, pairs, title=title, rankings=placed(stimuli, sorted(set(ratings["rater_id"]))))
-
-
-def placed(stimuli: pd.DataFrame, raters: list[str]) -> pd.DataFrame:
-    """Each rater ranks what was made of each picture, by chance."""
-    rng = np.random.default_rng(0)
-    answers = stimuli[stimuli["role"] == "test"].groupby("picture")["item_id"]
-    rows = [
-        (rater, question, item, rank + 1, question, 3.0, True)
-        for rater in raters
-        for question, (_, items) in enumerate(answers)
-        for rank, item in enumerate(rng.permutation(items))
-    ]
-    return pd.DataFrame(rows, columns=RANKING_COLUMNS)
+    said = simulate.simulate_ratings(stimuli, 20, seed=1, scale_max=5).assign(question="Eerie & odd?", scale_max=5)
+    more = {"rankings": simulate.simulate_rankings(stimuli, 20, 3, careless=0.25), "statements": said}
+    return StudyData(stimuli, ratings, pairs, title="Faces <script>alert(1)</script>", **more)
 
 
 def as_real(data: StudyData) -> StudyData:
     tables = (
         table.assign(simulated=False, rater_id=table["rater_id"].str.replace("simulated", "r"))
-        for table in (data.ratings, data.pairs, data.rankings)
+        for table in (data.ratings, data.pairs, data.rankings, data.statements)
     )
-    ratings, pairs, rankings = tables
-    return StudyData(data.stimuli, ratings, pairs, title=data.title, rankings=rankings)
+    ratings, pairs, rankings, statements = tables
+    return StudyData(data.stimuli, ratings, pairs, title=data.title, rankings=rankings, statements=statements)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +105,7 @@ def test_page_is_read_on_light_and_dark(written):
 
 def test_page_has_charts_tables_and_methods(written):
     page = written.read_text(encoding="utf-8")
-    assert page.count("<svg") == 5 and page.count('role="img"') == 5
+    assert page.count("<svg") == 6 and page.count('role="img"') == 6
     for word in (
         "like index",
         "BT.500",

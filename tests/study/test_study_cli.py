@@ -7,6 +7,7 @@ from tests.study.study_maker import answer_all, make_picture, make_study, token
 from unmask.cli.main import main
 from unmask.imaging.metadata import write_png
 from unmask.study.plan import open_study
+from unmask.study.questions import STATEMENTS
 from unmask.study.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,10 +30,11 @@ def test_create_from_folders(tmp_path, capsys):
         write_png(tmp_path / "masks" / f"{picture.name}.png", picture.mask)
     folders = ["--images", tmp_path / "masked", "--truth", tmp_path / "bare", "--mask", tmp_path / "masks"]
     call = ["create", *folders, "--models", "telea", "--out", tmp_path / "study", "--pairs", "--scale", 5]
-    assert status(*call, "--raters", 12, "--title", "Mine", "--seed", 3) == 0
+    assert status(*call, "--raters", 12, "--title", "Mine", "--seed", 3, "--statement", "eerie") == 0
     assert f"UNMASK_STUDIES={tmp_path}" in capsys.readouterr().out
     plan = open_study(tmp_path / "study").plan
     assert (plan.title, plan.raters, plan.scale_max, plan.pairs, plan.seed) == ("Mine", 12, 5, True, 3)
+    assert plan.further == [STATEMENTS["eerie"]]
     assert {item.picture for item in plan.stimuli if item.role == "reference"} == {"face-0", "face-1"}
     assert status(*call) == 1
     assert "is there already" in capsys.readouterr().err
@@ -104,9 +106,10 @@ def test_report_export_and_a_dry_run_that_leaves_no_trace(tmp_path, capsys):
     assert status("report", study.folder) == 0
     assert Path(capsys.readouterr().out.strip()).is_file()
     assert status("export", study.folder, "--out", tmp_path / "out") == 0
-    tables = ("stimuli", "ratings", "pairs", "history")
+    tables = ("stimuli", "ratings", "statements", "pairs", "rankings", "history")
     files = {f"{table}.{kind}" for table in tables for kind in ("csv", "parquet")}
-    assert {path.name for path in (tmp_path / "out").iterdir()} == files | {"plan.json"}
+    files |= {"plan.json", "sureal_dataset.py", "arena_pairs.csv", "arena_pairs.parquet"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == files
     assert json.loads((tmp_path / "out" / "plan.json").read_text())["study_id"] == study.plan.study_id
     assert study.secret.decode() not in "".join(
         path.read_text(errors="replace") for path in (tmp_path / "out").iterdir()

@@ -11,11 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from tests.study.study_maker import make_study
 from tests.web.web_page import DESKTOP, PHONE, free_port, needs_browser
 from unmask import Unmasker
 from unmask.study.plan import find_studies
+from unmask.study.questions import STATEMENTS
 from unmask.study.store import Store
 from unmask.web import build_demo, launch
 from unmask.web.security import researcher
@@ -178,9 +180,19 @@ def test_from_pictures_to_the_sentence(browser, demo, folders):
     page.get_by_text("There is a study called Faces of spring already").wait_for()
     page.locator("#new-study [role=tab]").nth(1).click()
     page.get_by_label("Name of the study").fill("Faces of summer")
+    for place, statement in enumerate(list(STATEMENTS.values())[:2]):
+        page.get_by_role("button", name="Ask something else, too").click()
+        expect(page.get_by_label(f"Further question {place + 1}")).to_have_value(statement.text)
+    page.get_by_label("Further question 1").fill("This face looks tired.")
     page.get_by_role("button", name="Next: the raters").click()
     page.get_by_role("button", name="Make it, and look at it").click()
-    page.locator("iframe.study-preview").wait_for()
+    frame.locator("#agree").check()
+    frame.get_by_role("button", name="Begin").click()
+    [*_, study] = find_studies(folders / "studies").values()
+    asked = ["This face looks tired.", STATEMENTS["resembles"].text]
+    assert [question.text for question in study.plan.further] == asked
+    for text in asked:
+        frame.get_by_role("group", name=f"{text} The picture to rate").get_by_label("5 of 5, strongly agree").wait_for()
     page.get_by_role("button", name="Open it to raters").click()
     page.get_by_text("The study has no ratings yet.").wait_for()
     assert page.get_by_text("was liked more").count() == 0 and page.locator(".file-preview").count() == 0

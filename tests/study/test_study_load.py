@@ -1,4 +1,4 @@
-"""Fifty people rate at once by gradio_client, and the server is killed under them: nothing saved is lost.
+"""Fifty people rate and rank at once by gradio_client, and the server is killed under them: nothing saved is lost.
 
 A short run by default, some answers each. All 30, at a person's pace and on the whole demo, with the figures:
 
@@ -22,11 +22,13 @@ from gradio_client import Client
 
 from tests.study.study_maker import make_study
 from unmask.study.plan import Study
+from unmask.study.questions import ranking_key
 from unmask.study.store import Store
 
 WHOLE = os.environ.get("UNMASK_LOAD_TEST") == "1"
 RATERS, PROCESSES = 50, 2  # one process of 50 clients would wait for its own interpreter, not for the server
 ITEMS = 30 if WHOLE else 6  # that each rater answers
+RANKED = 6 if WHOLE else 2  # of them, orders of three pictures
 KILLS = 10
 SLOWEST = 0.3  # s, in 95 of 100 cases, until an answer is saved
 PATIENCE = 600  # s until a test gives up
@@ -129,7 +131,7 @@ def database(request, monkeypatch):
 
 @pytest.fixture
 def study(tmp_path) -> Study:
-    study = make_study(tmp_path / "studies" / "load", pictures=6, repeats=2, attention=2)
+    study = make_study(tmp_path / "studies" / "load", pictures=6, repeats=2, attention=2, rank=3)
     assert len(study.plan.stimuli) == 30
     return study
 
@@ -152,13 +154,18 @@ def rate(url: str, study_id: str, items: int, pause: tuple[float, float], insist
     options = {"verbose": False, "analytics_enabled": False, "ssl_verify": False, "httpx_kwargs": slow}
     client = insist(lambda: Client(url, **options))
     rows = []
-    for (question,) in rater["screens"][:items]:
+    scored = [question for (question,) in rater["screens"][: items - RANKED]]
+    for question in [*scored, *rater["rankings"][:RANKED]]:
         time.sleep(rng.uniform(*pause))
-        score, began = rng.randint(1, 10), time.monotonic()
+        is_order = "images" in question
+        score = int("".join(rng.sample("123", 3))) if is_order else rng.randint(1, 10)
+        began = time.monotonic()
         call = partial(client.submit, question["token"], score, api_name="/rate")
         said = insist(lambda call=call: call().result(**slow))
         seconds = time.monotonic() - began
-        row = {"rater_id": rater["code"], "question": question["image"], "answer": str(score)}
+        key = question["token"].split(".")[2]
+        assert key == ranking_key(question["images"]) if is_order else key == question["image"]
+        row = {"rater_id": rater["code"], "question": key, "answer": str(score)}
         rows.append(row | {"seconds": seconds, "version": said["version"]})
     client.close()
     return rows

@@ -26,6 +26,9 @@ from unmask.catalog import list_inpainting_models
 from unmask.imaging.container import UNREADABLE
 from unmask.imaging.metadata import write_png
 from unmask.masks import check_mask, read_mask
+from unmask.study.create import CONSENT, HIGH_LABEL, LOW_LABEL, QUESTION
+from unmask.study.questions import STATEMENTS
+from unmask.study.statistics import planning
 from unmask.web import app as web_app
 from unmask.web import board_page, drawn_mask, i18n, launch, pictures, theme
 from unmask.web.components import (
@@ -46,8 +49,17 @@ from unmask.web.components import (
     vote_card,
 )
 from unmask.web.ideas import IDEAS
-from unmask.web.security import guard
-from unmask.web.tabs import live_tab, remove_page, remove_runs, remove_tab, remove_texts, truth_tab
+from unmask.web.security import guard, researcher
+from unmask.web.tabs import (
+    live_tab,
+    remove_page,
+    remove_runs,
+    remove_tab,
+    remove_texts,
+    researcher_tab,
+    study_wizard,
+    truth_tab,
+)
 from unmask.weights import WeightsError
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -191,7 +203,7 @@ def test_nothing_moves_for_who_does_not_want_it(browser, demo):
 def texts_in_code() -> set[str]:
     """Every English text that the page's modules hand to `tr`, `static` or a function that translates."""
     found = set()
-    tabs = (remove_page, remove_tab, remove_runs, remove_texts, truth_tab, live_tab)
+    tabs = (remove_page, remove_tab, remove_runs, remove_texts, truth_tab, live_tab, *STUDIES)
     panels = (beside, canvas, edit_switch, faces_panel, first_result, guide_panel)
     panels += (disagreement_card, outline_tool, scores, viewer_bar)
     pages = (web_app, board_page, cards, drawn_mask, examples, guard, inputs, status, pictures, theme, vote_card)
@@ -208,12 +220,16 @@ def texts_in_code() -> set[str]:
     found |= {IDEAS[name] for name in list_inpainting_models()} | set(drawn_mask.LABELS.values())
     found |= {*live_tab.STATES.values(), vote_card.DONE_HINT}
     found |= {label for label, _ in guide_panel.SLIDERS.values()}
+    found |= {QUESTION, LOW_LABEL, HIGH_LABEL, CONSENT, "Model", *researcher_tab.COLUMNS}
+    for statement in STATEMENTS.values():
+        found |= {statement.text, *statement.scale_labels.values()}
     found |= {*drawn_mask.KINDS.values(), *drawn_mask.PATTERNS.values(), *drawn_mask.WEARS.values()}
     found |= {*scores.NOTES, *(label for _, label, _ in scores.COLUMNS), *(each for each, *_ in scores.VERDICTS)}
     return found
 
 
-TRANSLATING = {"tr", "static", "on_page", "build_cards"}
+TRANSLATING = {"tr", "static", "on_page", "build_cards", "say"}
+STUDIES = (researcher_tab, study_wizard, researcher, planning)
 
 
 def test_every_language_has_every_text():
@@ -259,7 +275,7 @@ def error_templates() -> set[str]:
 
 ERRORS = {"PhotoError", "WeightsError", "ContainerError"}
 ERROR_MODULES = ("masks", "weights", "sam")
-RESEARCHERS = {"researcher_tab", "study_wizard", "study_page"}  # in English alone
+RESEARCHERS = {"researcher_tab", "study_wizard", "study_page"}  # what they refuse, in English alone
 
 
 def test_every_language_has_every_error():

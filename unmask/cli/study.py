@@ -45,6 +45,8 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     added.add_argument(
         "--pairs", action="store_true", default=None, help="ask too which of two looks more real"
     )
+    added.add_argument("--rank", type=int, metavar="K", help="have K results of a photo put in order at once, too")
+    added.add_argument("--trials", type=int, metavar="N", help="at most so many screens for one rater; all by default")
     added.add_argument("--repeats", type=int, metavar="N", help="items (side by side: photos) shown twice")
     added.add_argument("--attention", type=int, metavar="N", help="items that ask for a certain score")
     added.add_argument("--size", type=int, metavar="PX", help="side of every picture")
@@ -53,6 +55,10 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         "--by-invitation", action="store_true", default=None, help="let in only whom 'study invite' has a link for"
     )
     added.add_argument("--question", help="what raters are asked")
+    added.add_argument(
+        "--statement", action="append", default=[], metavar="STATEMENT", dest="statements",
+        help="asked of pictures, too: realistic, resembles, artefacts, eerie or 'TEXT|HIGHEST|LOW|HIGH'; repeatable",
+    )  # fmt: skip
     added.add_argument("--consent", type=Path, metavar="FILE", help="the text that raters agree to")
     added.add_argument("--completion", metavar="CODE_OR_URL", help="what raters of a panel get at the end")
     added.add_argument("--seed", type=int, help="of the raters' orders")
@@ -138,6 +144,7 @@ def create(args: argparse.Namespace) -> int:
     from unmask.masks import read_mask
     from unmask.study.create import create_study
     from unmask.study.pictures import gather, pair
+    from unmask.study.questions import read_statement
 
     pictures = pair(
         [gather(name, expand([path]).photos) for name, path in args.conditions],
@@ -146,8 +153,9 @@ def create(args: argparse.Namespace) -> int:
         None if args.mask is None else lambda photo, shape: read_mask(mask_path(args.mask, photo), shape),
     )
     options = {"title": args.out.resolve().name}
-    options |= _given(args, "title", "raters", "scale_max", "scale_labels", "presentation", "pairs", "repeats")
-    options |= _given(args, "attention", "size", "ends", "by_invitation", "question", "seed", "completion")
+    options |= _given(args, "title", "raters", "scale_max", "scale_labels", "presentation", "pairs", "rank", "trials")
+    options |= _given(args, "repeats", "attention", "size", "ends", "by_invitation", "question", "seed", "completion")
+    options["further"] = [read_statement(text) for text in args.statements]
     if args.consent is not None:
         options["consent"] = args.consent.read_text(encoding="utf-8").strip()
     study = create_study(

@@ -25,6 +25,7 @@ from unmask.registry import DEFAULT_MODELS
 from unmask.settings import STUDY_SECRET, examples
 from unmask.study.pictures import Picture, read_named
 from unmask.study.plan import Plan, Stimulus, Study, StudyError, find_studies, now, open_study
+from unmask.study.questions import Question
 from unmask.weights import WeightsError
 
 LARGEST = 512  # px: the most that a stimulus measures, unless the plan says otherwise
@@ -42,6 +43,7 @@ TRAINING_PAIR = ("astronaut-n95", "astronaut")  # practice for every study; the 
 
 QUESTION = "How real does this face look?"
 PAIR_QUESTION = "Which face looks more real?"
+RANK_QUESTION = "Put the faces in order, the most real first."
 LOW_LABEL, HIGH_LABEL = "clearly fake", "a real photograph"
 CONSENT = """
 This is a study of how real pictures of faces look. Some were changed by a computer, some were not. You will \
@@ -77,6 +79,9 @@ def create_study(
     consent: str = CONSENT,
     draft: bool = False,
     completion: str = "",
+    further: Sequence[Question] = (),
+    rank: int = 0,
+    trials: int | None = None,
     study_id: str | None = None,
     progress: Callable[[Sequence], Sequence] = lambda pictures: pictures,
 ) -> Study:
@@ -86,8 +91,10 @@ def create_study(
     anchor for one masked photo in three (side by side: for each), `repeats` items (side by side: screens) shown twice,
     and `attention` items that ask for a certain score. title: no other study beside `out` has it. scale_labels: of the
     lowest and the highest score. size: px, by default the largest picture's side, at most LARGEST. draft: nobody is
-    let in before `Study.publish`. completion: a code or an https address for those who have finished. progress: wraps
-    the pictures. Raises StudyError, PhotoError, WeightsError, without `out`.
+    let in before `Study.publish`. completion: a code or an https address for those who have finished. further: asked
+    of every picture beside `question`. rank: so many results of a photo are put in order at
+    once. trials: the most screens that one rater is asked. progress: wraps the pictures. Raises StudyError,
+    PhotoError, WeightsError, without `out`.
     """
     title = title.strip()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -168,6 +175,10 @@ def create_study(
             conditions={name: _digest(picture.made[name] for picture in pictures) for name in conditions},
             draft=draft,
             completion=completion.strip(),
+            further=list(further),
+            rank=rank,
+            trials=trials,
+            rank_question=RANK_QUESTION,
         )
         plan.check()
         plan.write(folder / "plan.json")

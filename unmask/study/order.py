@@ -3,7 +3,9 @@
 import random
 from itertools import combinations
 
-from unmask.study.plan import Plan, Stimulus
+from unmask.study.cap import deal, shares
+from unmask.study.plan import Plan
+from unmask.study.questions import ranking_key, read_key
 
 
 def williams(n: int) -> list[list[int]]:
@@ -39,6 +41,10 @@ def order_screens(plan: Plan, number: int) -> list[list[str]]:
         screens = _side_by_side(cells, pictures, models, number)
         repeated = [[repeats[item] for item in screen if item in repeats] for screen in screens]
         again = [rng.sample(screen, len(screen)) for screen in repeated if screen]
+    if plan.trials:
+        cards = _cards(plan, cells, pictures, repeats)
+        mine = {item for place, _ in deal(len(cards), _shares(plan)[0], number) for item in cards[place]}
+        screens, again = ([screen for screen in some if screen[0] in mine] for some in (screens, again))
     originals = {copy: original for original, copy in repeats.items()}
     picture_of = {item.item_id: item.picture for item in plan.stimuli}
     for screen in again:
@@ -61,43 +67,85 @@ def order_pairs(plan: Plan, number: int) -> list[tuple[str, str]]:
         return []
     rng = random.Random(f"{plan.seed}/pairs/{number}")
     chosen = []
-    for place, items in enumerate(_by_picture(plan)):
-        options = list(combinations(items, 2))
-        if options:
-            left, right = options[(number + place) % len(options)]
-            chosen.append((left, right) if rng.random() < 0.5 else (right, left))
+    for left, right in _combine(plan, 2, _shares(plan)[1], number):
+        chosen.append((left, right) if rng.random() < 0.5 else (right, left))
+    rng.shuffle(chosen)
+    return chosen
+
+
+def order_rankings(plan: Plan, number: int) -> list[tuple[str, ...]]:
+    """What rater `number` puts in order: `plan.rank` results of each picture, in a random order, pictures, too.
+
+    Which of a picture's results they are goes round from rater to rater, so that all come up equally often.
+    """
+    if not plan.rank:
+        return []
+    rng = random.Random(f"{plan.seed}/rankings/{number}")
+    chosen = [tuple(rng.sample(items, plan.rank)) for items in _combine(plan, plan.rank, _shares(plan)[2], number)]
     rng.shuffle(chosen)
     return chosen
 
 
 def find_position(plan: Plan, number: int, question: str) -> int | None:
-    """When rater `number` is asked `question` ("<item>" or "<left>-<right>"): 0, 1, ..., or None for never.
+    """When rater `number` is asked `question` (an answer's key): 0, 1, ..., or None for never.
 
-    Pairs are counted for themselves.
+    Pairs and rankings are counted for themselves; all questions of an item have its place.
     """
-    if "-" in question:
-        asked = [f"{left}-{right}" for left, right in order_pairs(plan, number)]
-    else:
-        asked = [item for screen in order_screens(plan, number) for item in screen]
-    return asked.index(question) if question in asked else None
+    asked = read_key(question)
+    if asked.kind == "pair":
+        pairs = order_pairs(plan, number)
+        return pairs.index(asked.items) if asked.items in pairs else None
+    if asked.kind == "ranking":
+        rankings = [ranking_key(items) for items in order_rankings(plan, number)]
+        return rankings.index(question) if question in rankings else None
+    items = [item for screen in order_screens(plan, number) for item in screen]
+    item = asked.items[0]
+    return items.index(item) if item in items and question in plan.keys(item) else None
 
 
 def count_questions(plan: Plan) -> int:
     """How many answers a rater who finishes has given."""
-    return len(plan.stimuli) + len(order_pairs(plan, 0))
+    if plan.trials:
+        items = [item for screen in order_screens(plan, 0) for item in screen]
+    else:
+        items = [item.item_id for item in plan.stimuli]
+    scores = sum(len(plan.keys(item)) for item in items)
+    return scores + len(order_pairs(plan, 0)) + len(order_rankings(plan, 0))
 
 
-def _by_picture(plan: Plan) -> list[list[str]]:
-    """Per picture the items to compare: the models' results, and the reference where there is one model."""
-    pictures: dict[str, list[Stimulus]] = {}
-    for item in plan.stimuli:
-        if item.role in ("test", "reference"):
-            pictures.setdefault(item.picture, []).append(item)
-    contenders = []
-    for items in pictures.values():
-        tests = [item.item_id for item in items if item.role == "test"]
-        contenders.append(tests if len(tests) > 1 else [item.item_id for item in items])
-    return contenders
+def _shares(plan: Plan) -> list[int]:
+    """How many screens (checks aside), pairs and rankings each rater is asked."""
+    base = [item for item in plan.stimuli if item.role in ("test", "reference", "anchor")]
+    again = {item.repeat_of for item in plan.stimuli if item.role == "repeat"}
+    screens = len(base) + len(again)
+    if plan.presentation == "side-by-side":
+        screens = sum(len({item.picture for item in some}) for some in (base, [x for x in base if x.item_id in again]))
+    compared = sum(len(items) > 1 for items in plan.contenders())
+    totals = [screens, compared if plan.pairs else 0, compared if plan.rank else 0]
+    checks = sum(item.role == "attention" for item in plan.stimuli)
+    return shares(plan.trials - checks, totals) if plan.trials else totals
+
+
+def _cards(plan: Plan, cells: dict, pictures: list[str], repeats: dict[str, str]) -> list[list[str]]:
+    """The screens to deal out, those of a picture together: whoever gets one of its results should get the others."""
+    cards = []
+    for picture in pictures:
+        items = [item for (of, _), item in cells.items() if of == picture]
+        for screen in [items] if plan.presentation == "side-by-side" else [[item] for item in items]:
+            again = [repeats[item] for item in screen if item in repeats]
+            cards += [screen, again] if again else [screen]
+    return cards
+
+
+def _combine(plan: Plan, size: int, share: int, number: int) -> list[tuple[str, ...]]:
+    """Of each picture that the rater is asked about, the `size` results that are compared."""
+    compared = [(place, items) for place, items in enumerate(plan.contenders()) if len(items) >= size]
+    found = []
+    for card, before in deal(len(compared), share, number) if compared else []:
+        place, items = compared[card]
+        options = list(combinations(items, size))
+        found.append(options[(before + place) % len(options)])
+    return found
 
 
 def _shuffled(labels: set[str], rng: random.Random) -> list[str]:
@@ -138,7 +186,8 @@ def _insert_far(
 
     Of such places those are taken, where there are any, that have the same face neither before nor after.
     """
-    home = next(place for place, items in enumerate(screens) if original in items)
+    # Where a cap has left the original out, any place is as good.
+    home = next((place for place, items in enumerate(screens) if original in items), len(screens))
     distance = [home + 1 - place if place <= home else place - home for place in range(len(screens) + 1)]
     enough = min(max(2, len(screens) // 3), max(distance))
     far = [place for place, away in enumerate(distance) if away >= enough]

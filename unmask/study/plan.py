@@ -11,13 +11,15 @@ A study is a folder:
 import json
 import os
 import re
+from collections import Counter
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from unmask.registry import MODELS
 from unmask.settings import STUDIES, STUDY_SECRET
+from unmask.study.questions import RANKED, SCALES, SHORT, Question, check_further, score_key
 
 ROLES = ("test", "reference", "anchor", "repeat", "attention")
 PRESENTATIONS = ("single", "side-by-side")
@@ -69,6 +71,24 @@ class Plan:
     conditions: dict[str, str] = field(default_factory=dict)  # what other systems made: name -> sha256 of all its files
     draft: bool = False  # to be looked at: nobody is let in
     completion: str = ""  # who has finished gets this code, or is sent back to this https address
+    further: list[Question] = field(default_factory=list)  # asked of each picture beside `question`
+    rank: int = 0  # how many results of a photo are put in order at once, after the ratings; 0: none
+    rank_question: str = ""
+    trials: int | None = None  # the most screens, of all kinds, that one rater is asked; None: all
+
+    @property
+    def questions(self) -> list[Question]:
+        """All that is asked of a picture; the like index is of the first."""
+        return [Question(self.question, self.scale_max, self.scale_labels), *self.further]
+
+    def keys(self, item_id: str) -> list[str]:
+        """What is asked of an item, as the keys of its answers: of a check, the first question alone."""
+        count = 1 if item_id in self._checks else 1 + len(self.further)
+        return [score_key(item_id, number) for number in range(count)]
+
+    @cached_property
+    def _checks(self) -> frozenset[str]:
+        return frozenset(item.item_id for item in self.stimuli if item.role == "attention")
 
     @property
     def ended(self) -> bool:
@@ -87,25 +107,63 @@ class Plan:
             raise StudyError(
                 f"The presentation is one of {', '.join(PRESENTATIONS)}, not {self.presentation}."
             )
-        if not 2 <= self.scale_max <= 10:
+        if self.scale_max not in SCALES:
             raise StudyError(
                 f"The scale may end at 2 to 10, the keys that there are, not at {self.scale_max}."
             )
+        try:
+            check_further(self.further, self.question)
+        except ValueError as error:
+            raise StudyError(str(error)) from error
+        self._check_rankings()
+        self._check_cap()
         if len(self.completion) > 300 or ("://" in self.completion and not self.completion.startswith("https://")):
             raise StudyError("What raters get at the end is a code, or an address that begins with https://.")
         if self.raters < 1:
             raise StudyError("A study needs one rater or more.")
         if self.ends is not None:
             _as_time(self.ends)
-        shown = " ".join(
-            [self.title, self.question, self.pair_question, self.consent, *self.scale_labels.values()]
-        )
+        shown = " ".join([self.title, self.pair_question, self.rank_question, self.consent])
+        shown = " ".join([shown, *(" ".join([each.text, *each.scale_labels.values()]) for each in self.questions)])
         for name in MODELS:
             if any(re.search(rf"\b{re.escape(word)}\b", shown, re.IGNORECASE) for word in _names(name)):
                 raise StudyError(f"A text that raters read names the model {name}: they must not know.")
         for name in self.conditions:
             if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", shown, re.IGNORECASE):
                 raise StudyError(f"A text that raters read has the condition's name in it, {name}: they must not know.")
+
+    def _check_rankings(self) -> None:
+        if not self.rank:
+            return
+        if self.rank not in RANKED:
+            raise StudyError(f"From {RANKED[0]} to {RANKED[-1]} pictures can be ranked at once, not {self.rank}.")
+        fewest = min(map(len, self.contenders()), default=0)
+        if self.rank > fewest:
+            raise StudyError(f"There are {fewest} results of a photo to rank, and not {self.rank}.")
+        if len({item.item_id[:SHORT] for item in self.stimuli}) < len(self.stimuli):
+            raise StudyError("Two items have ids that begin alike, which rankings cannot tell apart: make it again.")
+
+    def _check_cap(self) -> None:
+        if self.trials is None:
+            return
+        least = sum(item.role == "attention" for item in self.stimuli) + 1 + bool(self.pairs) + bool(self.rank)
+        if self.trials < least:
+            raise StudyError(f"A rater needs {least} trials or more here, checks included, not {self.trials}.")
+        on_screen = Counter(item.picture for item in self.stimuli if item.role in ("test", "reference", "anchor"))
+        if self.presentation == "side-by-side" and len(set(on_screen.values())) > 1:
+            raise StudyError("A cap needs as many results of every photo, when they are shown side by side.")
+
+    def contenders(self) -> list[list[str]]:
+        """Per picture the items to compare: the models' results, and the reference where there is one model."""
+        pictures: dict[str, list[Stimulus]] = {}
+        for item in self.stimuli:
+            if item.role in ("test", "reference"):
+                pictures.setdefault(item.picture, []).append(item)
+        found = []
+        for items in pictures.values():
+            tests = [item.item_id for item in items if item.role == "test"]
+            found.append(tests if len(tests) > 1 else [item.item_id for item in items])
+        return found
 
     def write(self, path: Path) -> None:
         """As JSON, replacing what is there in one step."""
@@ -120,7 +178,9 @@ class Plan:
             values = json.loads(path.read_text(encoding="utf-8"))
             if unknown := set(values) - {each.name for each in fields(cls)}:
                 raise StudyError(f"{path} has an entry that no plan has: {', '.join(sorted(unknown))}.")
-            plan = cls(**values | {"stimuli": [Stimulus(**item) for item in values["stimuli"]]})
+            values["stimuli"] = [Stimulus(**item) for item in values["stimuli"]]
+            values["further"] = [Question(**each) for each in values.get("further", [])]
+            plan = cls(**values)
         except FileNotFoundError as error:
             raise StudyError(f"There is no study in {path.parent}: it has no plan.json.", 404) from error
         except (OSError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:

@@ -63,12 +63,12 @@ class Section(NamedTuple):
 
 
 def summarise(data: StudyData) -> dict[str, pd.DataFrame]:
-    """All tables of a study: models, weighed, comparisons, weighed_comparisons, preferences, placings, stopping,
-    agreement, effects, raters, weighed_raters.
+    """All tables of a study: models, questions, weighed, comparisons, weighed_comparisons, preferences, placings,
+    stopping, agreement, effects, raters, weighed_raters.
 
-    Their columns are those of describe_models, weigh_models, compare_models, weigh_differences, bradley_terry,
-    plackett_luce, told_apart, agreement, order_effects, screen and weigh_raters, and simulated (bool); all but those of
-    raters, who are all in them, have a column screening, "before" or "after".
+    Their columns are those of describe_models, describe_statements, weigh_models, compare_models, weigh_differences,
+    bradley_terry, plackett_luce, told_apart, agreement, order_effects, screen and weigh_raters, and simulated (bool);
+    all but those of raters, who are all in them, have a column screening, "before" or "after".
     Raises ValueError, in one sentence, for real and simulated ratings in one, for none, and for ratings that
     do not fit the study.
     """
@@ -77,6 +77,7 @@ def summarise(data: StudyData) -> dict[str, pd.DataFrame]:
     parts = {"before": data, "after": data.of_raters(raters.loc[raters["kept"], "rater_id"])}
     analyses: dict[str, Callable[[StudyData], pd.DataFrame]] = {
         "models": partial(like_index.describe_models, seed=SEED),
+        "questions": partial(like_index.describe_statements, seed=SEED),
         "weighed": weighed.weigh_models,
         "comparisons": comparison.compare_models,
         "weighed_comparisons": weighed.weigh_differences,
@@ -109,8 +110,8 @@ def write_report(data: StudyData, out_dir: Path) -> Path:
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     prefix = "simulated-" if data.simulated else ""
-    tables = {"stimuli": data.stimuli, "ratings": data.ratings, "pairs": data.pairs}
-    tables |= {"rankings": data.rankings} | summary
+    tables = {"stimuli": data.stimuli, "ratings": data.ratings, "statements": data.statements}
+    tables |= {"pairs": data.pairs, "rankings": data.rankings} | summary
     for name, table in tables.items():
         table.to_csv(out_dir / f"{prefix}{name}.csv", index=False)
         table.to_parquet(out_dir / f"{prefix}{name}.parquet", index=False)
@@ -128,7 +129,8 @@ def render(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> str:
     """The page, of the tables that summarise made of the same data."""
     raters, tests = summary["raters"], data.stimuli[data.stimuli["role"] == "test"]
     ranked = data.rankings.groupby(["rater_id", "question"]).ngroups
-    counts = {"ratings": len(data.ratings), "side-by-side answers": len(data.pairs), "rankings": ranked}
+    counts = {"ratings": len(data.ratings), "answers to further questions": len(data.statements)}
+    counts |= {"side-by-side answers": len(data.pairs), "rankings": ranked}
     lead = (
         f"{len(raters)} raters, {int(raters['kept'].sum())} of them left after screening; "
         f"{', '.join(f'{count} {what}' for what, count in counts.items() if count)} "
@@ -166,6 +168,14 @@ def _sections(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> list[Sect
         chart = interval_chart(models, columns["like index"], "like index", mark)
         sections.append(Section("Like index", "", [chart], [_html(models, ["model"], columns)]))
         sections.append(Section("Scores", "In percent, before screening.", [histograms(data, mark)]))
+    for (question, top), asked in summary["questions"].groupby(["question", "scale_max"], sort=False):
+        columns = {"model": "model", "screening": "screening", "raters": "raters", "ratings": "ratings"}
+        columns |= {"MOS, t": ("mos", "t_low", "t_high"), "bootstrap": ("bootstrap_low", "bootstrap_high"), "SD": "sd"}
+        columns |= {"rescaled": ("rescaled", "rescaled_low", "rescaled_high")}
+        columns |= {"DMOS": ("dmos", "dmos_low", "dmos_high")}
+        chart = interval_chart(asked, columns["MOS, t"], f"MOS of 1 to {top}", mark)
+        note = f"Asked of every picture, too; scores from 1 to {top}."
+        sections.append(Section(str(question), note, [chart], [_html(asked, ["model"], columns)]))
     if len(models := summary["weighed"]):
         columns = {name: name for name in ("model", "screening", "raters", "items")}
         columns |= {"like index, MLE": ("mle_like", "mle_like_low", "mle_like_high")}

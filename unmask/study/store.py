@@ -17,8 +17,9 @@ import sqlalchemy as sa
 import unmask
 from unmask.study.backup import Backup
 from unmask.study.database import insert, open_database, serialise, transaction
-from unmask.study.order import count_questions, find_position, order_pairs, order_screens
-from unmask.study.plan import Study, StudyError
+from unmask.study.order import count_questions, find_position, order_pairs, order_rankings, order_screens
+from unmask.study.plan import Plan, Study, StudyError
+from unmask.study.questions import read_key
 
 LONGEST = 3600  # seconds: whoever looked longer at a picture was not looking
 CHOICES = ("left", "right", "tie")
@@ -43,13 +44,13 @@ def _answer_columns() -> list[sa.Column]:
         sa.Column(
             "position", sa.Integer, nullable=False
         ),  # 0, 1, ...: when this rater saw it; pairs count anew
-        sa.Column("answer", sa.String(8), nullable=False),  # a score, or one of CHOICES
+        sa.Column("answer", sa.String(8), nullable=False),  # a score, one of CHOICES, or an order
         sa.Column("seconds", sa.Float),  # from seeing to answering, as the browser says
         sa.Column("answered_at", sa.String(32), nullable=False),
     ]
 
 
-# A question is an item to score ("<item_id>") or a pair to choose from ("<left_item>-<right_item>").
+# A question is named by its key, as questions.py says.
 ANSWERS = sa.Table(
     "answers",
     META,
@@ -78,11 +79,9 @@ class Rater:
     number: int
     screens: list[list[str]]  # item ids
     pairs: list[tuple[str, str]]  # left and right item ids
+    rankings: list[tuple[str, ...]]  # item ids as they are shown first
     answers: dict[str, str]  # question -> answer
-
-    @property
-    def finished(self) -> bool:
-        return len(self.answers) >= sum(map(len, self.screens)) + len(self.pairs)
+    finished: bool  # whether all is answered
 
 
 class Store:
@@ -142,7 +141,7 @@ class Store:
             ANSWERS.c.study_id == plan.study_id, ANSWERS.c.rater_id == rater_id
         )
         answers = {row.question: row.answer for row in connection.execute(query)}
-        return Rater(rater_id, number, order_screens(plan, number), order_pairs(plan, number), answers)
+        return _describe(plan, rater_id, number, answers)
 
     def withdraw(self, rater_id: str) -> None:
         """Delete all that a rater has answered, and leave a tombstone. Raises StudyError."""
@@ -182,12 +181,19 @@ class Store:
 
     def _check_answer(self, question: str, answer: str | int) -> str:
         """The answer as it is stored."""
-        value = str(answer)
-        if "-" in question:
+        value, asked = str(answer), read_key(question)
+        if asked.kind == "pair":
             if value not in CHOICES:
                 raise StudyError(f"The choice is one of {', '.join(CHOICES)}, not {value[:20]!r}.", 422)
-        elif value not in {str(score) for score in range(1, self.study.plan.scale_max + 1)}:
-            limit = self.study.plan.scale_max
+            return value
+        if asked.kind == "ranking":
+            if sorted(value) != [str(place + 1) for place in range(len(asked.items))]:
+                example = "".join(str(place) for place in range(len(asked.items), 0, -1))
+                raise StudyError(f"An order names each place once, like {example}, not {value[:20]!r}.", 422)
+            return value
+        questions = self.study.plan.questions
+        limit = questions[asked.question if asked.question < len(questions) else 0].scale_max
+        if value not in {str(score) for score in range(1, limit + 1)}:
             raise StudyError(f"A score is a whole number from 1 to {limit}, not {value[:20]!r}.", 422)
         return value
 
@@ -213,8 +219,7 @@ class Store:
         """Somebody who does not exist, and of whom no answer is taken. Raises StudyError for a key that is not ours."""
         if not hmac.compare_digest(key.encode(), self.preview_key().encode()):
             raise StudyError("This preview is not valid here: open it from the tab with the studies.", 403)
-        plan = self.study.plan
-        return Rater("preview", 0, order_screens(plan, 0), order_pairs(plan, 0), {})
+        return _describe(self.study.plan, "preview", 0, {})
 
     def rater_token(self, rater_id: str) -> str:
         """What a browser keeps to go on later."""
@@ -366,6 +371,12 @@ class Store:
     def _back_up(self, event: str, row: dict) -> None:
         if self.backup is not None:
             self.backup.append({"event": event, "study_id": self.study.plan.study_id} | row)
+
+
+def _describe(plan: Plan, rater_id: str, number: int, answers: dict[str, str]) -> Rater:
+    screens, pairs, rankings = order_screens(plan, number), order_pairs(plan, number), order_rankings(plan, number)
+    finished = len(answers) >= count_questions(plan)
+    return Rater(rater_id, number, screens, pairs, rankings, answers, finished)
 
 
 def _save(connection: sa.Connection, key: dict, said: dict) -> tuple[int, bool]:

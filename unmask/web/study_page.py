@@ -5,9 +5,11 @@ words, opaque picture ids and signed tokens, and nothing else.
 """
 
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import gradio as gr
+import segno
 from fastapi import FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
@@ -17,8 +19,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from unmask import PhotoError, Unmasker, WeightsError
 from unmask.study.backup import Backup, backup_from_environment
 from unmask.study.create import create_example_study
-from unmask.study.order import order_pairs, order_screens
+from unmask.study.order import count_questions, order_pairs, order_rankings, order_screens
 from unmask.study.plan import Study, StudyError, find_studies, studies_folder
+from unmask.study.questions import ranking_key
 from unmask.study.store import Rater, Store
 from unmask.web.i18n import LOCALES
 from unmask.web.theme import LOGO, SLATE, TEAL
@@ -85,6 +88,12 @@ class Consent(BaseModel):
     participant: str | None = Field(None, max_length=64)  # of Prolific or MTurk
 
 
+class Elsewhere(BaseModel):
+    """Where a rater's browser has found this page, without what stands behind the #."""
+
+    address: str = Field(max_length=300, pattern="^https?://[^#]+$")
+
+
 class Answer(BaseModel):
     """What a rater sends for one question."""
 
@@ -103,10 +112,9 @@ def build_app(studies: Studies) -> FastAPI:
     """The page, at "/" and "/<study_id>", and what it calls."""
     app = FastAPI(openapi_url=None)
     page = (STATIC / "study.html").read_text(encoding="utf-8").replace("<!-- logo -->", LOGO)
-    files = {
-        "study.css": (palette() + (STATIC / "study.css").read_text(encoding="utf-8"), "text/css"),
-        "study.js": ((STATIC / "study.js").read_text(encoding="utf-8"), "text/javascript"),
-    }
+    files = {"study.css": (palette() + (STATIC / "study.css").read_text(encoding="utf-8"), "text/css")}
+    for path in STATIC.glob("study*.js"):
+        files[path.name] = (path.read_text(encoding="utf-8"), "text/javascript")
     for path in (LOCALES / "raters").glob("*.json"):
         files[path.name] = (path.read_text(encoding="utf-8"), "application/json")
 
@@ -149,15 +157,15 @@ def build_app(studies: Studies) -> FastAPI:
         return {
             "title": plan.title,
             "consent": plan.consent.split("\n\n"),
-            "question": plan.question,
+            "questions": [asdict(question) for question in plan.questions],
             "pair_question": plan.pair_question,
-            "scale_max": plan.scale_max,
-            "scale_labels": plan.scale_labels,
+            "rank_question": plan.rank_question,
             "size": plan.size,
             "training": plan.training,
-            "items": len(plan.stimuli),
+            "answers": count_questions(plan),
             "screens": len(order_screens(plan, 0)),
             "pairs": len(order_pairs(plan, 0)),
+            "rankings": len(order_rankings(plan, 0)),
             "ended": plan.ended,
             "by_invitation": plan.by_invitation,
             "draft": plan.draft,
@@ -177,6 +185,13 @@ def build_app(studies: Studies) -> FastAPI:
     def preview(study_id: str, authorization: str = Header("")) -> dict:
         store = studies.store(study_id)
         return _describe(store, store.preview(authorization.removeprefix("Bearer ")))
+
+    @app.post("/api/{study_id}/rater/elsewhere")
+    def go_elsewhere(study_id: str, body: Elsewhere, authorization: str = Header("")) -> dict:
+        """A link, and its QR code as an address of a picture, by which this rater goes on on another device."""
+        store = studies.store(study_id)
+        link = f"{body.address}#go-on.{store.rater_token(store.rater(_who(store, authorization)).rater_id)}"
+        return {"link": link, "code": segno.make(link, error="l").svg_data_uri(scale=4, light="#fff", border=3)}
 
     @app.delete("/api/{study_id}/rater")
     def withdraw(study_id: str, authorization: str = Header("")) -> dict:
@@ -209,7 +224,7 @@ def build_api(studies: Studies) -> None:
     """Add the named endpoint /rate to Gradio's, for raters who use a program instead of the page."""
 
     def rate(token: str, score: int) -> dict:
-        """Save the score of one item. The token is the one that the study handed you for this item."""
+        """Save the score of one item, or an order as digits. The token is the one that the study handed you for it."""
         try:
             version = studies.store(str(token).split(".")[0]).answer(str(token), score)
         except StudyError as error:
@@ -229,15 +244,22 @@ def _who(store: Store, authorization: str) -> str:
 def _describe(store: Store, rater: Rater) -> dict:
     """All that a rater's browser needs: what to show, in order, the tokens to answer, the answers so far."""
 
+    plan = store.study.plan
+
     def question(key: str) -> dict:
         return {"token": store.question_token(rater.rater_id, key), "answer": rater.answers.get(key)}
+
+    def asked_of(item: str) -> list[dict]:
+        """Of one picture: what is asked (0 is the first question), in the questions' order."""
+        return [{"image": item, "ask": number} | question(key) for number, key in enumerate(plan.keys(item))]
 
     return {
         "code": rater.rater_id,
         "token": store.rater_token(rater.rater_id),
-        "screens": [[{"image": item} | question(item) for item in screen] for screen in rater.screens],
+        "screens": [[asked for item in screen for asked in asked_of(item)] for screen in rater.screens],
         "pairs": [{"images": pair} | question("-".join(pair)) for pair in rater.pairs],
-        "completion": store.study.plan.completion if rater.finished else "",
+        "rankings": [{"images": items} | question(ranking_key(items)) for items in rater.rankings],
+        "completion": plan.completion if rater.finished else "",
     }
 
 

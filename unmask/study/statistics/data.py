@@ -10,7 +10,8 @@ import pandas as pd
 JUDGED = ("test", "reference", "anchor")  # roles whose scores are opinions; a repeat would count one twice
 RESAMPLES = 4999
 CONFIDENCE = 0.95
-RANKING_COLUMNS = ["rater_id", "question", "item_id", "rank", "position", "seconds", "simulated"]
+STATEMENT_COLUMNS = ["question", "scale_max", "rater_id", "item_id", "score", "position", "seconds", "simulated"]
+RANKING_COLUMNS = ["rater_id", "question", "item_id", "rank", "shown", "position", "seconds", "simulated"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,8 +23,10 @@ class StudyData:
     (the scores that an attention item allows, or NA).
     ratings: rater_id, item_id, score (1 to scale_max), position (from 0), seconds, simulated (bool).
     pairs: rater_id, left_item, right_item, chosen ("left", "right", "tie"), position, seconds, simulated.
-    rankings: rater_id, question (which answer of his), item_id, rank (from 1, the best), position, seconds, simulated;
-    a row for each item that was ranked.
+    statements: what was asked beside the scores of `ratings`: their columns, question (its text) and scale_max, which
+    score goes up to.
+    rankings: rater_id, question (which answer of his), item_id, rank (from 1, the best), shown (from 1, its place
+    before that), position, seconds, simulated; a row for each item that was ranked.
     """
 
     stimuli: pd.DataFrame
@@ -32,6 +35,7 @@ class StudyData:
     scale_max: int = 10
     title: str = "Rating study"
     rankings: pd.DataFrame = dataclasses.field(default_factory=lambda: pd.DataFrame(columns=RANKING_COLUMNS))
+    statements: pd.DataFrame = dataclasses.field(default_factory=lambda: pd.DataFrame(columns=STATEMENT_COLUMNS))
 
     @property
     def simulated(self) -> bool:
@@ -49,12 +53,12 @@ class StudyData:
         """The ratings of these raters alone."""
         return self._filtered(lambda table: table["rater_id"].isin(list(raters)))
 
-    def _answers(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-        return self.ratings, self.pairs, self.rankings
+    def _answers(self) -> tuple[pd.DataFrame, ...]:
+        return self.ratings, self.pairs, self.rankings, self.statements
 
     def _filtered(self, keep) -> "StudyData":
-        ratings, pairs, rankings = (table[keep(table)] for table in self._answers())
-        return dataclasses.replace(self, ratings=ratings, pairs=pairs, rankings=rankings)
+        ratings, pairs, rankings, statements = (table[keep(table)] for table in self._answers())
+        return dataclasses.replace(self, ratings=ratings, pairs=pairs, rankings=rankings, statements=statements)
 
 
 class Estimate(NamedTuple):
@@ -73,12 +77,18 @@ def check(data: StudyData) -> None:
     if data.stimuli["item_id"].duplicated().any():
         raise ValueError("Two stimuli have one item id.")
     rated = {*ratings["item_id"], *pairs["left_item"], *pairs["right_item"], *rankings["item_id"]}
+    rated |= {*data.statements["item_id"]}
     if unknown := rated - set(data.stimuli["item_id"]):
         raise ValueError(f"There are ratings of items that are not in the study, such as {min(unknown)}.")
     if ratings.duplicated(["rater_id", "item_id"]).any():
         raise ValueError("A rater has two ratings of one item: only the newest may be analysed.")
     if not ratings["score"].isin(range(1, data.scale_max + 1)).all():
         raise ValueError(f"There are scores that are not whole numbers from 1 to {data.scale_max}.")
+    for question, said in data.statements.groupby("question"):
+        if said.duplicated(["rater_id", "item_id"]).any():
+            raise ValueError(f"A rater has answered {question!r} twice of one item.")
+        if not (said["score"].between(1, said["scale_max"]) & (said["score"] % 1 == 0)).all():
+            raise ValueError(f"There are answers to {question!r} that are not on its scale.")
     if not pairs["chosen"].isin(["left", "right", "tie"]).all():
         raise ValueError('A side-by-side answer is "left", "right" or "tie".')
     places = rankings.groupby(["rater_id", "question"])["rank"]

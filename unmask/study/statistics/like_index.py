@@ -1,6 +1,7 @@
 """How good each model is, and how sure that is: the like index, means and their intervals."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -97,3 +98,18 @@ def describe_models(data: StudyData, seed: int = 0) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(rows[0]) if rows else ["model", "role"])
     order = {role: i for i, role in enumerate(JUDGED)}
     return table.sort_values("role", key=lambda roles: roles.map(order), kind="stable", ignore_index=True)
+
+
+def describe_statements(data: StudyData, seed: int = 0) -> pd.DataFrame:
+    """What was asked beside the first question, as describe_models gives it, but for the like index.
+
+    One row per question and model; before the columns of describe_models, question and scale_max.
+    """
+    tables = []
+    for (question, top), said in data.statements.groupby(["question", "scale_max"], sort=False):
+        models = describe_models(replace(data, ratings=said, scale_max=int(top)), seed)
+        models = models.drop(columns=["like", "like_low", "like_high"], errors="ignore")
+        models.insert(0, "question", question)
+        models.insert(1, "scale_max", int(top))
+        tables.append(models)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["question", "scale_max"])

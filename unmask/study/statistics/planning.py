@@ -6,6 +6,7 @@ scores; raters' leniency cancels. simulate.plan_size counts the same by simulati
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from scipy import stats
@@ -92,10 +93,21 @@ class Design:
         return high
 
 
-def advise(design: Design, effect: float | None = None, raters: int | None = None, pictures: int | None = None) -> str:
+def _say(text: str, **values: object) -> str:
+    return text.format(**values)
+
+
+def advise(
+    design: Design,
+    effect: float | None = None,
+    raters: int | None = None,
+    pictures: int | None = None,
+    say: Callable[..., str] = _say,
+) -> str:
     """A sentence or two: how many raters and photos find `effect` points; or what can be seen with those given.
 
-    Raises ValueError, in one sentence, where nothing is asked, or what no study can be.
+    say: (English template, values by name) -> sentence, to have it in another language. Raises ValueError, in one
+    sentence, where nothing is asked, or what no study can be.
     """
     if effect is None and raters is None and pictures is None:
         raise ValueError("Say what difference is to be found, or how many raters or photos there are.")
@@ -104,20 +116,41 @@ def advise(design: Design, effect: float | None = None, raters: int | None = Non
     if min(raters or 2, pictures or 2) < 2 or 0 in (raters, pictures):
         raise ValueError("Two raters and two photos are the least.")
     if effect is not None and (found := design.smallest(effect, raters, pictures)):
-        power = float(design.power_of(effect, *found))
-        ratings = found[0] * found[1] * design.models
-        return (
-            f"Enough to find a mean difference of {effect:g}: {found[0]} raters and {found[1]} photos "
-            f"({ratings} ratings of {design.models} models in all; power {power:.2f})."
+        return say(
+            "Enough to find a mean difference of {effect}: {raters} raters and {photos} photos "
+            "({ratings} ratings of {models} models in all; power {power}).",
+            effect=f"{effect:g}",
+            raters=found[0],
+            photos=found[1],
+            ratings=found[0] * found[1] * design.models,
+            models=design.models,
+            power=f"{float(design.power_of(effect, *found)):.2f}",
         )
     here = raters or (USUAL_RATERS if effect is None else MOST_RATERS)
     there = pictures or max(MOST_ITEMS // design.models, LEAST_PICTURES)
     seen = design.visible(here, there)
-    answer = f"{here} raters and {there} photos can show a mean difference of {seen:.2f}"
+    answer = say(
+        "{raters} raters and {photos} photos can show a mean difference of {seen} (power {power}).",
+        raters=here,
+        photos=there,
+        seen=f"{seen:.2f}",
+        power=f"{design.power:g}",
+    )
     if seen > design.scale_max - 1:
-        answer += ", more than the scale holds"
+        answer += " " + say("That is more than the scale holds.")
     if effect is None:
-        return f"{answer} (power {design.power:g})."
-    needed = design.beyond(effect, here)
-    more = f"{needed:,} photos" if needed else "more photos than anyone has"
-    return f"{answer}, not {effect:g}: for that, {here} raters would need {more}, or fewer models, or a lesser power."
+        return answer
+    values = {"raters": here, "effect": f"{effect:g}"}
+    if needed := design.beyond(effect, here):
+        more = say(
+            "To find {effect}, {raters} raters would need {photos} photos, or fewer models, or a lesser power.",
+            photos=f"{needed:,}",
+            **values,
+        )
+    else:
+        more = say(
+            "To find {effect}, {raters} raters would need more photos than anyone has, or fewer models, "
+            "or a lesser power.",
+            **values,
+        )
+    return f"{answer} {more}"

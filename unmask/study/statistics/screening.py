@@ -42,7 +42,7 @@ def screen(data: StudyData) -> pd.DataFrame:
     else:
         observers = pd.DataFrame(columns=["p", "q", "rejected"])
     stimuli = data.stimuli.set_index("item_id")
-    everyone = pd.unique(pd.concat([data.ratings["rater_id"], data.pairs["rater_id"]]))
+    everyone = pd.unique(pd.concat([table["rater_id"] for table in (data.ratings, data.pairs, data.rankings)]))
     in_order = data.ratings.sort_values("position", kind="stable")
     rows = []
     for rater in sorted(everyone):

@@ -13,6 +13,7 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from unmask.study.statistics.comparison import two_way_error
+from unmask.study.statistics.data import RANKING_COLUMNS
 
 # Standard deviations in points of a scale of 10, until a pilot's own are at hand (the report's agreement).
 RATER_SD = 1.2  # of raters' leniency
@@ -184,6 +185,40 @@ def simulate_pairs(
             seconds = rng.lognormal(np.log(PACE), 0.4)
             rows.append((rater, left, right, chosen, position, seconds))
     columns = ["rater_id", "left_item", "right_item", "chosen", "position", "seconds"]
+    return pd.DataFrame(rows, columns=columns).assign(simulated=True)
+
+
+def simulate_rankings(
+    stimuli: pd.DataFrame,
+    n_raters: int,
+    k: int,
+    seed: int = 0,
+    *,
+    means: Mapping[str, float] | None = None,
+    item_sd: float | None = None,
+    residual_sd: float | None = None,
+    careless: float = 0.0,
+    scale_max: int = 10,
+) -> pd.DataFrame:
+    """Rankings of k models' results of each picture as StudyData holds them, simulated = True.
+
+    In order is what is better on the scale of simulate_ratings, but for noise. Raters and items are those of
+    simulate_ratings with the same n_raters, seed and careless; the careless rank by chance.
+    """
+    _, item_sd, residual_sd = _deviations(scale_max, None, item_sd, residual_sd)
+    rng = np.random.default_rng(seed)
+    quality = dict(zip(stimuli["item_id"], _qualities(stimuli, means or {}, item_sd, scale_max, seed)))
+    pictures = [list(items) for _, items in stimuli[stimuli["role"] == "test"].groupby("picture")["item_id"]]
+    rows = []
+    for rater in _rater_ids(n_raters, careless):
+        sees = 0 if rater.endswith(CARELESS) else 1
+        for position, items in enumerate(rng.permutation(len(pictures))):
+            shown = rng.permutation(pictures[items])[:k]
+            felt = [sees * quality[item] + rng.normal(0, residual_sd) for item in shown]
+            seconds = rng.lognormal(np.log(PACE), 0.4)
+            for rank, place in enumerate(np.argsort(felt)[::-1], 1):
+                rows.append((rater, f"{rater} {position}", shown[place], rank, place + 1, position, seconds))
+    columns = [name for name in RANKING_COLUMNS if name != "simulated"]
     return pd.DataFrame(rows, columns=columns).assign(simulated=True)
 
 

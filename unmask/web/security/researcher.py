@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import gradio as gr
 
 from unmask.settings import RESEARCHER_TOKEN
+from unmask.web.i18n import tr
 
 AFTER_A_WRONG_TOKEN = 1  # s: with one guess at a time, guessing takes longer than anybody lives
 # What a proxy adds. Behind one, and in a Space, everybody's requests come from this machine.
@@ -43,7 +44,7 @@ def check(token: str, request: gr.Request) -> None:
     right = RESEARCHER_TOKEN.read()
     if not right or not hmac.compare_digest((token or "").encode(), right.encode()):
         time.sleep(AFTER_A_WRONG_TOKEN)
-        raise gr.Error("This is not the researcher's token.", print_exception=False)
+        raise gr.Error(tr("This is not the researcher's token."), print_exception=False)
 
 
 def _is_loopback(host: str | None) -> bool:

@@ -18,11 +18,12 @@ import segno
 from unmask import PhotoError, Unmasker, WeightsError
 from unmask.settings import RESEARCHER_TOKEN
 from unmask.study.export import export_study, load
-from unmask.study.plan import Study, StudyError, find_studies
+from unmask.study.plan import Plan, Study, StudyError, find_studies
 from unmask.study.store import Store
 from unmask.types import Json
 from unmask.web.components.status import status
 from unmask.web.events import COMPUTE, PRIVATE
+from unmask.web.i18n import on_page, static, tr
 from unmask.web.security.researcher import check, is_at_the_machine
 from unmask.web.study_page import Studies
 from unmask.web.tabs import study_wizard
@@ -46,34 +47,52 @@ CLOSED = (
 HERE = "location.origin + location.pathname"
 
 
+def _draw_closed() -> str:
+    return f'<p class="how-to">{tr(CLOSED)}</p>'
+
+
 def wanted() -> bool:
     """Whether somebody could open it: in a Space nobody sits at the machine."""
     return bool(RESEARCHER_TOKEN.read()) or not os.environ.get("SPACE_ID")
 
 
+def name_of(plan: Plan) -> str:
+    """How the list of studies calls it."""
+    return f"{plan.title} ({tr('draft')})" if plan.draft else plan.title
+
+
 def describe(study: Study) -> str:
     """A study's state in a few words, as HTML."""
     plan = study.plan
-    *systems, last = *plan.models, *plan.conditions
-    of = f"{', '.join(systems)} and {last}" if systems else last
-    how = "one at a time" if plan.presentation == "single" else "side by side"
-    words = f"{len(plan.stimuli)} pictures to rate, of {of}, {how}."
-    if plan.draft:
-        state = "a draft, into which nobody is let"
+    systems = ", ".join([*plan.models, *plan.conditions])
+    if plan.presentation == "single":
+        words = tr("{count} pictures to rate, of {systems}, one at a time.", count=len(plan.stimuli), systems=systems)
     else:
-        state = "ended" if plan.ended else f"open until {plan.ends}" if plan.ends else "open"
-        state += ", by invitation" * plan.by_invitation
-        progress = Store(study).progress()
-        words = (
-            f"{progress['finished']} of {plan.raters} raters have finished, {progress['joined']} have begun, "
-            f"{progress['withdrawn']} have withdrawn; {progress['answers']} answers; {words}"
+        words = tr("{count} pictures to rate, of {systems}, side by side.", count=len(plan.stimuli), systems=systems)
+    if plan.draft:
+        state = tr("a draft, into which nobody is let")
+    else:
+        state = tr("ended") if plan.ended else tr("open until {when}", when=plan.ends) if plan.ends else tr("open")
+        if plan.by_invitation:
+            state = f"{state}, {tr('by invitation')}"
+        counts = Store(study).progress() | {"wanted": plan.raters}
+        said = tr(
+            "{finished} of {wanted} raters have finished, {joined} have begun, {withdrawn} have withdrawn", **counts
         )
-    return render("study_about", title=plan.title, words=f"{state}; {words}", folder=study.folder)
+        words = f"{said}; {tr('{answers} answers', **counts)}; {words}"
+    place = tr("It is in {folder}.", folder=study.folder)
+    return render("study_about", title=plan.title, words=f"{state}; {words}", place=place)
 
 
 def draw_preview(study: Study) -> str:
     """The study as a rater sees it, without saving anything, as HTML."""
-    return render("study_preview", address=f"study/{study.plan.study_id}#{Store(study).preview_key()}")
+    return render(
+        "study_preview",
+        address=f"study/{study.plan.study_id}#{Store(study).preview_key()}",
+        note=tr("This is what a rater sees; nothing that you do here is saved."),
+        own_tab=tr("Open it in a tab of its own"),
+        title=tr("What a rater sees"),
+    )
 
 
 def link_of(address: str, study: Study) -> str:
@@ -83,14 +102,14 @@ def link_of(address: str, study: Study) -> str:
 
 def draw_code(link: str) -> str:
     """The link as a QR code, and who can use it, as HTML."""
-    note = "Whoever points a phone's camera at it comes to the study."
+    note = tr("Whoever points a phone's camera at it comes to the study.")
     if urlsplit(link).hostname in ("localhost", "127.0.0.1", "::1"):
-        note = (
+        note = tr(
             "Only this machine can open this address. Write the one under which raters reach it, such as "
             "http://192.168.1.20:7860, into the field above the link, and start the page with --host 0.0.0.0."
         )
     code = segno.make(link, error="m").svg_inline(scale=5, light="#fff", border=3, svgclass="qr", lineclass=None)
-    return render("study_code", link=link, code=code, note=note)
+    return render("study_code", label=tr("QR code of {link}", link=link), code=code, note=note)
 
 
 def results(study: Study) -> str:
@@ -101,64 +120,66 @@ def results(study: Study) -> str:
     def cell(row: Json, heading: str) -> str:
         column = COLUMNS[heading]
         if isinstance(column, str):
-            return str(row[column])
+            return tr(str(row[column]))
         value, low, high = (row[name] for name in column)
-        return f"{value:.2f}" + ("" if math.isnan(low) else f" ({low:.2f} to {high:.2f})")  # nan: one rater
+        return f"{value:.2f}" + ("" if math.isnan(low) else f" ({low:.2f} – {high:.2f})")  # nan: one rater
 
     summary = summarise(load(study))
     lines = [
-        (row["model"], {heading: cell(row, heading) for heading in COLUMNS})
+        (row["model"], {tr(heading): cell(row, heading) for heading in COLUMNS})
         for row in summary["models"].to_dict("records")
     ]
     said = answer(summary, study.plan.scale_max)
-    return render("study_results", said=said, heads=["Model", *COLUMNS], lines=lines)
+    return render("study_results", said=said, heads=[tr(heading) for heading in ("Model", *COLUMNS)], lines=lines)
 
 
 def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
     """Lay out the tab and wire it. Every callback looks first who asks."""
     with gr.Column(visible=False) as door:
-        gr.HTML(f'<p class="how-to">{CLOSED}</p>')
+        gr.HTML(on_page(_draw_closed))
         with gr.Row(visible=bool(RESEARCHER_TOKEN.read())):
-            token = gr.Textbox(label="Researcher's token", type="password", scale=4)
-            enter = gr.Button("Open", variant="primary", scale=1)
+            token = gr.Textbox(label=static("Researcher's token"), type="password", scale=4)
+            enter = gr.Button(static("Open"), variant="primary", scale=1)
     with gr.Column(visible=False) as desk:
         with gr.Row(elem_classes="study-bar") as bar:
-            chosen = gr.Dropdown(label="Study", scale=4, min_width=320)
-            refresh = gr.Button("Refresh", scale=1)
-            new = gr.Button("New study", scale=1)
+            chosen = gr.Dropdown(label=static("Study"), scale=4, min_width=320)
+            refresh = gr.Button(static("Refresh"), scale=1)
+            new = gr.Button(static("New study"), scale=1)
         wizard = study_wizard.build(token)
         about = gr.HTML()
         with gr.Column(visible=False) as draft:
             preview = gr.HTML()
             with gr.Row():
-                publish = gr.Button("Open it to raters", variant="primary")
-                discard = gr.Button("Discard the draft", variant="stop")
+                publish = gr.Button(static("Open it to raters"), variant="primary")
+                discard = gr.Button(static("Discard the draft"), variant="stop")
         with gr.Column(visible=False) as running:
             with gr.Row():
                 with gr.Column(scale=3, min_width=320):
-                    address = gr.Textbox(label="Address at which raters find this page")
-                    link = gr.Textbox(label="Link for raters", interactive=False, buttons=["copy"], elem_id="link")
+                    address = gr.Textbox(label=static("Address at which raters find this page"))
+                    link = gr.Textbox(
+                        label=static("Link for raters"), interactive=False, buttons=["copy"], elem_id="link"
+                    )
                 with gr.Column(scale=1, min_width=320):
                     code = gr.HTML()
             table = gr.HTML()
             with gr.Row():
-                write = gr.Button("Report and tables")
-                export = gr.Button("All answers")
-                invite = gr.Button("Invitations")
-                end = gr.Button("End the study")
-            files = gr.File(label="To download", file_count="multiple", interactive=False, visible=False)
+                write = gr.Button(static("Report and tables"))
+                export = gr.Button(static("All answers"))
+                invite = gr.Button(static("Invitations"))
+                end = gr.Button(static("End the study"))
+            files = gr.File(label=static("To download"), file_count="multiple", interactive=False, visible=False)
 
     def find(study_id: str | None) -> Study:
         study = find_studies(studies.folder).get(study_id or "")
         if study is None:
-            raise gr.Error("Choose a study.", print_exception=False)
+            raise gr.Error(tr("Choose a study."), print_exception=False)
         return study
 
     def show(study_id: str | None, where: str) -> Updates:
         """The list of studies, and how the chosen one stands; without any, the form for a new one."""
         found = find_studies(studies.folder)
         study = found.get(study_id or "") or next(reversed(found.values()), None)
-        choices = [(each.plan.title + " (draft)" * each.plan.draft, each_id) for each_id, each in found.items()]
+        choices = [(name_of(each.plan), each_id) for each_id, each in found.items()]
         seen = {door: gr.update(visible=False), desk: gr.update(visible=True), address: where}
         seen |= {bar: gr.update(visible=bool(found))}
         seen |= {chosen: gr.update(choices=choices, value=study and study.plan.study_id)}

@@ -15,13 +15,16 @@ from unmask.registry import DEFAULT_MODELS
 from unmask.study.create import CONSENT, HIGH_LABEL, LOW_LABEL, QUESTION, create_study
 from unmask.study.pictures import gather, pair
 from unmask.study.plan import PRESENTATIONS, Study, StudyError
+from unmask.study.questions import RANKED, STATEMENTS, Question, scale
 from unmask.web.components.inputs import model_choices
 from unmask.web.components.status import status
 from unmask.web.events import PRIVATE
+from unmask.web.i18n import on_page, static, tr
 from unmask.web.security.researcher import check
 
 MOST_CONDITIONS = 6  # on the form; the command line takes any number
 SHOWN = 2  # of them, until more are asked for
+MOST_FURTHER = len(STATEMENTS)  # questions beside the first, on the form
 MASKED, BARE = "The masked photos", "The bare photos"
 KEPT_FOR = 86_400  # s that uploads wait for their study, at most; they go with the page before
 
@@ -40,50 +43,60 @@ def build(token: gr.Textbox) -> Wizard:
     """Lay the form out, and wire what stays inside of it. token: the researcher's, without which no upload is kept."""
     with gr.Column(visible=False, elem_id="new-study") as form:
         with gr.Walkthrough(selected=1) as steps:
-            with gr.Step("Pictures", id=1):
+            with gr.Step(static("Pictures"), id=1):
                 kept = gr.State({}, time_to_live=KEPT_FOR, delete_callback=_forget)
                 names = _build_pictures(kept, token)
                 models = gr.CheckboxGroup(
-                    model_choices(), value=list(DEFAULT_MODELS), label="Our models, where there are masked photos"
+                    model_choices(),
+                    value=list(DEFAULT_MODELS),
+                    label=static("Our models, where there are masked photos"),
                 )
-                to_question = gr.Button("Next: the question", variant="primary")
-            with gr.Step("Question", id=2):
+                to_question = gr.Button(static("Next: the question"), variant="primary")
+            with gr.Step(static("Question"), id=2):
                 question = _build_question()
-                to_raters = gr.Button("Next: the raters", variant="primary")
-            with gr.Step("Raters", id=3):
+                further = _build_further()
+                to_raters = gr.Button(static("Next: the raters"), variant="primary")
+            with gr.Step(static("Raters"), id=3):
                 raters = _build_raters()
                 plan = gr.HTML(elem_id="study-size")
-                create = gr.Button("Make it, and look at it", variant="primary")
+                create = gr.Button(static("Make it, and look at it"), variant="primary")
         to_question.click(lambda: gr.Walkthrough(selected=2), None, steps, **PRIVATE)
+        texts = [question[name] for name in ("question", "low", "high", "consent")]
+        gr.on([to_question.click, steps.select], _in_their_language, texts, texts, **PRIVATE)
         to_raters.click(lambda: gr.Walkthrough(selected=3), None, steps, **PRIVATE)
-        wanted, effect, scale = raters["raters"], raters["effect"], question["scale_max"]
-        events = [to_raters.click, steps.select, wanted.change, effect.change, scale.change]
-        gr.on(events, advise, [kept, models, wanted, effect, scale], plan, **PRIVATE)
+        wanted, effect, trials = (raters[name] for name in ("raters", "effect", "trials"))
+        scale = question["scale_max"]
+        events = [to_raters.click, steps.select, wanted.change, effect.change, trials.change, scale.change]
+        gr.on(events, advise, [kept, models, wanted, effect, trials, scale], plan, **PRIVATE)
     fields = question | {name: field for name, field in raters.items() if name != "effect"}
-    return Wizard(form, create, [kept, models, *names, *fields.values()])
+    return Wizard(form, create, [kept, models, *names, *further, *fields.values()])
 
 
-# The order in which the form's values come, after the conditions' names.
-FIELDS = ["title", "question", "scale_max", "low", "high", "consent", "presentation", "pairs", "raters", "repeats"]
-FIELDS += ["attention", "by_invitation", "ends", "completion"]
+# The order in which the form's values come, after the conditions' names and the further questions.
+FIELDS = ["title", "question", "scale_max", "low", "high", "consent", "presentation", "pairs", "rank", "raters"]
+FIELDS += ["trials", "repeats", "attention", "by_invitation", "ends", "completion"]
 
 
 def make(unmasker: Unmasker, folder: Path, kept: Kept, models: Sequence[str], given: Sequence) -> Study:
     """The draft of a new study in `folder`, of what `Wizard.inputs` gives. Raises StudyError, WeightsError, OSError."""
-    names, values = given[:MOST_CONDITIONS], dict(zip(FIELDS, given[MOST_CONDITIONS:]))
+    names, given = given[:MOST_CONDITIONS], given[MOST_CONDITIONS:]
+    further, values = _read_further(given[: 4 * MOST_FURTHER]), dict(zip(FIELDS, given[4 * MOST_FURTHER :]))
     conditions = [gather(name.strip(), of) for place, name in enumerate(names) if (of := _files(kept, f"{place}"))]
     masked, bare = (gather(what, of) if (of := _files(kept, what)) else None for what in (MASKED, BARE))
     labels = values.pop("low"), values.pop("high")
-    for name in ("scale_max", "raters", "repeats", "attention"):
+    values["trials"] = int(values["trials"] or 0) or None
+    for name in ("scale_max", "rank", "raters", "repeats", "attention"):
         values[name] = int(values[name] or 0)
     values["ends"] = values["ends"].strip() or None
     pictures = pair(conditions, masked, bare)
     used = models if masked else []
     out = folder / secrets.token_hex(4)
-    return create_study(pictures, out, used, unmasker, scale_labels=labels, draft=True, **values)
+    return create_study(pictures, out, used, unmasker, scale_labels=labels, further=further, draft=True, **values)
 
 
-def advise(kept: Kept, models: Sequence[str], raters: float | None, effect: float | None, scale: float) -> str:
+def advise(
+    kept: Kept, models: Sequence[str], raters: float | None, effect: float | None, trials: float | None, scale: float
+) -> str:
     """Whether so many raters and the uploaded pictures are enough, as HTML."""
     from unmask.study.statistics import planning  # scipy takes its time
 
@@ -91,28 +104,47 @@ def advise(kept: Kept, models: Sequence[str], raters: float | None, effect: floa
     photos = max(map(len, [*made, kept.get(MASKED, {})]))
     systems = len(made) + (len(models) if kept.get(MASKED) else 0)
     try:
+        if raters and trials and photos:  # as many as would see everything
+            raters = max(2, raters * min(1, trials / max(systems * photos, 1)))
         design = planning.Design(models=max(systems, 2), scale_max=int(scale))
-        return status(planning.advise(design, effect or None, int(raters or 0) or None, photos or None))
+        return status(planning.advise(design, effect or None, int(raters or 0) or None, photos or None, tr))
     except ValueError as error:
         return status(str(error), "warn")
 
 
+HOW_TO = (
+    "What several systems made of the same photos, one condition each: files that belong to one photo have one name. "
+    "Or masked photos, of which our models take the masks; or both. Raters see neither the names of conditions nor "
+    "those of files. What you put in stays until the page is closed, a day at most."
+)
+
+
+def _explain() -> str:
+    return f'<p class="how-to">{tr(HOW_TO)}</p>'
+
+
+def _number(text: str, number: int) -> str:
+    return tr(text, number=number)
+
+
+def _in_their_language(*texts: str) -> list[str]:
+    """What raters read: our own texts in the researcher's language, others as they are."""
+    return [tr(text) if text in (QUESTION, LOW_LABEL, HIGH_LABEL, CONSENT) else text for text in texts]
+
+
 def _build_pictures(kept: gr.State, token: gr.Textbox) -> list[gr.Textbox]:
-    gr.HTML(
-        '<p class="how-to">What several systems made of the same photos, one condition each: files that belong to one '
-        "photo have one name. Or masked photos, of which our models take the masks; or both. Raters see neither "
-        "the names of conditions nor those of files. What you put in stays until the page is closed, a day at most.</p>"
-    )
+    gr.HTML(on_page(_explain))
     rows, names = [], []
     for place in range(MOST_CONDITIONS):
         with gr.Row(visible=place < SHOWN) as row:
-            names.append(gr.Textbox(label=f"Condition {place + 1}", placeholder="its name in the report", scale=1))
-            _upload(f"Pictures of condition {place + 1}", f"{place}", kept, token)
+            label = on_page(_number, "Condition {number}", place + 1)
+            names.append(gr.Textbox(label=label, placeholder=static("its name in the report"), scale=1))
+            _upload(on_page(_number, "Pictures of condition {number}", place + 1), f"{place}", kept, token)
         rows.append(row)
-    more, shown = gr.Button("Add a condition", size="sm"), gr.State(SHOWN)
+    more, shown = gr.Button(static("Add a condition"), size="sm"), gr.State(SHOWN)
     with gr.Row():
-        _upload("Masked photos (for our models)", MASKED, kept, token)
-        _upload("The bare photos, hidden among the others (optional)", BARE, kept, token)
+        _upload(static("Masked photos (for our models)"), MASKED, kept, token)
+        _upload(static("The bare photos, hidden among the others (optional)"), BARE, kept, token)
 
     def add(count: int) -> list:
         count = min(count + 1, MOST_CONDITIONS)
@@ -135,37 +167,83 @@ def _upload(label: str, what: str, kept: gr.State, token: gr.Textbox) -> None:
 
 def _build_question() -> dict[str, gr.components.Component]:
     fields = {
-        "title": gr.Textbox(label="Name of the study (raters read it)", placeholder="such as Faces, spring 2027"),
-        "question": gr.Textbox(QUESTION, label="Question"),
+        "title": gr.Textbox(
+            label=static("Name of the study (raters read it)"), placeholder=static("such as Faces, spring 2027")
+        ),
+        "question": gr.Textbox(QUESTION, label=static("Question")),
     }
     with gr.Row():
-        fields["scale_max"] = gr.Slider(2, 10, 10, step=1, label="Scores go from 1 to")
-        fields["low"] = gr.Textbox(LOW_LABEL, label="The lowest means")
-        fields["high"] = gr.Textbox(HIGH_LABEL, label="The highest means")
+        fields["scale_max"] = gr.Slider(2, 10, 10, step=1, label=static("Scores go from 1 to"))
+        fields["low"] = gr.Textbox(LOW_LABEL, label=static("The lowest means"))
+        fields["high"] = gr.Textbox(HIGH_LABEL, label=static("The highest means"))
     fields["consent"] = gr.Textbox(
-        CONSENT, label="What raters agree to (an empty line begins a paragraph)", lines=8, max_lines=20
+        CONSENT, label=static("What raters agree to (an empty line begins a paragraph)"), lines=8, max_lines=20
     )
     return fields
 
 
+def _build_further() -> list[gr.components.Component]:
+    """Rows for further questions, of text, scale and its ends' meanings; each begins as one of STATEMENTS."""
+    rows, fields = [], []
+    for place in range(MOST_FURTHER):
+        with gr.Row(visible=False) as row:
+            label = on_page(_number, "Further question {number} (empty: not asked)", place + 1)
+            text = gr.Textbox(label=label, scale=2, min_width=320)
+            top = gr.Slider(2, 10, 5, step=1, label=static("Scores go from 1 to"))
+            ends = [gr.Textbox(label=label) for label in (static("The lowest means"), static("The highest means"))]
+        rows.append(row)
+        fields += [text, top, *ends]
+    more, shown = gr.Button(static("Ask something else, too, of every picture"), size="sm"), gr.State(0)
+
+    def add(count: int) -> list:
+        statement = list(STATEMENTS.values())[count]
+        values = [tr(statement.text), statement.scale_max, *map(tr, statement.scale_labels.values())]
+        filled = [gr.update()] * len(fields)
+        filled[4 * count : 4 * count + 4] = values
+        visible = [gr.update(visible=place <= count) for place in range(MOST_FURTHER)]
+        return [count + 1, gr.update(visible=count + 1 < MOST_FURTHER), *visible, *filled]
+
+    more.click(add, shown, [shown, more, *rows, *fields], **PRIVATE)
+    return fields
+
+
+def _read_further(values: Sequence) -> list[Question]:
+    """What the rows of `_build_further` hold, without those that are empty."""
+    rows = (values[start : start + 4] for start in range(0, len(values), 4))
+    return [scale(text.strip(), int(top), low, high) for text, top, low, high in rows if text and text.strip()]
+
+
 def _build_raters() -> dict[str, gr.components.Component]:
-    names = dict(zip(PRESENTATIONS, ("One picture at a time", "All of one photo side by side")))
+    shown = static("One picture at a time"), static("All of one photo side by side")
+    names = dict(zip(PRESENTATIONS, shown))
     fields = {
-        "presentation": gr.Radio([(names[name], name) for name in PRESENTATIONS], value="single", label="Presentation"),
-        "pairs": gr.Checkbox(label="Ask afterwards, too, which of two looks more real"),
+        "presentation": gr.Radio(
+            [(names[name], name) for name in PRESENTATIONS], value="single", label=static("Presentation")
+        ),
+        "pairs": gr.Checkbox(label=static("Ask afterwards, too, which of two looks more real")),
+        "rank": gr.Slider(
+            0, RANKED[-1], 0, step=1, label=static("Have so many put in order at once, afterwards (0: none)")
+        ),
     }
     with gr.Row():
-        fields["raters"] = gr.Number(30, label="Raters wanted", precision=0, minimum=1)
-        fields["effect"] = gr.Number(1, label="Difference to be found, in points", minimum=0)
+        fields["raters"] = gr.Number(30, label=static("Raters wanted"), precision=0, minimum=1)
+        fields["effect"] = gr.Number(1, label=static("Difference to be found, in points"), minimum=0)
+        fields["trials"] = gr.Number(
+            0, label=static("At most so many screens for one rater (0: all)"), precision=0, minimum=0
+        )
     with gr.Row():
-        fields["repeats"] = gr.Number(2, label="Shown twice, to see how steady raters are", precision=0, minimum=0)
-        fields["attention"] = gr.Number(2, label="Attention checks, which ask for a score", precision=0, minimum=0)
+        fields["repeats"] = gr.Number(
+            2, label=static("Shown twice, to see how steady raters are"), precision=0, minimum=0
+        )
+        fields["attention"] = gr.Number(
+            2, label=static("Attention checks, which ask for a score"), precision=0, minimum=0
+        )
     with gr.Row():
-        fields["by_invitation"] = gr.Checkbox(label="By invitation only: one link, one person")
-        fields["ends"] = gr.Textbox(label="Closes on (optional)", placeholder="such as 2027-01-31")
+        fields["by_invitation"] = gr.Checkbox(label=static("By invitation only: one link, one person"))
+        fields["ends"] = gr.Textbox(label=static("Closes on (optional)"), placeholder=static("such as 2027-01-31"))
     fields["completion"] = gr.Textbox(
-        label="Code or https address for those who have finished (Prolific, MTurk; optional)",
-        placeholder="such as C1A2B3",
+        label=static("Code or https address for those who have finished (Prolific, MTurk; optional)"),
+        placeholder=static("such as C1A2B3"),
     )
     return fields
 
