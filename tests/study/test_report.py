@@ -116,7 +116,7 @@ def test_page_has_charts_tables_and_methods(written):
         "Plackett-Luce",
         "confidence sequence",
         "ZREC",
-        "bootstrap",
+        "jackknife",
         "DMOS",
     ):
         assert word in page
@@ -194,7 +194,7 @@ def test_simulated_data_cry_out(drawn, summary, written, tmp_path):
     assert all("SIMULATED" in svg for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL))
     assert all(table["simulated"].all() for table in summary.values())
     again = pd.read_parquet(tmp_path / "simulated-models.parquet")
-    assert again["bootstrap_low"].equals(summary["models"]["bootstrap_low"])  # seeded
+    assert again["t_low"].equals(summary["models"]["t_low"])
     assert "SIMULATED" not in written.read_text(encoding="utf-8")
     assert not pd.read_csv(written.parent / "models.csv")["simulated"].any()
 

@@ -45,29 +45,16 @@ def test_t_interval_where_raters_rated_differently_much():
     assert estimate[:3] == pytest.approx((2.5, 2.5 - reach, 2.5 + reach))
 
 
-def test_bootstrap_is_scipys_over_the_raters_means():
-    values, raters = clustered(1)
-    means = values.reshape(20, 6).mean(1)
-    rng = np.random.default_rng(7)
-    expected = stats.bootstrap((means,), np.mean, n_resamples=999, method="BCa", rng=rng).confidence_interval
-    estimate = like_index.bootstrap_mean(values, raters, seed=7, resamples=999)
-    assert estimate[:3] == pytest.approx((values.mean(), expected.low, expected.high))
-    assert estimate == like_index.bootstrap_mean(values, raters, seed=7, resamples=999)
-    assert estimate != like_index.bootstrap_mean(values, raters, seed=8, resamples=999)
-
-
 def test_intervals_cover_the_truth_and_naive_ones_do_not():
-    covered = {"t": 0, "bootstrap": 0, "naive": 0}
+    covered = {"t": 0, "naive": 0}
     studies = 250
     for seed in range(studies):
         values, raters = clustered(seed)
         naive = stats.ttest_1samp(values, 0).confidence_interval(0.95)
         t = like_index.clustered_mean(values, raters)
-        bootstrap = like_index.bootstrap_mean(values, raters, seed, resamples=300)
-        for name, interval in (("t", t), ("bootstrap", bootstrap), ("naive", naive)):
+        for name, interval in (("t", t), ("naive", naive)):
             covered[name] += interval.low <= 5 <= interval.high
     assert 0.91 < covered["t"] / studies < 0.985
-    assert 0.88 < covered["bootstrap"] / studies < 0.985  # known to be a little short (Hossfeld 2018)
     assert covered["naive"] / studies < 0.8
 
 
@@ -75,9 +62,9 @@ def test_intervals_stay_on_the_scale_and_bear_few_raters():
     table = like_index.describe_models(study(stimuli_of({"a": 2}), {"r0": [10, 10], "r1": [10, 8]}))
     assert table["t_high"][0] == 10 and table["like_high"][0] == 100
     one = like_index.describe_models(study(stimuli_of({"a": 2}), {"r0": [10, 7]})).iloc[0]
-    assert one["mos"] == 8.5 and np.isnan([one["t_low"], one["bootstrap_low"], one["like_low"]]).all()
+    assert one["mos"] == 8.5 and np.isnan([one["t_low"], one["like_low"]]).all()
     same = like_index.describe_models(study(stimuli_of({"a": 2}), {"r0": [7, 7], "r1": [7, 7]})).iloc[0]
-    assert (same["t_low"], same["bootstrap_low"], same["bootstrap_high"]) == (7, 7, 7)
+    assert (same["t_low"], same["t_high"]) == (7, 7)
 
 
 def test_dmos_against_the_hidden_reference():

@@ -9,7 +9,6 @@ import json
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,10 +31,9 @@ from unmask.study.statistics import (
     sequential,
     weighed,
 )
-from unmask.study.statistics.data import RESAMPLES, StudyData, check, judged, rater_by_item
+from unmask.study.statistics.data import StudyData, check, judged, rater_by_item
 from unmask.types import Json
 
-SEED = 0  # of every bootstrap: the same data give the same report
 REFERENCES = Path(__file__).with_name("references.bib")
 LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "choix")
 DRAWING = threading.Lock()  # matplotlib's style is one for all threads
@@ -76,15 +74,15 @@ def summarise(data: StudyData) -> dict[str, pd.DataFrame]:
     raters = screening.screen(data)
     parts = {"before": data, "after": data.of_raters(raters.loc[raters["kept"], "rater_id"])}
     analyses: dict[str, Callable[[StudyData], pd.DataFrame]] = {
-        "models": partial(like_index.describe_models, seed=SEED),
-        "questions": partial(like_index.describe_statements, seed=SEED),
+        "models": like_index.describe_models,
+        "questions": like_index.describe_statements,
         "weighed": weighed.weigh_models,
         "comparisons": comparison.compare_models,
         "weighed_comparisons": weighed.weigh_differences,
         "preferences": ranking.bradley_terry,
         "placings": ranking.plackett_luce,
         "stopping": sequential.told_apart,
-        "agreement": partial(agreement.agreement, seed=SEED),
+        "agreement": agreement.agreement,
         "effects": order_effects.order_effects,
     }
     tables = {}
@@ -147,8 +145,6 @@ def render(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> str:
         references=REFERENCES.read_text(encoding="utf-8"),
         sections=sections,
         scale_max=data.scale_max,
-        resamples=RESAMPLES,
-        seed=SEED,
         first_look=sequential.FIRST_LOOK,
         versions=", ".join(f"{name} {version(name)}" for name in LIBRARIES),
     )
@@ -162,16 +158,15 @@ def _sections(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> list[Sect
     if len(models := summary["models"]):
         columns = {"model": "model", "screening": "screening", "raters": "raters", "ratings": "ratings"}
         columns |= {"like index": ("like", "like_low", "like_high"), "MOS, t": ("mos", "t_low", "t_high")}
-        columns |= {"bootstrap": ("bootstrap_low", "bootstrap_high"), "SD": "sd"}
-        columns |= {"rescaled": ("rescaled", "rescaled_low", "rescaled_high")}
+        columns |= {"SD": "sd", "rescaled": ("rescaled", "rescaled_low", "rescaled_high")}
         columns |= {"DMOS": ("dmos", "dmos_low", "dmos_high")}
         chart = interval_chart(models, columns["like index"], "like index", mark)
         sections.append(Section("Like index", "", [chart], [_html(models, ["model"], columns)]))
         sections.append(Section("Scores", "In percent, before screening.", [histograms(data, mark)]))
     for (question, top), asked in summary["questions"].groupby(["question", "scale_max"], sort=False):
         columns = {"model": "model", "screening": "screening", "raters": "raters", "ratings": "ratings"}
-        columns |= {"MOS, t": ("mos", "t_low", "t_high"), "bootstrap": ("bootstrap_low", "bootstrap_high"), "SD": "sd"}
-        columns |= {"rescaled": ("rescaled", "rescaled_low", "rescaled_high")}
+        columns |= {"MOS, t": ("mos", "t_low", "t_high")}
+        columns |= {"SD": "sd", "rescaled": ("rescaled", "rescaled_low", "rescaled_high")}
         columns |= {"DMOS": ("dmos", "dmos_low", "dmos_high")}
         chart = interval_chart(asked, columns["MOS, t"], f"MOS of 1 to {top}", mark)
         note = f"Asked of every picture, too; scores from 1 to {top}."

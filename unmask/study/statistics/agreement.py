@@ -6,55 +6,64 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from unmask.study.statistics.data import CONFIDENCE, RESAMPLES, Estimate, StudyData, judged, rater_by_item
+from unmask.study.statistics.data import CONFIDENCE, Estimate, StudyData, judged, rater_by_item
+from unmask.study.statistics.jackknife import squared_error
+
+Metric = Literal["nominal", "ordinal", "interval"]
 
 
-def krippendorff_alpha(
-    table: np.ndarray,
-    metric: Literal["nominal", "ordinal", "interval"] = "ordinal",
-    resamples: int = 0,
-    seed: int = 0,
-) -> Estimate:
+def krippendorff_alpha(table: np.ndarray, metric: Metric = "ordinal") -> Estimate:
     """Krippendorff's alpha of (raters, items), nan where missing: 1 is agreement, 0 is chance.
 
-    Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability". The interval is the percentile one of
-    resampling items: a rater drawn twice would agree with himself. It covers too little where items are few
-    (Hughes 2022). nan where nothing varies. Own, because the libraries that have it are GPL or abandoned.
+    Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability"; nan where nothing varies. Own, because the
+    libraries that have it are GPL or abandoned.
+
+    Raters and items are both samples: the interval adds the squared errors of leaving each rater out and each item out
+    (Gwet 2008; the jackknife: Hughes 2022), and is t with the smaller number of either - 1 degrees of freedom. It is
+    taken on Fisher's (1925) scale for intraclass correlations, `log((1 + (k - 1) alpha) / (1 - alpha)) / 2` with k
+    raters an item, on which errors hardly depend on alpha. None for two raters, or where all agree.
     """
-    values = np.unique(table[~np.isnan(table)])  # V of them
-    counts = np.array([(table == value).sum(0) for value in values], float).T  # (items, V)
-    counts = counts[counts.sum(-1) > 1]
-    if not len(counts):
-        return Estimate(np.nan)
-
-    def alpha(drawn: np.ndarray) -> np.ndarray:
-        """Of samples (n, items), how often each item is in each: (n,).
-
-        The coincidences, V x V for each sample, would not fit where scores are fine: their sums are taken item by item.
-        """
-        totals = drawn @ counts  # (n, V)
-        n = totals.sum(-1)
-        if metric == "nominal":
-            alike = (counts * (counts - 1)).sum(-1) / (counts.sum(-1) - 1)  # of an item's pairs, each value with itself
-            observed, expected = n - drawn @ alike, n**2 - (totals**2).sum(-1)
-        else:
-            # Between two ranks lie the values between them and half of each: a difference of middle ranks.
-            scale = np.broadcast_to(values, totals.shape) if metric == "interval" else totals.cumsum(-1) - totals / 2
-            scale = scale - (totals * scale).sum(-1, keepdims=True) / n[:, None]  # small squares keep their digits
-            squares = (totals * scale**2).sum(-1)
-            products = ((scale @ counts.T) ** 2 - scale**2 @ counts.T) / (counts.sum(-1) - 1)  # (n, items)
-            observed, expected = 2 * (squares - (drawn * products).sum(-1)), 2 * n * squares
-        varied = (totals > 0).sum(-1) > 1
-        return np.where(varied, 1 - (n - 1) * observed / np.where(varied, expected, 1), np.nan)
-
-    value = float(alpha(np.ones((1, len(counts))))[0])
-    if not resamples:
+    values = np.unique(table[~np.isnan(table)])
+    given = table == values[:, None, None]  # (values, raters, items)
+    counts = given.sum(1).T.astype(float)  # (items, values)
+    value = _alpha(counts, values, metric)
+    paired = counts.sum(1)[counts.sum(1) > 1]
+    if np.isnan(value):
         return Estimate(value)
-    drawn = np.random.default_rng(seed).multinomial(len(counts), [1 / len(counts)] * len(counts), resamples)
-    sample = alpha(drawn.astype(float))
-    sample = sample[~np.isnan(sample)]
-    tail = (1 - CONFIDENCE) / 2
-    return Estimate(value, *(np.quantile(sample, [tail, 1 - tail]) if len(sample) else ()))
+    k = paired.mean()
+
+    def scaled(counts: np.ndarray) -> float:
+        alpha = _alpha(counts, values, metric)
+        with np.errstate(divide="ignore", invalid="ignore"):  # 1 is infinitely far
+            return float(np.log((1 + (k - 1) * alpha) / np.float64(1 - alpha)) / 2)
+
+    with np.errstate(invalid="ignore"):
+        by_rater = squared_error(given.transpose(1, 2, 0), lambda some: scaled(some.sum(0)))
+        error = np.sqrt(by_rater + squared_error(counts, scaled))
+    reach = stats.t.ppf((1 + CONFIDENCE) / 2, min(len(table), len(paired)) - 1) * error
+    low, high = (1 - k / (np.exp(2 * end) + k - 1) for end in (scaled(counts) - reach, scaled(counts) + reach))
+    return Estimate(value, low, high)
+
+
+def _alpha(counts: np.ndarray, values: np.ndarray, metric: Metric) -> float:
+    """Of how often each value was given to each item, (items, values): from sums item by item, for the coincidences of
+    each two values would not fit where scores are fine."""
+    counts = counts[counts.sum(1) > 1]
+    totals, pairs = counts.sum(0), counts.sum(1) - 1
+    if (totals > 0).sum() < 2:
+        return np.nan
+    n = totals.sum()
+    if metric == "nominal":
+        alike = (counts * (counts - 1)).sum(1) / pairs  # of an item's pairs, each value with itself
+        observed, expected = n - alike.sum(), n**2 - (totals**2).sum()
+    else:
+        # Between two ranks lie the values between them and half of each: a difference of middle ranks.
+        scale = values if metric == "interval" else totals.cumsum() - totals / 2
+        scale = scale - totals @ scale / n  # small squares keep their digits
+        squares = totals @ scale**2
+        products = ((counts @ scale) ** 2 - counts @ scale**2) / pairs
+        observed, expected = 2 * (squares - products.sum()), 2 * n * squares
+    return float(1 - (n - 1) * observed / expected)
 
 
 class Components(NamedTuple):
@@ -111,7 +120,7 @@ def icc(table: np.ndarray) -> tuple[Estimate, Estimate]:
     return Estimate(single, low, high), Estimate(mean, *(k * x / (1 + (k - 1) * x) for x in (low, high)))
 
 
-def agreement(data: StudyData, seed: int = 0) -> pd.DataFrame:
+def agreement(data: StudyData) -> pd.DataFrame:
     """How far raters agree on the test items: measure, value, low, high, raters, items.
 
     Reference and anchor are left out, which all tell apart and which would flatter. The intraclass
@@ -121,8 +130,8 @@ def agreement(data: StudyData, seed: int = 0) -> pd.DataFrame:
     opinions = opinions[opinions["role"] == "test"]
     table = rater_by_item(opinions)
     complete = table.dropna()
-    ordinal = krippendorff_alpha(table.to_numpy(), "ordinal", RESAMPLES, seed)
-    interval = krippendorff_alpha(table.to_numpy(), "interval", RESAMPLES, seed)
+    ordinal = krippendorff_alpha(table.to_numpy(), "ordinal")
+    interval = krippendorff_alpha(table.to_numpy(), "interval")
     single, mean = icc(complete.to_numpy())
     models = opinions.drop_duplicates("item_id").groupby("model")["item_id"]
     parts = [variance_components(complete[list(items)].to_numpy()) for _, items in models]

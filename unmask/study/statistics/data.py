@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 JUDGED = ("test", "reference", "anchor")  # roles whose scores are opinions; a repeat would count one twice
-RESAMPLES = 4999
 CONFIDENCE = 0.95
 STATEMENT_COLUMNS = ["question", "scale_max", "rater_id", "item_id", "score", "position", "seconds", "simulated"]
 RANKING_COLUMNS = ["rater_id", "question", "item_id", "rank", "shown", "position", "seconds", "simulated"]

@@ -22,7 +22,13 @@ def jackknife(
     value, raters = np.asarray(estimate(scores)), len(scores)
     if raters < 2:
         return value, np.full_like(value, np.nan), np.full_like(value, np.nan)
-    without = np.array([estimate(np.delete(scores, rater, axis=0)) for rater in range(raters)])
-    error = np.sqrt((raters - 1) * without.var(axis=0))
+    error = np.sqrt(squared_error(scores, estimate))
     reach = stats.t.ppf((1 + CONFIDENCE) / 2, raters - 1) * error
     return value, value - reach, value + reach
+
+
+def squared_error(sample: np.ndarray, estimate: Callable[[np.ndarray], np.ndarray | float]) -> np.ndarray:
+    """Of estimate, one number or n, by leaving out each of sample's first axis."""
+    without = np.array([estimate(np.delete(sample, i, axis=0)) for i in range(len(sample))])
+    squared: np.ndarray = (len(sample) - 1) * without.var(axis=0)
+    return squared

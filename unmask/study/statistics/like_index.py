@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
-from unmask.study.statistics.data import CONFIDENCE, JUDGED, RESAMPLES, Estimate, StudyData, judged
+from unmask.study.statistics.data import CONFIDENCE, JUDGED, Estimate, StudyData, judged
 
 
 def like_index(scores: Sequence[float], scale_max: int) -> float:
@@ -45,31 +44,7 @@ def clustered_fit(outcome: np.ndarray, regressor: np.ndarray, groups: np.ndarray
         return Estimate(fit.params[0], low, high, fit.pvalues[0])
 
 
-def bootstrap_mean(
-    values: np.ndarray, raters: np.ndarray, seed: int = 0, resamples: int = RESAMPLES
-) -> Estimate:
-    """The mean of all values with the BCa interval (Efron 1987) of resampling whole raters."""
-    by_rater = pd.Series(np.asarray(values, float)).groupby(np.asarray(raters))
-    sums, counts = by_rater.sum().to_numpy(), by_rater.count().to_numpy()
-    if len(sums) < 2:
-        return Estimate(sums.sum() / counts.sum() if len(sums) else np.nan)
-    mean = sums.sum() / counts.sum()
-    if np.ptp(sums / counts) == 0:  # BCa's acceleration is 0 / 0
-        return Estimate(mean, mean, mean)
-    interval = stats.bootstrap(
-        (sums, counts),
-        lambda sums, counts, axis: sums.sum(axis) / counts.sum(axis),
-        paired=True,
-        vectorized=True,
-        n_resamples=resamples,
-        confidence_level=CONFIDENCE,
-        method="BCa",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return Estimate(mean, interval.low, interval.high)
-
-
-def describe_models(data: StudyData, seed: int = 0) -> pd.DataFrame:
+def describe_models(data: StudyData) -> pd.DataFrame:
     """One row per model: numbers of raters and ratings; MOS, like index, rescaled index, DMOS; intervals.
 
     t_low and t_high are cut at the ends of the scale, which a studentised interval may leave (Hossfeld 2018).
@@ -81,11 +56,9 @@ def describe_models(data: StudyData, seed: int = 0) -> pd.DataFrame:
     rows = []
     for (role, model), mine in scores.groupby(["role", "model"]):
         mos = clustered_mean(mine["score"], mine["rater_id"])
-        bootstrap = bootstrap_mean(mine["score"], mine["rater_id"], seed)
         t_low, t_high = np.clip([mos.low, mos.high], 1, top)
         row = {"model": model, "role": role, "raters": mine["rater_id"].nunique(), "ratings": len(mine)}
         row |= {"mos": mos.value, "sd": mine["score"].std(), "t_low": t_low, "t_high": t_high}
-        row |= {"bootstrap_low": bootstrap.low, "bootstrap_high": bootstrap.high}
         row |= {"like": like_index(mine["score"], top)}
         row |= {"like_low": 100 * t_low / top, "like_high": 100 * t_high / top}
         row |= {"rescaled": rescaled_index(mos.value, top)}
@@ -100,14 +73,14 @@ def describe_models(data: StudyData, seed: int = 0) -> pd.DataFrame:
     return table.sort_values("role", key=lambda roles: roles.map(order), kind="stable", ignore_index=True)
 
 
-def describe_statements(data: StudyData, seed: int = 0) -> pd.DataFrame:
+def describe_statements(data: StudyData) -> pd.DataFrame:
     """What was asked beside the first question, as describe_models gives it, but for the like index.
 
     One row per question and model; before the columns of describe_models, question and scale_max.
     """
     tables = []
     for (question, top), said in data.statements.groupby(["question", "scale_max"], sort=False):
-        models = describe_models(replace(data, ratings=said, scale_max=int(top)), seed)
+        models = describe_models(replace(data, ratings=said, scale_max=int(top)))
         models = models.drop(columns=["like", "like_low", "like_high"], errors="ignore")
         models.insert(0, "question", question)
         models.insert(1, "scale_max", int(top))
