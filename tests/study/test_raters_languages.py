@@ -10,19 +10,24 @@ from tests.paths import ROOT
 from tests.study.study_maker import make_study
 from tests.web.web_page import PHONE, free_port, needs_browser
 from unmask import Unmasker
+from unmask.study.create import PAIR_QUESTION, RANK_QUESTION
+from unmask.study.database import DISK_FULL, NO_ANSWER
+from unmask.study.store import Store
 from unmask.web import launch
 from unmask.web.study_page import STATIC, Studies, build_app
 
 SCRIPT = "\n".join(path.read_text(encoding="utf-8") for path in sorted(STATIC.glob("study*.js")))
 FILES = (STATIC.parent / "locales" / "raters").glob("*.json")
 TABLES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FILES}
+SERVING = ("study/store.py", "study/create.py", "study/database.py", "web/study_page.py")
+SERVER = [ROOT / "unmask" / name for name in SERVING]
 PLACE = r"{\w+}"
 
 
 def test_every_language_has_every_text_of_the_page():
     said = set(re.findall(r'\btr\("([^"]+)"', SCRIPT))
     assert len(said) > 40 and set(TABLES) == {"de", "es", "fr", "hi", "ja", "ko", "zh"}
-    source = SCRIPT + (ROOT / "unmask" / "study" / "store.py").read_text(encoding="utf-8")
+    source = SCRIPT + "".join(path.read_text(encoding="utf-8") for path in SERVER)
     for language, table in TABLES.items():
         assert said <= set(table), (language, said - set(table))
         assert list(table) == list(TABLES["de"]), language
@@ -30,6 +35,13 @@ def test_every_language_has_every_text_of_the_page():
             assert f'"{english}"' in source, f"nobody says: {english}"
             assert translated.strip() == translated != "", (language, english)
             assert sorted(re.findall(PLACE, english)) == sorted(re.findall(PLACE, translated)), (language, english)
+
+
+def test_every_language_has_the_questions_of_pairs_and_rankings_and_what_is_refused():
+    refused = set(re.findall(r'StudyError\("([^"]+)"', SERVER[0].read_text(encoding="utf-8")))
+    assert len(refused) > 10
+    for language, table in TABLES.items():
+        assert refused | {PAIR_QUESTION, RANK_QUESTION, DISK_FULL, NO_ANSWER} <= set(table), language
 
 
 def test_the_script_knows_the_languages_and_the_server_has_them(tmp_path, monkeypatch):
@@ -58,5 +70,33 @@ def test_raters_read_their_language(browser, tmp_path, monkeypatch, locale, begi
     assert page.get_attribute("html", "lang") == locale[:2]
     assert page.get_by_role("button", name=back).count() == 1
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    context.close()
+    demo.close()
+
+
+@needs_browser
+def test_a_german_rater_is_asked_of_pairs_and_rankings_in_german(browser, tmp_path, monkeypatch):
+    """Also where the study's own words are English; a link that is not valid is refused in German."""
+    monkeypatch.setenv("UNMASK_STUDIES", str(tmp_path))
+    study = make_study(tmp_path / "study", pictures=1, pairs=True, rank=3)
+    store = Store(study)
+    rater = store.join(consent=True)
+    for item in (item for screen in rater.screens for item in screen):
+        store.answer(store.question_token(rater.rater_id, item), 5)
+    demo = launch("127.0.0.1", free_port(), wait=False)
+    context = browser.new_context(locale="de-DE", viewport={"width": PHONE[0], "height": PHONE[1]})
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    page.goto(f"{demo.local_url}study/{study.plan.study_id}#go-on.{store.rater_token(rater.rater_id)}")
+    page.get_by_role("button", name="Fortfahren", exact=True).click()
+    page.get_by_role("heading", name="Welches Gesicht sieht echter aus?").wait_for()
+    for pair in rater.pairs:
+        store.answer(store.question_token(rater.rater_id, "-".join(pair)), "left")
+    page.reload()
+    page.get_by_role("button", name="Fortfahren", exact=True).click()
+    page.get_by_role("heading", name="Bringen Sie die Gesichter in eine Reihenfolge, das echteste zuerst.").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.goto(f"{demo.local_url}study/none-such")
+    page.get_by_text("Diese Studie gibt es hier nicht.").wait_for()
     context.close()
     demo.close()

@@ -17,6 +17,9 @@ from unmask.settings import DATABASE_URL
 from unmask.study.plan import StudyError
 from unmask.types import Json
 
+# What raters may read, whole sentences for the sake of their languages.
+DISK_FULL = "This could not be done, because the disk is full: please try again later."
+NO_ANSWER = "This could not be done, because the database does not answer: please try again later."
 WAIT_FOR_LOCK = 30  # seconds that a writer waits for another process
 _WRITER = threading.Lock()  # of this process' writers of SQLite
 
@@ -87,8 +90,8 @@ def transaction(engine: sa.Engine, writes: bool = False) -> Iterator[sa.Connecti
         with turn, engine.execution_options(writes=writes).begin() as connection:
             yield connection
     except (SQLAlchemyError, OSError) as error:  # a driver may pass on the network's
-        reason = "the disk is full" if "full" in str(error).lower() else "the database does not answer"
-        raise StudyError(f"This could not be done, because {reason}: please try again later.", 503) from error
+        full = "full" in str(error).lower()
+        raise StudyError(DISK_FULL if full else NO_ANSWER, 503) from error
 
 
 def serialise(connection: sa.Connection, what: str) -> None:

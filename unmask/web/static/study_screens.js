@@ -107,9 +107,9 @@ export function showPair(step, flow) {
   left.onclick = () => choose("left");
   right.onclick = () => choose("right");
   section.append(
-    make("h1", {}, state.about.pair_question),
+    make("h1", {}, tr(state.about.pair_question)),
     make("div", { className: "cards" }, left, right),
-    make("div", { className: "choices", role: "group", ariaLabel: state.about.pair_question }, ...buttons),
+    make("div", { className: "choices", role: "group", ariaLabel: tr(state.about.pair_question) }, ...buttons),
   );
   const forward = button(tr("Next"), flow.next, "primary");
   forward.hidden = !isDone(step);

@@ -17,7 +17,7 @@ export const state = {
 
 // ---------------------------------------------------------------- small helpers
 
-// The page's words in the rater's language; the study's own are as its researcher wrote them.
+// The page's words in the rater's language, what is asked of pairs and rankings among them; a researcher's own stay.
 const LANGUAGES = ["de", "es", "fr", "hi", "ja", "ko", "zh"];
 let words = {};
 
