@@ -13,6 +13,7 @@ import torch
 from tests.train.runs import run
 from train.data.faces import load_faces
 from train.evaluation import card, evaluate, perceptual, report, square
+from train.evaluation.thick import draw_thick_hole
 from unmask import weights
 from unmask.faces.landmarks import five_points
 from unmask.nets.glcic import GLCIC
@@ -104,6 +105,17 @@ def test_the_papers_square_is_a_wider_cut_of_celeba_faces(folder):
     assert all(share < in_crop[name] for name, share in list(in_square.items())[:1]), "the same mask is smaller"
 
 
+def test_thick_holes_are_seeded_wide_and_cover_half_at_most():
+    holes = [draw_thick_hole(np.random.default_rng(seed)) for seed in range(200)]
+    np.testing.assert_array_equal(holes[7], draw_thick_hole(np.random.default_rng(7)))
+    covered = np.array([np.count_nonzero(hole) / hole.size for hole in holes])
+    assert all(set(np.unique(hole)) == {0, 255} for hole in holes)
+    assert covered.max() <= 0.5 and covered.min() > 0 and 0.15 < covered.mean() < 0.35
+    # Wider than what most visitors paint: an opening of 15 px leaves nearly all of most of them.
+    left = [np.count_nonzero(cv2.morphologyEx(hole, cv2.MORPH_OPEN, np.ones((15, 15)))) for hole in holes]
+    assert np.median(left / (covered * 256 * 256)) > 0.9
+
+
 def test_boxes_are_seeded_squares_of_24_to_48_px(folder):
     faces = load_faces(folder, "val", folder / "cache")
     cases, again = evaluate.box_cases(faces), evaluate.box_cases(faces)
@@ -167,8 +179,11 @@ def test_random_holes_are_reported(folder, tmp_path, monkeypatch, capsys):
     assert "told apart (Lite2) were not measured" in text
     ratios = [float(row["band_4_8"]) for row in rows]
     assert np.isnan(ratios).all() or written["models"]["telea"]["band_4_8"]["mean"] > 0
-    with pytest.raises(SystemExit, match="M-Seg finds face masks, not boxes"):
-        run(monkeypatch, capsys, *common, "--protocol", "boxes", "--models", "telea", "--holes", "predicted")
+    for protocol in ("boxes", "thick"):
+        with pytest.raises(SystemExit, match=f"finds face masks alone.*{protocol}"):
+            run(monkeypatch, capsys, *common, "--protocol", protocol, "--models", "telea", "--holes", "predicted")
+    thick = run(monkeypatch, capsys, *common, "--protocol", "thick", "--models", "telea")
+    assert "hole = wide strokes and boxes, mean share" in thick
 
 
 def test_shown_is_what_the_demo_shows(folder, tmp_path, monkeypatch, capsys):

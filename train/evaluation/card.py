@@ -46,6 +46,10 @@ SECTIONS = {  # protocol: the section's title, and what was done
         "A synthetic mask on each of the CelebA faces of the second held-back split, in what would be the middle "
         "178 x 178 px of CelebA's pictures, at 256 px; holes are the {holes} masks",
     ),
+    "thick": (
+        "Thick holes",
+        "Wide strokes and boxes anywhere in the held-back faces, as in LaMa's evaluation (up to half of the picture)",
+    ),
     "boxes": ("Random holes", "Random squares of 24 to 48 px on the held-back faces"),
 }
 

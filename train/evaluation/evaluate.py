@@ -14,6 +14,7 @@ from train.data.faces import SIDE, STAND_OFF, TURNED, Faces, fingerprint, load_f
 from train.evaluation import perceptual, realism
 from train.evaluation.report import write_report
 from train.evaluation.square import cut_squares
+from train.evaluation.thick import draw_thick_hole
 from train.record import revision
 from train.sheets import save_comparison, save_ranked, tint
 from unmask import metrics, synth
@@ -28,6 +29,7 @@ from unmask.types import Json
 
 SEED = 2026  # of the evaluation's masks: every run of every model sees the same ones
 BOX_SIZE, BOX_SIDES = 128, (24, 48)  # px: picture and holes of the two-autoencoders paper
+NO_FACE_MASKS = ("boxes", "thick")  # protocols in which M-Seg has nothing to find
 CORNERS = 0.0186  # of the crop's side: mean distance of the demo's corners from the true ones, see evaluate-faces
 
 
@@ -109,6 +111,15 @@ def box_cases(faces: Faces, seed: int = SEED) -> list[Case]:
     return cases
 
 
+def thick_cases(faces: Faces, seed: int = SEED) -> list[Case]:
+    """A thick hole of LaMa's evaluation in every face, white, at 256 px."""
+    cases = []
+    for i, (photo, row) in enumerate(zip(faces.photos, faces.rows)):
+        hole, photo = draw_thick_hole(np.random.default_rng([seed, 4, i]), SIDE), np.asarray(photo)
+        cases.append(_case(row, photo, np.where(hole[..., None] > 0, np.uint8(255), photo), hole, "thick", ""))
+    return cases
+
+
 def _case(row: Json, photo: np.ndarray, image: np.ndarray, mask: np.ndarray, kind: str, wear: str) -> Case:
     about = {key: row[key] for key in ("name", "source", "group", "gender")}
     about |= {"person": realism.person(row), "head": head(row)}
@@ -125,7 +136,7 @@ def head(row: Json) -> str:
 
 PROTOCOLS = {
     "faces": masked_cases, "post-processed": masked_cases, "misaligned": misaligned_cases, "square": square_cases,
-    "boxes": box_cases, "stand-off": stand_off_cases,
+    "boxes": box_cases, "stand-off": stand_off_cases, "thick": thick_cases,
 }  # fmt: skip
 
 
@@ -138,16 +149,19 @@ def evaluate(
     protocol: "faces" puts a synthetic mask on every face, at 256 px; "post-processed" does so, too, and finishes the
     fill as the demo does (`unmask/blending/composite.py`); "misaligned" turns, scales and shifts the crops as the
     demo's are; "stand-off" draws masks that stand off the face; "square" takes the CelebA faces in the paper's square;
-    "boxes" puts a random square of 24 to 48 px on them, at 128 px. split: "val", or "val2", faces that came later, 300
+    "boxes" puts a random square of 24 to 48 px on them, at 128 px; "thick" strokes and boxes as wide as in LaMa's
+    evaluation. split: "val", or "val2", faces that came later, 300
     of CelebA among them.
     holes: "ground-truth" gives the inpainting models that mask itself, "predicted" the mask that M-Seg found, grown as
     in the demo. Scores compare the composite with the bare face; `hole` scores count the true mask's pixels alone.
-    Raises ValueError for holes to be found in the "boxes" protocol: M-Seg finds face masks.
+    Raises ValueError for holes to be found in the protocols "boxes" and "thick": M-Seg finds face masks.
     """
-    if protocol == "boxes" and holes == "predicted":
-        raise ValueError("M-Seg finds face masks, not boxes: --holes predicted does not go with --protocol boxes.")
-    segmentation_models = [name for name in models if protocol != "boxes" and RELEASES[name].kind == "segmentation"]
+    if protocol in NO_FACE_MASKS and holes == "predicted":
+        raise ValueError(f"M-Seg finds face masks alone: --holes predicted does not go with --protocol {protocol}.")
     inpainting_models = [name for name in models if RELEASES[name].kind != "segmentation"]
+    segmentation_models = [
+        name for name in models if RELEASES[name].kind == "segmentation" and protocol not in NO_FACE_MASKS
+    ]
     unmasker = Unmasker(device, weights=weights)
     faces = load_faces(data, split, cache, limit)
     cases = PROTOCOLS[protocol](faces)

@@ -145,7 +145,8 @@ def overall(report: Json) -> list[str]:
             for name, own in segmentation_models.items()
         ])  # fmt: skip
     if inpainting_models:
-        what = "a white square, " if report["protocol"] == "boxes" else f"the {report['holes']} mask, "
+        holes = {"boxes": "a white square, ", "thick": "wide strokes and boxes, "}
+        what = holes.get(report["protocol"], f"the {report['holes']} mask, ")
         lines += [
             f"Inpainting models at {report['size']} px, hole = {what}mean share of the picture that is hidden "
             f"{report['share']['mean']:.1%}.",
