@@ -104,7 +104,7 @@ def test_one_more_model_is_guided_as_the_first_ones_are(browser, demo):
         page.wait_for_selector("#examples img")
         give_photo(page, PHOTO)
         wait_until_done(page)
-        page.get_by_label(TITLE, exact=True).first.uncheck()
+        page.locator(".models").first.get_by_label(TITLE, exact=True).uncheck()
         run_again(page)
         assert page.locator(".expressions button").count() == 0
         page.locator("#results .more").get_by_role("button", name=TITLE, exact=True).click()

@@ -86,11 +86,11 @@ def test_another_model_is_one_click_away(browser, demo, pictures):
     with visit(browser, demo, PHONE, has_touch=True, is_mobile=True) as page:
         give_photo(page, pictures["one"])
         wait_until_done(page)
-        assert not page.get_by_label("Telea (classical)").first.is_checked()
+        assert not page.locator(".models").first.get_by_label("Telea (classical)").is_checked()
         page.locator(".more").get_by_text("Telea (classical)").tap()
         tiles(page, "Telea (classical)").wait_for()
         page.wait_for_selector(".model-telea[data-current] .invention")
-        assert page.get_by_label("Telea (classical)").first.is_checked()
+        assert page.locator(".models").first.get_by_label("Telea (classical)").is_checked()
         assert tiles(page).count() == len(DEFAULT_MODELS) + 2
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         assert not page.locator(".more").get_by_text("Telea (classical)").count()

@@ -150,8 +150,8 @@ def test_grow_shrink_clear_and_import(page, pictures, tmp_path):
     assert "The mask is" in toast(page)
     assert np.array_equal(download_mask(page), mine)
     # Other models keep the mask.
-    page.get_by_label("Telea (classical)").first.check()
-    page.get_by_label("GLCIC").first.uncheck()
+    page.locator(".models").first.get_by_label("Telea (classical)").check()
+    page.locator(".models").first.get_by_label("GLCIC", exact=True).uncheck()
     run_again(page)
     assert tiles(page, "Telea (classical)").is_visible() and not tiles(page, "GLCIC").is_visible()
     assert np.array_equal(download_mask(page), mine)
@@ -181,7 +181,7 @@ def test_a_bare_face_can_be_marked_by_hand(page, pictures):
     page.wait_for_timeout(1000)
     assert page.locator("#results .card:visible").count() == 0
     canvas, tinted = look_at_editor(page, align(bare, whole_photo(bare), EDITOR_SIZE, pad=PAD))
-    assert share(tinted) < 0.01
+    assert share(tinted) < 0.03  # the tools lie over the edge of the picture
     drag(page, canvas, "Brush", [(0.4, 0.6), (0.6, 0.6), (0.6, 0.7), (0.4, 0.7)])
     run_again(page)
     mask, result = download_mask(page), download_result(page)
