@@ -93,6 +93,7 @@ class Visit:
     steps: tuple[Step, ...] = ()  # the outlines that can be undone, oldest first
     clicks: Clicks = field(default_factory=Clicks, repr=False, compare=False)
     turns: Turns = field(default_factory=Turns, repr=False, compare=False)
+    version: int = field(default=0, compare=False)  # of `turns`, when it was put on the page
 
     @classmethod
     def begin(
@@ -113,6 +114,14 @@ class Visit:
         masked = [not is_empty(visit.part(found, index)) for index in range(len(faces))]
         candidates = tuple(replace(each, masked=m) for each, m in zip(candidates, masked))
         return replace(visit, candidates=candidates)._shown_anew()
+
+    def renewed(self) -> "Visit":
+        """This visit as the newest one of its photo: what events that began with an older one give is not taken."""
+        return replace(self, version=self.turns.renew())
+
+    def is_stale(self) -> bool:
+        """Whether a newer visit was put on the page since: this one must not take its place."""
+        return self.version != self.turns.version
 
     # ------------------------------------------------------------ what is kept
 

@@ -13,6 +13,7 @@ class Turns:
         self._lock = threading.Lock()
         self._number = 0
         self.run = 0  # number of the last run that has begun
+        self.version = 0  # of the visit that was put on the page last
         self.closed = False  # another photo is being looked at: nothing is painted any more
         self.settled = False  # all results of the last run are on the page
 
@@ -22,6 +23,12 @@ class Turns:
             self._number += 1
             self.run, self.settled = self._number, False
             return self._number
+
+    def renew(self) -> int:
+        """Another visit is put on the page, by a button. Returns its version."""
+        with self._lock:
+            self.version += 1
+            return self.version
 
     def interrupt(self) -> None:
         """End the run that is at work, if one is. Results that were all there stay so."""

@@ -47,6 +47,9 @@ class LiveEdits:
             yield answer
             return
         now = old.edited(value)
+        if now.is_stale():
+            yield answer
+            return
         tone = "warn" if is_empty(now.mask) else "done"
         said = answer | {page.mask_status: status(mask_text(now), tone, number)}
         if now.ran is None or (now.turns.settled and not now.is_outdated()):

@@ -95,6 +95,8 @@ class Runs:
         ballot = self.votes.begin(now, views, names, told, realism) if self.votes else None
         if ballot is not None:
             fresh |= {page.vote: vote_card.draw_hold()}
+        if now.is_stale():  # a button was pressed meanwhile: results of its mask follow
+            return
         yield {page.visit: replace(now, ran=Run(now.kept_mask, now.faces, tuple(names), realism))} | fresh
         painting = painting_text(MODELS[names[0]].title, 1, len(names))
         yield {page.run_status: status(painting, "busy first" if after_edit is None else "busy")} | (after_edit or {})

@@ -287,9 +287,12 @@ class RemoveTab:
         if old is None:
             return {page.mask_status: warn(tr(NO_PHOTO))}
         try:
-            new = change(old.edited(value))
+            before = old.edited(value)
+            new = change(before)
         except PhotoError as error:
             return {page.mask_status: warn(tr_error(error))}
+        if new.kept_mask != before.kept_mask or new.faces != before.faces:
+            new = new.renewed()
         if new.is_outdated():
             new.turns.interrupt()
             return self.show(new) | {page.run_status: status(tr(RUN_AGAIN_HINT), "outdated")}
@@ -315,7 +318,7 @@ class RemoveTab:
         except USER_ERRORS as error:
             yield {page.mask_status: warn(tr_error(error))}
             return
-        new = old.edited(value).with_face(face, found, thumbnail(old.photo, face))
+        new = old.edited(value).with_face(face, found, thumbnail(old.photo, face)).renewed()
         if is_empty(found):
             yield self.show(new, tr("No mask was found on the new face: paint over what covers it."))
         else:
