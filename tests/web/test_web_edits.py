@@ -135,7 +135,8 @@ def test_the_last_of_several_masks_wins(page, pictures, stand_in):
     stand_in.go.clear()
     stroke(page, canvas, "Brush", ABOVE)
     page.wait_for_selector("#run-status .busy")  # the first model is at work on this mask
-    stroke(page, canvas, "Brush", BELOW)
+    with page.expect_response(lambda answer: "/gradio_api/run/" in answer.url):  # the server has heard of it
+        stroke(page, canvas, "Brush", BELOW)
     stand_in.go.set()
     wait_for_edits(page)
     wait_until_done(page)
