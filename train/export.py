@@ -27,10 +27,9 @@ def export(
     state = _read(run)
     means = [read_init(path) for path in mean_with]
     pair = [_read(path) for path in add or ()]
-    kinds = [{(other["name"], json.dumps(other["config"], sort_keys=True)) for other in others} for others in (
-        [read_init(run), *means], [state, *pair]
-    )]  # fmt: skip
-    if any(len(kind) > 1 for kind in kinds):
+    # Old runs and weights do not say that they are not downscaled: `read_init` adds it, on both sides.
+    lots = [(means, read_init(run)), (pair, state)]
+    if any(each[key] != own[key] for others, own in lots for each in others for key in ("name", "config")):
         raise RunError(f"{', '.join(map(str, (*mean_with, *(add or ()))))} and {run} are not of one network.")
     added: Json = {}
     if means:

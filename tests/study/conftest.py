@@ -6,11 +6,9 @@ import threading
 import pytest
 
 from tests.study import study_maker
-from tests.study.rating_page import find
-from tests.web.web_page import free_port
+from tests.study.rating_page import find, serve_studies
 from unmask.study.backup import Backup
 from unmask.study.store import Store
-from unmask.web import launch
 
 
 @pytest.fixture(scope="session")
@@ -54,11 +52,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def demo(folder):
     """The app as `python app.py` starts it, on a free port, with these studies."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UNMASK_STUDIES", str(folder))
-        demo = launch("127.0.0.1", free_port(), wait=False)
+    with serve_studies(folder) as demo:
         yield demo
-        demo.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,26 @@
 
 from contextlib import contextmanager
 
-from tests.web.web_page import DESKTOP
+import pytest
+
+from tests.web.web_page import DESKTOP, free_port
 from unmask.study.plan import find_studies
 from unmask.study.store import Store
+from unmask.web import launch
 
 
 def find(folder, title) -> Store:
     return Store(next(study for study in find_studies(folder).values() if study.plan.title == title))
+
+
+@contextmanager
+def serve_studies(folder):
+    """The demo on a free port, with the studies of a folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNMASK_STUDIES", str(folder))
+        demo = launch("127.0.0.1", free_port(), wait=False)
+        yield demo
+        demo.close()
 
 
 @contextmanager

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
-from tests.study.rating_page import newest_rater, press, progress, url, visitor
+from tests.study.rating_page import newest_rater, press, progress, serve_studies, url, visitor
 from tests.study.study_maker import answer_all, make_study
-from tests.web.web_page import DESKTOP, PHONE, free_port, needs_browser
+from tests.web.web_page import DESKTOP, PHONE, needs_browser
 from unmask.study import report
 from unmask.study.export import export_study, load, simulated
 from unmask.study.order import count_questions
@@ -17,7 +17,6 @@ from unmask.study.plan import Plan, StudyError, open_study
 from unmask.study.questions import STATEMENTS, read_statement, scale
 from unmask.study.statistics.data import check
 from unmask.study.store import Store
-from unmask.web import launch
 
 FURTHER = [STATEMENTS["realistic"], scale("How tired does it look?", 10, "not at all", "very")]
 
@@ -146,11 +145,9 @@ def test_answers_off_a_questions_scale_are_refused(store):
 
 
 @pytest.fixture
-def demo(tmp_path, store, monkeypatch):
-    monkeypatch.setenv("UNMASK_STUDIES", str(tmp_path))
-    demo = launch("127.0.0.1", free_port(), wait=False)
-    yield demo
-    demo.close()
+def demo(tmp_path, store):
+    with serve_studies(tmp_path) as demo:
+        yield demo
 
 
 @needs_browser

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.study.rating_page import newest_rater, progress, url, visitor
+from tests.study.rating_page import newest_rater, progress, serve_studies, url, visitor
 from tests.study.study_maker import make_study, token
-from tests.web.web_page import DESKTOP, PHONE, free_port, needs_browser
+from tests.web.web_page import DESKTOP, PHONE, needs_browser
 from unmask.registry import MODELS
 from unmask.study import report
 from unmask.study.export import export_study, load, simulated
@@ -20,7 +20,6 @@ from unmask.study.plan import StudyError
 from unmask.study.questions import ranking_key, read_key
 from unmask.study.statistics import ranking, screening
 from unmask.study.store import ANSWERS, Store
-from unmask.web import launch
 
 
 @pytest.fixture
@@ -124,11 +123,9 @@ def test_a_dry_run_finds_the_better_model(store):
 
 
 @pytest.fixture
-def demo(tmp_path, store, monkeypatch):
-    monkeypatch.setenv("UNMASK_STUDIES", str(tmp_path))
-    demo = launch("127.0.0.1", free_port(), wait=False)
-    yield demo
-    demo.close()
+def demo(tmp_path, store):
+    with serve_studies(tmp_path) as demo:
+        yield demo
 
 
 def come_to_the_rankings(page, demo, store, received=None):

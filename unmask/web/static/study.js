@@ -106,31 +106,26 @@ function showConsent() {
   }
 }
 
-function showReady() {
+function showStep(title, text, label) {
   const begin = () => render();
   updateProgress();
-  show(sheet(tr("That was the practice"),
-    paragraph(tr("From now on your scores count. They are saved one by one; you may go back and change them.")),
-    button(tr("Start"), begin, "primary")));
+  show(sheet(title, paragraph(text), button(label, begin, "primary")));
   confirmWith(begin);
+}
+
+function showReady() {
+  showStep(tr("That was the practice"),
+    tr("From now on your scores count. They are saved one by one; you may go back and change them."), tr("Start"));
 }
 
 function showPairsIntro() {
-  const begin = () => render();
-  updateProgress();
-  show(sheet(tr("Almost done: now two at a time"),
-    paragraph(tr("Choose a picture with ← or → or a click; ↓ when you cannot tell.")),
-    button(tr("Go on"), begin, "primary")));
-  confirmWith(begin);
+  showStep(tr("Almost done: now two at a time"),
+    tr("Choose a picture with ← or → or a click; ↓ when you cannot tell."), tr("Go on"));
 }
 
 function showRankingIntro() {
-  const begin = () => render();
-  updateProgress();
-  show(sheet(tr("Almost done: now several at a time"),
-    paragraph(tr("Put them in order, the best first: drag a picture to its place, or use the arrows below it.")),
-    button(tr("Go on"), begin, "primary")));
-  confirmWith(begin);
+  showStep(tr("Almost done: now several at a time"),
+    tr("Put them in order, the best first: drag a picture to its place, or use the arrows below it."), tr("Go on"));
 }
 
 function showPause() {
