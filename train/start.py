@@ -25,6 +25,7 @@ from train.options import OnFaces, option
 from train.recipe import Recipe
 from train.recipes import RECIPES
 from train.record import read_checkpoint
+from train.widen import widen_weights
 from unmask import weights
 from unmask.catalog import list_models
 from unmask.registry import FACE_DETECTOR, MODELS
@@ -136,6 +137,13 @@ def start_from(recipe: Recipe, init: Json, path: Path) -> None:
         if recipe.config["downscale"] == 1:
             raise RunError(f"{path} has downscale 2, and cannot go on with 1.")
         state = downscale_weights(state, recipe.generator)
+    elif (before := init["config"].get("width", 0)) < (width := recipe.config.get("width", 0)):
+        crop, mask = torch.zeros(1, 3, recipe.size, recipe.size), torch.zeros(1, 1, recipe.size, recipe.size)
+        inputs = (crop, mask) if MODELS[recipe.name].kind == "inpainting" else (crop,)
+        try:
+            state = widen_weights(state, recipe.generator, inputs)
+        except ValueError as error:
+            raise RunError(f"{recipe.name} cannot go on from width {before} with {width}: {error}") from error
     recipe.generator.load_state_dict(state)
     if init["discriminator"] and recipe.discriminator and init["name"] == recipe.name and init["size"] == recipe.size:
         recipe.discriminator.load_state_dict(init["discriminator"])
