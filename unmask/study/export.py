@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from unmask.study.plan import Study
 from unmask.study.questions import SHORT, read_key
-from unmask.study.store import HISTORY, Store
+from unmask.study.store import Store
+from unmask.study.tables import HISTORY
 
 if TYPE_CHECKING:
     from unmask.study.statistics.data import StudyData

@@ -20,55 +20,10 @@ from unmask.study.database import insert, open_database, serialise, transaction
 from unmask.study.order import count_questions, find_position, order_pairs, order_rankings, order_screens
 from unmask.study.plan import Plan, Study, StudyError
 from unmask.study.questions import read_key
+from unmask.study.tables import ANSWERS, HISTORY, META, RATERS
 
 LONGEST = 3600  # seconds: whoever looked longer at a picture was not looking
 CHOICES = ("left", "right", "tie")
-
-META = sa.MetaData()
-RATERS = sa.Table(
-    "raters",
-    META,
-    sa.Column("study_id", sa.String(32), primary_key=True),
-    sa.Column("rater_id", sa.String(32), primary_key=True),
-    sa.Column("number", sa.Integer, nullable=False),  # 0, 1, ...: which order this rater sees
-    sa.Column("consent", sa.String(16), nullable=False),  # digest of the text agreed to
-    sa.Column("version", sa.String(32), nullable=False),  # of this program
-    sa.Column("joined_at", sa.String(32), nullable=False),  # ISO 8601, UTC, as all times here
-    sa.Column("withdrawn_at", sa.String(32)),  # set: a tombstone, all answers are deleted
-    sa.UniqueConstraint("study_id", "number"),
-)
-
-
-def _answer_columns() -> list[sa.Column]:
-    return [
-        sa.Column(
-            "position", sa.Integer, nullable=False
-        ),  # 0, 1, ...: when this rater saw it; pairs count anew
-        sa.Column("answer", sa.String(8), nullable=False),  # a score, one of CHOICES, or an order
-        sa.Column("seconds", sa.Float),  # from seeing to answering, as the browser says
-        sa.Column("answered_at", sa.String(32), nullable=False),
-    ]
-
-
-# A question is named by its key, as questions.py says.
-ANSWERS = sa.Table(
-    "answers",
-    META,
-    sa.Column("study_id", sa.String(32), primary_key=True),
-    sa.Column("rater_id", sa.String(32), primary_key=True),
-    sa.Column("question", sa.String(64), primary_key=True),
-    sa.Column("version", sa.Integer, nullable=False),  # of the newest answer, which stands here
-    *_answer_columns(),
-)
-HISTORY = sa.Table(
-    "answer_history",
-    META,
-    sa.Column("study_id", sa.String(32), primary_key=True),
-    sa.Column("rater_id", sa.String(32), primary_key=True),
-    sa.Column("question", sa.String(64), primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True),
-    *_answer_columns(),
-)
 
 
 @dataclass(frozen=True)
