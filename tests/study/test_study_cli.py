@@ -29,11 +29,12 @@ def test_create_from_folders(tmp_path, capsys):
         write_png(tmp_path / "bare" / f"{picture.name}.png", picture.truth)
         write_png(tmp_path / "masks" / f"{picture.name}.png", picture.mask)
     folders = ["--images", tmp_path / "masked", "--truth", tmp_path / "bare", "--mask", tmp_path / "masks"]
-    call = ["create", *folders, "--models", "telea", "--out", tmp_path / "study", "--pairs", "--scale", 5]
+    call = ["create", *folders, "--models", "telea", "--out", tmp_path / "study", "--pairs", "--choose", "active", "--scale", 5]
     assert status(*call, "--raters", 12, "--title", "Mine", "--seed", 3, "--statement", "eerie") == 0
     assert f"UNMASK_STUDIES={tmp_path}" in capsys.readouterr().out
     plan = open_study(tmp_path / "study").plan
-    assert (plan.title, plan.raters, plan.scale_max, plan.pairs, plan.seed) == ("Mine", 12, 5, True, 3)
+    assert (plan.title, plan.raters, plan.scale_max, plan.seed) == ("Mine", 12, 5, 3)
+    assert plan.pairs and plan.choose == "active"
     assert plan.further == [STATEMENTS["eerie"]]
     assert {item.picture for item in plan.stimuli if item.role == "reference"} == {"face-0", "face-1"}
     assert status(*call) == 1

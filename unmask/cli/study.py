@@ -45,6 +45,10 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     added.add_argument(
         "--pairs", action="store_true", default=None, help="ask too which of two looks more real"
     )
+    added.add_argument(
+        "--choose", choices=("balanced", "active"), metavar="HOW",
+        help="which pairs: each as often (balanced), or the one that says most by what was answered (active)",
+    )  # fmt: skip
     added.add_argument("--rank", type=int, metavar="K", help="have K results of a photo put in order at once, too")
     added.add_argument("--trials", type=int, metavar="N", help="at most so many screens for one rater; all by default")
     added.add_argument("--repeats", type=int, metavar="N", help="items (side by side: photos) shown twice")
@@ -153,7 +157,8 @@ def create(args: argparse.Namespace) -> int:
         None if args.mask is None else lambda photo, shape: read_mask(mask_path(args.mask, photo), shape),
     )
     options = {"title": args.out.resolve().name}
-    options |= _given(args, "title", "raters", "scale_max", "scale_labels", "presentation", "pairs", "rank", "trials")
+    options |= _given(args, "title", "raters", "scale_max", "scale_labels", "presentation", "pairs", "choose")
+    options |= _given(args, "rank", "trials")
     options |= _given(args, "repeats", "attention", "size", "ends", "by_invitation", "question", "seed", "completion")
     options["further"] = [read_statement(text) for text in args.statements]
     if args.consent is not None:

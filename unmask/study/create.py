@@ -69,6 +69,7 @@ def create_study(
     scale_labels: tuple[str, str] = (LOW_LABEL, HIGH_LABEL),
     presentation: str = "single",
     pairs: bool = False,
+    choose: str = "balanced",
     repeats: int = 2,
     attention: int = 2,
     seed: int = 0,
@@ -92,9 +93,9 @@ def create_study(
     and `attention` items that ask for a certain score. title: no other study beside `out` has it. scale_labels: of the
     lowest and the highest score. size: px, by default the largest picture's side, at most LARGEST. draft: nobody is
     let in before `Study.publish`. completion: a code or an https address for those who have finished. further: asked
-    of every picture beside `question`. rank: so many results of a photo are put in order at
-    once. trials: the most screens that one rater is asked. progress: wraps the pictures. Raises StudyError,
-    PhotoError, WeightsError, without `out`.
+    of every picture beside `question`. rank: so many results of a photo are put in order at once. choose: which of a
+    picture's pairs a rater is asked, one of plan.CHOOSE. trials: the most screens that one rater is asked. progress:
+    wraps the pictures. Raises StudyError, PhotoError, WeightsError, without `out`.
     """
     title = title.strip()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -164,6 +165,7 @@ def create_study(
             scale_max=scale_max,
             scale_labels=dict(zip(("1", str(scale_max)), scale_labels)),
             pairs=pairs,
+            choose=choose,
             pair_question=PAIR_QUESTION,
             consent=consent,
             seed=seed,

@@ -51,6 +51,7 @@ def load(study: Study) -> "StudyData":
         rankings=pd.DataFrame(rankings, columns=RANKING_COLUMNS),
         scale_max=plan.scale_max,
         title=plan.title,
+        choose=plan.choose,
     )
 
 

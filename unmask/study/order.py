@@ -73,6 +73,19 @@ def order_pairs(plan: Plan, number: int) -> list[tuple[str, str]]:
     return chosen
 
 
+def order_contenders(plan: Plan, number: int) -> list[list[str]]:
+    """Where pairs are chosen actively: of each that rater `number` judges, the results of a picture to choose from.
+
+    Pictures come in a random order, each once.
+    """
+    if not plan.pairs:
+        return []
+    compared = [items for items in plan.contenders() if len(items) > 1]
+    mine = [compared[card] for card, _ in deal(len(compared), _shares(plan)[1], number)] if compared else []
+    random.Random(f"{plan.seed}/pairs/{number}").shuffle(mine)
+    return mine
+
+
 def order_rankings(plan: Plan, number: int) -> list[tuple[str, ...]]:
     """What rater `number` puts in order: `plan.rank` results of each picture, in a random order, pictures, too.
 
@@ -87,7 +100,7 @@ def order_rankings(plan: Plan, number: int) -> list[tuple[str, ...]]:
 
 
 def find_position(plan: Plan, number: int, question: str) -> int | None:
-    """When rater `number` is asked `question` (an answer's key): 0, 1, ..., or None for never.
+    """When rater `number` is asked `question` (an answer's key) by the balanced plan: 0, 1, ..., or None for never.
 
     Pairs and rankings are counted for themselves; all questions of an item have its place.
     """

@@ -23,6 +23,7 @@ from unmask.study.questions import RANKED, SCALES, SHORT, Question, check_furthe
 
 ROLES = ("test", "reference", "anchor", "repeat", "attention")
 PRESENTATIONS = ("single", "side-by-side")
+CHOOSE = ("balanced", "active")  # every pair as often, or the one whose answer is expected to say most
 
 
 class StudyError(ValueError):
@@ -75,6 +76,7 @@ class Plan:
     rank: int = 0  # how many results of a photo are put in order at once, after the ratings; 0: none
     rank_question: str = ""
     trials: int | None = None  # the most screens, of all kinds, that one rater is asked; None: all
+    choose: str = "balanced"  # one of CHOOSE: which of a picture's pairs a rater is asked
 
     @property
     def questions(self) -> list[Question]:
@@ -115,6 +117,10 @@ class Plan:
             check_further(self.further, self.question)
         except ValueError as error:
             raise StudyError(str(error)) from error
+        if self.choose not in CHOOSE:
+            raise StudyError(f"Pairs are chosen by one of {', '.join(CHOOSE)}, not by {self.choose}.")
+        if self.choose == "active" and not self.pairs:
+            raise StudyError("There are no pairs to choose from: have raters judge pairs, too.")
         self._check_rankings()
         self._check_cap()
         if len(self.completion) > 300 or ("://" in self.completion and not self.completion.startswith("https://")):

@@ -86,6 +86,10 @@ def score_key(item: str, question: int = 0) -> str:
     return f"{item}:{question}" if question else item
 
 
+def pair_key(left: str, right: str) -> str:
+    return f"{left}-{right}"
+
+
 def ranking_key(items: Sequence[str]) -> str:
     """items: ids in the order in which they are shown."""
     return "rank:" + "".join(item[:SHORT] for item in items)

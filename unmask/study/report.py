@@ -145,6 +145,7 @@ def render(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> str:
         references=REFERENCES.read_text(encoding="utf-8"),
         sections=sections,
         scale_max=data.scale_max,
+        choose=data.choose,
         first_look=sequential.FIRST_LOOK,
         versions=", ".join(f"{name} {version(name)}" for name in LIBRARIES),
     )
@@ -197,7 +198,8 @@ def _sections(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> list[Sect
         columns = {name: name for name in ("model", "screening", "comparisons", "wins", "ties", "losses")}
         columns |= {"strength": ("strength", "low", "high"), "preferred, %": "preferred"}
         chart = interval_chart(preferences, columns["strength"], "Bradley-Terry strength", mark)
-        sections.append(Section("Side by side", "", [chart], [_html(preferences, ["model"], columns)]))
+        note = "Who met whom depended on the answers: read strengths, not wins." if data.choose == "active" else ""
+        sections.append(Section("Side by side", note, [chart], [_html(preferences, ["model"], columns)]))
     if len(placings := summary["placings"]):
         columns = {"model": "model", "screening": "screening", "rankings": "rankings", "mean rank": "mean_rank"}
         columns |= {"firsts": "firsts", "strength": ("strength", "low", "high"), "preferred, %": "preferred"}

@@ -9,18 +9,26 @@ import hmac
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 import unmask
+from unmask.study import asked
 from unmask.study.backup import Backup
 from unmask.study.database import insert, open_database, serialise, transaction
-from unmask.study.order import count_questions, find_position, order_pairs, order_rankings, order_screens
+from unmask.study.order import (
+    count_questions,
+    find_position,
+    order_contenders,
+    order_pairs,
+    order_rankings,
+    order_screens,
+)
 from unmask.study.plan import Plan, Study, StudyError
 from unmask.study.questions import read_key
-from unmask.study.tables import ANSWERS, HISTORY, META, RATERS
+from unmask.study.tables import ANSWERS, ASKED_PAIRS, HISTORY, META, RATERS
 
 LONGEST = 3600  # seconds: whoever looked longer at a picture was not looking
 CHOICES = ("left", "right", "tie")
@@ -96,7 +104,34 @@ class Store:
             ANSWERS.c.study_id == plan.study_id, ANSWERS.c.rater_id == rater_id
         )
         answers = {row.question: row.answer for row in connection.execute(query)}
-        return _describe(plan, rater_id, number, answers)
+        described = _describe(plan, rater_id, number, answers)
+        if plan.choose == "active":
+            return replace(described, pairs=asked.read(connection, plan, rater_id))
+        return described
+
+    def ask_pair(self, rater_id: str) -> Rater:
+        """Where pairs are chosen actively: the rater with one more pair, or as before while one waits for its answer.
+
+        Raises StudyError when there is none left.
+        """
+        self._check_open()
+        plan = self.study.plan
+        with self._transaction() as connection:
+            rater = self._rater(connection, rater_id)
+            said = asked.read_said(connection, plan)
+        position = len(rater.pairs)
+        if any("-".join(pair) not in rater.answers for pair in rater.pairs):
+            return rater
+        if position >= len(order_contenders(plan, rater.number)):
+            raise StudyError("You have been asked about all pairs.", 410)
+        row = {"study_id": plan.study_id, "rater_id": rater_id, "position": position}
+        row["question"] = asked.choose(plan, rater.number, position, said)
+        with self._transaction(writes=True) as connection:
+            self._number(connection, rater_id)  # who has withdrawn meanwhile leaves nothing
+            asked.keep(connection, row)
+            rater = self._rater(connection, rater_id)
+        self._back_up("asked", row)
+        return rater
 
     def withdraw(self, rater_id: str) -> None:
         """Delete all that a rater has answered, and leave a tombstone. Raises StudyError."""
@@ -125,7 +160,7 @@ class Store:
         key = {"study_id": self.study.plan.study_id, "rater_id": owner, "question": question}
         with self._transaction(writes=True) as connection:
             number = self._number(connection, owner)
-            position = find_position(self.study.plan, number, question)
+            position = self._find_position(connection, owner, number, question)
             if position is None:
                 raise StudyError("This item is not among those that you were asked about.", 403)
             said = {"position": position, "answer": value, "seconds": seconds, "answered_at": _now()}
@@ -241,7 +276,7 @@ class Store:
         rows = [row for row in rows if row.get("study_id") == self.study.plan.study_id]
         with self._transaction(writes=True) as connection:
             serialise(connection, f"join {self.study.plan.study_id}")
-            for row in sorted(rows, key=lambda row: ("join", "answer", "withdraw").index(row["event"])):
+            for row in sorted(rows, key=lambda row: ("join", "asked", "answer", "withdraw").index(row["event"])):
                 self._replay(connection, dict(row))
         return len(rows)
 
@@ -251,7 +286,11 @@ class Store:
             connection.execute(insert(connection, RATERS).values(**row).on_conflict_do_nothing())
         elif event == "withdraw":
             self._bury(connection, rater_id, row["withdrawn_at"])
-        elif not self._is_withdrawn(connection, rater_id):
+        elif self._is_withdrawn(connection, rater_id):
+            return
+        elif event == "asked":
+            asked.keep(connection, row)
+        else:
             version = row.pop("version")
             key = {name: row.pop(name) for name in ("study_id", "rater_id", "question")}
             connection.execute(
@@ -288,6 +327,14 @@ class Store:
         number: int = row.number
         return number
 
+    def _find_position(
+        self, connection: sa.Connection, rater_id: str, number: int, question: str
+    ) -> int | None:
+        """When this rater is asked this question, or None for never."""
+        if self.study.plan.choose == "active" and read_key(question).kind == "pair":
+            return asked.position_of(connection, self.study.plan, rater_id, question)
+        return find_position(self.study.plan, number, question)
+
     def _is_withdrawn(self, connection: sa.Connection, rater_id: str) -> bool:
         return bool(
             connection.scalar(
@@ -299,7 +346,7 @@ class Store:
 
     def _bury(self, connection: sa.Connection, rater_id: str, when: str) -> None:
         here = self.study.plan.study_id
-        for table in (ANSWERS, HISTORY):
+        for table in (ANSWERS, HISTORY, ASKED_PAIRS):
             connection.execute(sa.delete(table).where(table.c.study_id == here, table.c.rater_id == rater_id))
         connection.execute(
             sa.update(RATERS)

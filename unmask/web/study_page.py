@@ -193,6 +193,13 @@ def build_app(studies: Studies) -> FastAPI:
         link = f"{body.address}#go-on.{store.rater_token(store.rater(_who(store, authorization)).rater_id)}"
         return {"link": link, "code": segno.make(link, error="l").svg_data_uri(scale=4, light="#fff", border=3)}
 
+    @app.post("/api/{study_id}/rater/pair")
+    def ask_pair(study_id: str, authorization: str = Header("")) -> dict:
+        """Where each next pair is chosen by what was answered: all pairs of this rater so far, the new one last."""
+        store = studies.store(study_id)
+        rater = store.ask_pair(_who(store, authorization))
+        return {"pairs": _describe(store, rater)["pairs"]}
+
     @app.delete("/api/{study_id}/rater")
     def withdraw(study_id: str, authorization: str = Header("")) -> dict:
         store = studies.store(study_id)

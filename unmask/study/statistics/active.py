@@ -1,19 +1,29 @@
 """Which pair to ask about next: the one whose answer is expected to say most about the strengths.
 
 After ASAP (Mikhailiuk, Wilmot, Perez-Ortiz, Yue & Mantiuk 2021, "Active sampling for pairwise comparisons via
-approximate message passing and information gain maximization", ICPR; arXiv 2004.05691): all answers so far give a
-normal posterior of the strengths, and a pair's expected information gain is how much its answer would move it. Two
-things are simpler here: the posterior is Laplace's of the Bradley-Terry likelihood, and the gain is worked out as the
-mutual information of answer and strengths (Houlsby, Huszar, Ghahramani & Lengyel 2011), which it is, and which takes
-one integral a pair in place of a new posterior for each possible answer.
+approximate message passing and information gain maximization", ICPR; arXiv 2004.05691), and before it Crowd-BT (Chen,
+Bennett, Collins-Thompson & Horvitz 2013, WSDM) and Hybrid-MST (Li, Mantiuk, Wang, Ling & Le Callet 2018, NeurIPS): all
+answers so far give a normal posterior of the strengths, and a pair's expected information gain is the mean Kullback-
+Leibler divergence by which its answer would move that posterior.
 
-An alternative to the balanced plan of `order`: it tells many conditions apart with fewer answers, but which pairs are
-asked then depends on what was answered, so that shares of wins must not be read without Bradley-Terry.
+Two things are simpler here. The posterior is Laplace's of the Bradley-Terry likelihood under a normal prior. And the
+gain is worked out as what it equals, the mutual information of answer and strengths (Houlsby, Huszar, Ghahramani &
+Lengyel 2011, arXiv 1112.5745): with d the difference of two strengths, normal under the posterior, p = 1 / (1 + e^-d)
+and H the entropy of a yes or no, it is H(E p) - E H(p), one integral a pair (Gauss-Hermite, 32 nodes) in place of a new
+posterior for each possible answer.
+
+Where many raters are there, some pairs are out, asked and not answered yet. Hybrid-MST and ASAP hand out a tree of n -
+1 pairs at once for them. Here pairs that are out count in the posterior's precision, for what a Bradley-Terry answer
+adds to it does not depend on what the answer is: nobody waits for a batch, and the next rater gets another pair.
+
+Own, because no Python package does it: ASAP's authors published a script, and the Rust crate asap-ranking is no way
+from here. An alternative to the balanced plan of `order`: which pairs are asked then depends on what was answered, so
+shares of wins must not be read without Bradley-Terry.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
-from scipy.sparse.csgraph import minimum_spanning_tree
-from scipy.special import entr, expit
 
 PRIOR_SD = 1.5  # of a strength: two conditions of the prior differ by 2.1 log odds, a preference of 9 to 1
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
@@ -21,34 +31,44 @@ WEIGHTS = WEIGHTS / WEIGHTS.sum()
 STEPS = 50
 
 
-def posterior(wins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def posterior(wins: np.ndarray, out: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Mean (n,) and covariance (n, n) of the strengths, log odds, after wins (n, n): how often row beat column.
 
-    A tie counts half a win for each. Laplace's: the likeliest strengths under a normal prior, and the curvature there.
+    A tie counts half a win for each. out (n, n): how often two were asked about without an answer so far, in either
+    triangle; these narrow the covariance alone. Laplace's: the likeliest strengths, and the curvature there.
     """
     wins = np.asarray(wins, float)
     met, mean = wins + wins.T, np.zeros(len(wins))
     for _ in range(STEPS):
-        chance = expit(mean[:, None] - mean)
-        gradient = (wins - met * chance).sum(1) - mean / PRIOR_SD**2
-        certain = met * chance * (1 - chance)
-        precision = np.diag(certain.sum(1) + PRIOR_SD**-2) - certain
-        step = np.linalg.solve(precision, gradient)
+        gradient = (wins - met * _chance(mean)).sum(1) - mean / PRIOR_SD**2
+        step = np.linalg.solve(_precision(met, mean), gradient)
         mean = mean + step / max(1.0, np.abs(step).max())  # a full step may overshoot far from the maximum
         if np.abs(step).max() < 1e-10:
             break
-    return mean, np.linalg.inv(precision)
+    asked = met if out is None else met + out + out.T
+    return mean, np.linalg.inv(_precision(asked, mean))
 
 
-def expected_gain(wins: np.ndarray) -> np.ndarray:
-    """(n, n): what one more answer on each pair is expected to say, in bits, from 0 to 1; 0 on the diagonal.
+def _chance(mean: np.ndarray) -> np.ndarray:
+    """(n, n): of row against column."""
+    chance: np.ndarray = 1 / (1 + np.exp(mean - mean[:, None]))
+    return chance
 
-    The entropy of the answer less that which would be left if the strengths were known.
-    """
-    mean, covariance = posterior(wins)
+
+def _precision(met: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    chance = _chance(mean)
+    certain = met * chance * (1 - chance)
+    precision: np.ndarray = np.diag(certain.sum(1) + PRIOR_SD**-2) - certain
+    return precision
+
+
+def expected_gain(wins: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """(n, n): what one more answer on each pair is expected to say, in bits, from 0 to 1; 0 on the diagonal."""
+    mean, covariance = posterior(wins, out)
     variance = np.diag(covariance)
     spread = np.sqrt(np.maximum(variance[:, None] + variance - 2 * covariance, 0))
-    chance = expit((mean[:, None] - mean)[..., None] + spread[..., None] * NODES)  # (n, n, nodes)
+    lead = (mean[:, None] - mean)[..., None] + spread[..., None] * NODES  # (n, n, nodes)
+    chance = 1 / (1 + np.exp(-lead))
     gain = _entropy((chance * WEIGHTS).sum(-1)) - (_entropy(chance) * WEIGHTS).sum(-1)
     np.fill_diagonal(gain, 0)
     gains: np.ndarray = np.maximum(gain, 0)
@@ -57,32 +77,31 @@ def expected_gain(wins: np.ndarray) -> np.ndarray:
 
 def _entropy(chance: np.ndarray) -> np.ndarray:
     """Of a yes or no, in bits."""
-    bits: np.ndarray = (entr(chance) + entr(1 - chance)) / np.log(2)
+    both = np.clip(np.stack([chance, 1 - chance]), 1e-300, 1)
+    bits: np.ndarray = -(both * np.log2(both)).sum(0)
     return bits
 
 
-def next_pair(wins: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
-    """The pair with the greatest gain, one of them where several have it, on random sides: (left, right).
+def next_pair(
+    wins: np.ndarray,
+    rng: np.random.Generator,
+    out: np.ndarray | None = None,
+    shown: np.ndarray | None = None,
+    among: Sequence[int] | None = None,
+) -> tuple[int, int]:
+    """The pair with the greatest gain, one of them where several have it: (left, right).
 
-    Raises ValueError for fewer than two conditions.
+    out: as `posterior` has it. shown (n, n): how often row has stood left of column; what of a pair has been left less
+    often gets there, either at random where that is equal. among: the conditions to choose from, all by default.
+    Raises ValueError for fewer than two.
     """
-    if len(wins) < 2:
+    few = np.arange(len(wins)) if among is None else np.array(sorted(among))
+    if len(few) < 2:
         raise ValueError("A pair needs two conditions or more.")
-    gain = np.triu(expected_gain(wins), 1)
+    gain = np.triu(expected_gain(wins, out)[np.ix_(few, few)], 1)
     best = np.argwhere(gain >= gain.max() * (1 - 1e-9))
     best = best[best[:, 0] < best[:, 1]]
-    left, right = rng.permutation(rng.choice(best))
-    return int(left), int(right)
-
-
-def next_pairs(wins: np.ndarray, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """n - 1 pairs to ask at once, as when many raters are there: ASAP's minimum spanning tree of 1 / gain.
-
-    Every condition is in one of them or more; sides and order are random. Raises ValueError as next_pair does.
-    """
-    if len(wins) < 2:
-        raise ValueError("A pair needs two conditions or more.")
-    cost = 1 / np.maximum(expected_gain(wins), 1e-12)
-    cost *= 1 + 1e-6 * rng.random(cost.shape)  # equal gains at random
-    tree = np.argwhere(minimum_spanning_tree(np.triu(cost, 1)).toarray())
-    return [(int(left), int(right)) for left, right in (rng.permutation(pair) for pair in rng.permutation(tree))]
+    one, other = (int(condition) for condition in few[rng.permutation(rng.choice(best))])
+    if shown is not None and shown[one, other] > shown[other, one]:
+        one, other = other, one
+    return one, other

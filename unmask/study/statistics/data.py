@@ -33,6 +33,7 @@ class StudyData:
     pairs: pd.DataFrame
     scale_max: int = 10
     title: str = "Rating study"
+    choose: str = "balanced"  # or "active": which pairs were asked depended on what had been answered
     rankings: pd.DataFrame = dataclasses.field(default_factory=lambda: pd.DataFrame(columns=RANKING_COLUMNS))
     statements: pd.DataFrame = dataclasses.field(default_factory=lambda: pd.DataFrame(columns=STATEMENT_COLUMNS))
 

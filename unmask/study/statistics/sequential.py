@@ -56,10 +56,12 @@ def told_apart(data: StudyData) -> pd.DataFrame:
     Columns: measure ("score" or "wins, %"), model_a, model_b, raters, difference (of the mean score, a - b; or how far
     a's wins are above half, in percentage points, a tie being half a win), low, high, evidence, and decided: 0 is
     outside. The 5 % are divided among the pairs of models of a measure (Bonferroni), so that a false stop anywhere has
-    that chance.
+    that chance. There are no wins where pairs were chosen actively.
     """
     rows = []
-    for measure, by_rater in (("score", _differences(data)), ("wins, %", _wins(data))):
+    # Which models met, and how often, must not depend on who won: shares of wins would mean nothing.
+    wins = {} if data.choose == "active" else _wins(data)
+    for measure, by_rater in (("score", _differences(data)), ("wins, %", wins)):
         for (a, b), values in by_rater.items():
             found = look(values, (1 - CONFIDENCE) / len(by_rater))
             row = {"measure": measure, "model_a": a, "model_b": b, "raters": len(values), "difference": found.mean}

@@ -1,8 +1,9 @@
 // The rating page: consent, practice, ratings, pairs, rankings, thanks. It knows pictures by opaque ids and nothing else.
 
 import { clock, preload } from "./study_pictures.js";
+import { showPair } from "./study_pairs.js";
 import { showRanking } from "./study_ranking.js";
-import { isDone, showPair, showRatings } from "./study_screens.js";
+import { isDone, showRatings } from "./study_screens.js";
 import {
   button, call, handed, invitation, learnWords, make, memory, paragraph, participant, previewing, say, sheet, show, state, tr,
 } from "./study_state.js";
@@ -225,7 +226,9 @@ function enter(description) {
   const asked = (image) => state.about.questions.map((_, ask) => ({ image, ask, answer: null }));
   const practice = state.about.training.map((image) => ({ kind: "practice", questions: asked(image) }));
   const rate = state.rater.screens.map((questions) => ({ kind: "rate", questions: questions.map(answer) }));
-  const pairs = state.rater.pairs.map((question) => ({ kind: "pair", questions: [answer(question)] }));
+  // Pairs that are chosen one by one have no pictures yet.
+  const known = state.rater.pairs.map(answer);
+  const pairs = Array.from({ length: state.about.pairs }, (_, place) => ({ kind: "pair", questions: [known[place] ?? { answer: null }] }));
   const rankings = state.rater.rankings.map((question) => ({ kind: "rank", questions: [answer(question)] }));
   const counted = [...rate, ...pairs, ...rankings];
   const begun = counted.some((step) => step.questions.some((question) => question.answer !== null));

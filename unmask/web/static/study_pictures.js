@@ -7,7 +7,8 @@ const PRELOAD = 4;             // screens whose pictures are fetched ahead
 const imageUrl = (id) => `api/${state.studyId}/images/${id}.png`;
 const fetched = new Map();     // id -> Image, so that the next screen's pictures are there before it is
 
-const picturesOf = (step) => step.questions.flatMap((question) => question.images ?? [question.image]);
+// A pair that is chosen only when it is asked for has none yet.
+const picturesOf = (step) => step.questions.flatMap((question) => question.images ?? (question.image ? [question.image] : []));
 
 export function preload(from) {
   for (const step of state.steps.slice(from, from + PRELOAD)) {

@@ -1,4 +1,4 @@
-// The rating page's screens: the scores of one picture or several, and the choice between two.
+// The rating page's screen for the scores of one picture or several.
 
 import { clock, isReady, picture, reveal } from "./study_pictures.js";
 import { button, make, paragraph, save, show, state, tr } from "./study_state.js";
@@ -85,42 +85,3 @@ export function showRatings(step, flow) {
   };
   reveal(section, flow.render);
 }
-
-export function showPair(step, flow) {
-  const question = step.questions[0];
-  const section = make("section", { className: "pair" });
-  const choices = [["left", tr("Left"), "←"], ["tie", tr("I cannot tell"), "↓"], ["right", tr("Right"), "→"]];
-  const buttons = choices.map(([choice, label, arrow]) => {
-    const element = button(label, () => choose(choice));
-    element.append(make("kbd", {}, arrow));
-    element.setAttribute("aria-pressed", String(question.answer === choice));
-    return element;
-  });
-
-  async function choose(choice) {
-    if (!isReady(section)) return;
-    buttons[choices.findIndex(([name]) => name === choice)].setAttribute("aria-pressed", "true");
-    if (await save(question, choice, clock.read())) flow.next();
-  }
-
-  const [left, right] = question.images.map((id, side) => picture(id, side ? tr("The right picture") : tr("The left picture")));
-  left.onclick = () => choose("left");
-  right.onclick = () => choose("right");
-  section.append(
-    make("h1", {}, tr(state.about.pair_question)),
-    make("div", { className: "cards" }, left, right),
-    make("div", { className: "choices", role: "group", ariaLabel: tr(state.about.pair_question) }, ...buttons),
-  );
-  const forward = button(tr("Next"), flow.next, "primary");
-  forward.hidden = !isDone(step);
-  show(section, flow.toolbar(forward));
-  state.keys = (key) => {
-    const choice = { ArrowLeft: "left", ArrowDown: "tie", ArrowRight: "right" }[key];
-    if (choice) choose(choice);
-    else if (key === "Enter" && isDone(step) && !state.saving) flow.next();
-    else return flow.backOrPause(key);
-    return true;
-  };
-  reveal(section, flow.render);
-}
-

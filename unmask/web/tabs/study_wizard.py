@@ -24,6 +24,12 @@ from unmask.web.security.researcher import check
 
 MOST_CONDITIONS = 6  # on the form; the command line takes any number
 SHOWN = 2  # of them, until more are asked for
+# Which of a photo's pairs are asked, as a plan says it -> how the form says it.
+PAIRS = {
+    "": "No",
+    "balanced": "Yes, every two as often",
+    "active": "Yes, the two of whom the answer says most so far (for eight systems or more)",
+}
 MOST_FURTHER = len(STATEMENTS)  # questions beside the first, on the form
 MASKED, BARE = "The masked photos", "The bare photos"
 KEPT_FOR = 86_400  # s that uploads wait for their study, at most; they go with the page before
@@ -87,6 +93,8 @@ def make(unmasker: Unmasker, folder: Path, kept: Kept, models: Sequence[str], gi
     values["trials"] = int(values["trials"] or 0) or None
     for name in ("scale_max", "rank", "raters", "repeats", "attention"):
         values[name] = int(values[name] or 0)
+    values["choose"] = values["pairs"] or "balanced"
+    values["pairs"] = bool(values["pairs"])
     values["ends"] = values["ends"].strip() or None
     pictures = pair(conditions, masked, bare)
     used = models if masked else []
@@ -220,7 +228,11 @@ def _build_raters() -> dict[str, gr.components.Component]:
         "presentation": gr.Radio(
             [(names[name], name) for name in PRESENTATIONS], value="single", label=static("Presentation")
         ),
-        "pairs": gr.Checkbox(label=static("Ask afterwards, too, which of two looks more real")),
+        "pairs": gr.Radio(
+            [(static(label), how) for how, label in PAIRS.items()],
+            value="",
+            label=static("Ask afterwards, too, which of two looks more real"),
+        ),
         "rank": gr.Slider(
             0, RANKED[-1], 0, step=1, label=static("Have so many put in order at once, afterwards (0: none)")
         ),
