@@ -1,5 +1,8 @@
 """The report's first sentence, against studies whose answer is known."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +10,8 @@ import pytest
 from tests.web.web_page import PHONE, needs_browser
 from unmask.study.answer import answer
 from unmask.study.report import summarise, write_report
-from unmask.study.statistics.data import StudyData
+from unmask.study.statistics.data import RANKING_COLUMNS, StudyData
+from unmask.web.i18n import TABLES, in_language, tr
 
 PICTURES = [f"picture {number}" for number in range(4)]
 
@@ -65,6 +69,49 @@ def test_where_nothing_can_be_said_that_is_said():
     lazy = said({"glcic": [[5, 5, 5, 5]] * 3, "pix2pix": [[5, 5, 5, 5]] * 3})
     assert lazy.startswith("No difference was found")
     assert lazy.endswith("No rater passed screening: this is what all said.")
+
+
+def rank(orders: list[list[str]]) -> StudyData:
+    """Rankings alone: one order of models, best first, per rater and picture."""
+    data = study({model: [] for model in sorted(orders[0])})
+    rows = [
+        (f"r{number // 4}", f"q{number % 4}", f"{model}-{number % 4}", place, place, number % 4, 3.0, False)
+        for number, order in enumerate(orders)
+        for place, model in enumerate(order, 1)
+    ]
+    return replace(data, rankings=pd.DataFrame(rows, columns=RANKING_COLUMNS))
+
+
+def test_without_scores_the_rankings_answer():
+    """Two models, ten raters of four rankings each."""
+    better, worse = ["glcic", "pix2pix"], ["pix2pix", "glcic"]
+    summary = summarise(rank([*[better] * 3, worse] * 10))
+    assert answer(summary, 10).startswith("GLCIC was preferred to Pix2Pix: in 75 of 100 comparisons")
+    # Half of the raters say 4 : 0, half 2 : 2. The error of the mean of ten shares, 1 or 0.5, is 0.25 / 3; of its log
+    # odds, over p (1 - p) = 3 / 16 (delta method), 0.444. t(9) is 2.2622: log 3 -+ 1.0053.
+    said = answer(summarise(rank([*[better] * 4, better, better, worse, worse] * 5)), 10)
+    assert said == (
+        "GLCIC was preferred to Pix2Pix: in 75 of 100 comparisons, by all that were made, "
+        "95 % interval 52 to 89, 10 raters."
+    )
+    even = answer(summarise(rank([better, worse, better, worse] * 2 + [better] * 4 + [worse] * 4)), 10)
+    assert even.startswith("No difference was found between ") and "is preferred in 50 of 100 comparisons" in even
+    assert answer(summarise(rank([better] * 8)), 10).startswith("Which one is preferred cannot be said yet")
+
+
+@pytest.mark.parametrize("language", sorted(TABLES))
+def test_the_answer_in_a_language_has_the_same_figures(language, tmp_path):
+    better, worse = [[6, 7, 6, 7], [7, 8, 7, 8], [8, 9, 8, 9]], [[5, 6, 5, 6], [5, 6, 5, 6], [5, 6, 5, 6]]
+    data = study({"glcic": worse * 2, "ganmasker": better * 2, "pix2pix": worse * 2})
+    summary = summarise(data)
+    with in_language(language):
+        theirs = answer(summary, 10, tr)
+        page = write_report(data, tmp_path, tr, language).read_text(encoding="utf-8")
+    ours = answer(summary, 10)
+    figures = lambda text: sorted(re.findall(r"-?\d+(?:\.\d+)?", text.replace("Pix2Pix", "")))
+    assert theirs != ours and figures(theirs) == figures(ours)
+    assert "GANMasker" in theirs and " was " not in theirs
+    assert f'<p class="answer" lang="{language}">{theirs}</p>' in page
 
 
 @needs_browser

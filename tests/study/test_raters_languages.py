@@ -10,10 +10,12 @@ from tests.paths import ROOT
 from tests.study.study_maker import make_study
 from tests.web.web_page import PHONE, free_port, needs_browser
 from unmask import Unmasker
-from unmask.study.create import PAIR_QUESTION, RANK_QUESTION
+from unmask.study.create import EXAMPLE_TITLE, PAIR_QUESTION, RANK_QUESTION
 from unmask.study.database import DISK_FULL, NO_ANSWER
+from unmask.study.questions import STATEMENTS
 from unmask.study.store import Store
 from unmask.web import launch
+from unmask.web.rater_words import rater_words
 from unmask.web.study_page import STATIC, Studies, build_app
 
 SCRIPT = "\n".join(path.read_text(encoding="utf-8") for path in sorted(STATIC.glob("study*.js")))
@@ -50,8 +52,51 @@ def test_the_script_knows_the_languages_and_the_server_has_them(tmp_path, monkey
     assert sorted(known) == sorted(TABLES)
     client = TestClient(build_app(Studies(Unmasker("cpu"))))
     for language in known:
-        assert client.get(f"/static/{language}.json").json() == TABLES[language]
+        words = client.get(f"/static/{language}.json").json()
+        assert words == rater_words()[language] and TABLES[language].items() <= words.items()
     assert client.get("/static/xx.json").status_code == 404
+
+
+def test_all_that_the_built_in_study_asks_is_in_every_language(tmp_path):
+    """Its title, text to agree to, question and scale, as the plan has them, and the statements of the form."""
+    plan = make_study(tmp_path / "study", pictures=1, title=EXAMPLE_TITLE, further=list(STATEMENTS.values())).plan
+    asked = [plan.title, *plan.consent.split("\n\n")]
+    for question in plan.questions:
+        asked += [question.text, *question.scale_labels.values()]
+    assert len(asked) == 1 + 3 + 3 + 4 * 3
+    for language, words in rater_words().items():
+        assert all(words[text].strip() not in ("", text) for text in asked), language
+
+
+@needs_browser
+def test_the_built_in_words_are_translated_and_a_researchers_own_stay(browser, tmp_path, monkeypatch):
+    monkeypatch.setenv("UNMASK_STUDIES", str(tmp_path))
+    make_study(tmp_path / "ours", pictures=1, title=EXAMPLE_TITLE)
+    own = {"question": "Is it {odd} or Left?", "scale_labels": ("not odd", "very odd"), "consent": "Agree, please."}
+    theirs = make_study(tmp_path / "theirs", pictures=1, title="A researcher's title", **own)
+    demo = launch("127.0.0.1", free_port(), wait=False)
+    context = browser.new_context(locale="de-DE", viewport={"width": PHONE[0], "height": PHONE[1]})
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    page.goto(f"{demo.local_url}study/")
+    page.get_by_role("link", name="Wie echt sehen diese Gesichter aus?").click()
+    page.get_by_role("heading", name="Wie echt sehen diese Gesichter aus?").wait_for()
+    page.get_by_text("Dies ist eine Studie dazu, wie echt Bilder von Gesichtern aussehen.").wait_for()
+    page.get_by_text("Die Teilnahme ist freiwillig").wait_for()
+    page.check("#agree")
+    page.get_by_role("button", name="Beginnen").click()
+    page.get_by_role("heading", name="Wie echt sieht dieses Gesicht aus?").wait_for()
+    page.get_by_text("10 = ein echtes Foto").wait_for()
+    page.get_by_role("button", name="1 von 10, klar falsch").wait_for()
+    page.goto(f"{demo.local_url}study/{theirs.plan.study_id}")
+    page.get_by_role("heading", name="A researcher's title").wait_for()
+    page.get_by_text("Agree, please.").wait_for()
+    page.check("#agree")
+    page.get_by_role("button", name="Beginnen").click()
+    page.get_by_role("heading", name="Is it {odd} or Left?").wait_for()
+    page.get_by_text("10 = very odd").wait_for()
+    context.close()
+    demo.close()
 
 
 @needs_browser

@@ -29,7 +29,8 @@ def test_create_from_folders(tmp_path, capsys):
         write_png(tmp_path / "bare" / f"{picture.name}.png", picture.truth)
         write_png(tmp_path / "masks" / f"{picture.name}.png", picture.mask)
     folders = ["--images", tmp_path / "masked", "--truth", tmp_path / "bare", "--mask", tmp_path / "masks"]
-    call = ["create", *folders, "--models", "telea", "--out", tmp_path / "study", "--pairs", "--choose", "active", "--scale", 5]
+    call = ["create", *folders, "--models", "telea", "--out", tmp_path / "study", "--pairs", "--scale", 5]
+    call += ["--choose", "active"]
     assert status(*call, "--raters", 12, "--title", "Mine", "--seed", 3, "--statement", "eerie") == 0
     assert f"UNMASK_STUDIES={tmp_path}" in capsys.readouterr().out
     plan = open_study(tmp_path / "study").plan

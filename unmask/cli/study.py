@@ -40,7 +40,8 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     added.add_argument("--scale", type=int, dest="scale_max", metavar="N", help="scores go from 1 to this")
     added.add_argument("--labels", nargs=2, metavar=("LOW", "HIGH"), dest="scale_labels", help="of the scale's ends")
     added.add_argument(
-        "--presentation", choices=("single", "side-by-side"), help="one at a time, or all of a photo"
+        "--presentation", choices=("single", "side-by-side", "none"),
+        help="one at a time, all of a photo, or no scores: only --pairs and --rank",
     )
     added.add_argument(
         "--pairs", action="store_true", default=None, help="ask too which of two looks more real"
@@ -75,6 +76,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
 
     added = add(report, "Analyse a study: tables, plots and methods in one HTML file.")
     added.add_argument("--out", type=Path, metavar="DIR", help="by default STUDY/report")
+    added.add_argument("--language", metavar="CODE", help="of the answer on top, such as de")
 
     added = add(export, "Write all answers, their history and the plan as files.")
     added.add_argument("--out", required=True, type=Path, metavar="DIR")
@@ -193,7 +195,16 @@ def report(args: argparse.Namespace) -> int:
     from unmask.study.plan import open_study
     from unmask.study.report import write_report
 
-    print(write_report(load(open_study(args.study)), args.out or args.study / "report"))
+    data, out = load(open_study(args.study)), args.out or args.study / "report"
+    if args.language is None:
+        print(write_report(data, out))
+        return 0
+    from unmask.web.i18n import TABLES, in_language, tr  # with gradio, which takes its time
+
+    if args.language not in TABLES:
+        raise ValueError(f"There is no language {args.language}; there are {', '.join(TABLES)}.")
+    with in_language(args.language):
+        print(write_report(data, out, tr, args.language))
     return 0
 
 

@@ -47,13 +47,13 @@ RANK_QUESTION = "Put the faces in order, the most real first."
 LOW_LABEL, HIGH_LABEL = "clearly fake", "a real photograph"
 CONSENT = """
 This is a study of how real pictures of faces look. Some were changed by a computer, some were not. You will \
-give each a score. There are no right or wrong answers: we ask for your impression.
+be asked what you think of them. There are no right or wrong answers: we ask for your impression.
 
 Taking part is voluntary and takes a few minutes. You may pause, stop, or withdraw all your answers at any \
 time, without giving a reason.
 
-We keep your scores and how long you took for each, under a random code. We keep no name, no address, no IP \
-and no photo of you. The scores are analysed for research and may be published together with those of others.
+We keep your answers and how long you took for each, under a random code. We keep no name, no address, no IP \
+and no photo of you. The answers are analysed for research and may be published together with those of others.
 """.strip()
 
 
@@ -90,12 +90,13 @@ def create_study(
 
     There is a test item per picture and model or condition, a hidden reference per picture with its truth, a low
     anchor for one masked photo in three (side by side: for each), `repeats` items (side by side: screens) shown twice,
-    and `attention` items that ask for a certain score. title: no other study beside `out` has it. scale_labels: of the
-    lowest and the highest score. size: px, by default the largest picture's side, at most LARGEST. draft: nobody is
-    let in before `Study.publish`. completion: a code or an https address for those who have finished. further: asked
-    of every picture beside `question`. rank: so many results of a photo are put in order at once. choose: which of a
-    picture's pairs a rater is asked, one of plan.CHOOSE. trials: the most screens that one rater is asked. progress:
-    wraps the pictures. Raises StudyError, PhotoError, WeightsError, without `out`.
+    and `attention` items that ask for a certain score. Where nothing is scored (presentation none) there is only what
+    is compared: models' results, and references where there is one model. title: no other study beside `out` has it.
+    scale_labels: of the lowest and the highest score. size: px, by default the largest picture's side, at most
+    LARGEST. draft: nobody is let in before `Study.publish`. completion: a code or an https address for those who have
+    finished. further: asked of every picture beside `question`. rank: so many results of a photo are put in order at
+    once. choose: which of a picture's pairs a rater is asked, one of plan.CHOOSE. trials: the most screens that one
+    rater is asked. progress: wraps the pictures. Raises StudyError, PhotoError, WeightsError, without `out`.
     """
     title = title.strip()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -108,6 +109,8 @@ def create_study(
         raise StudyError("A study needs one picture or more.")
     conditions = list(pictures[0].made)
     _check_systems(models, conditions, masked=all(picture.masked is not None for picture in pictures))
+    if presentation == "none":  # these are scored
+        repeats = attention = 0
     secret = STUDY_SECRET.read().encode() or secrets.token_hex(32).encode()
     study_id = study_id or secrets.token_hex(6)
     size = size or min(LARGEST, max(max(_first(picture).shape[:2]) for picture in pictures))
@@ -138,7 +141,8 @@ def create_study(
         anchored = _choose_anchored(pictures, presentation, rng)
         for picture in progress(pictures):
             for name, role, image in _render(picture, models, unmasker, picture.name in anchored):
-                stimuli.append(add(image, name, picture.name, role))
+                if presentation != "none" or role == "test" or len(models) + len(conditions) == 1:
+                    stimuli.append(add(image, name, picture.name, role))
         for item in _choose_repeated(stimuli, presentation, repeats, rng):
             again = named(item.model, item.picture, "repeat", repeat_of=item.item_id)
             shutil.copyfile(place(item), place(again))
@@ -152,7 +156,8 @@ def create_study(
                 add(image, "attention", name, "attention", expected_low=score, expected_high=score)
             )
         model = models[0] if models else BASELINE
-        practice = [add(image, *label, "training") for image, label in _training(model, unmasker)]
+        practised = _training(model, unmasker) if presentation != "none" else []
+        practice = [add(image, *label, "training") for image, label in practised]
 
         plan = Plan(
             study_id=study_id,
@@ -332,6 +337,8 @@ def _digest(files: Iterable[Path]) -> str:
 
 
 def _choose_anchored(pictures: Sequence[Picture], presentation: str, rng: random.Random) -> set[str]:
+    if presentation == "none":
+        return set()
     names = [picture.name for picture in pictures if picture.masked is not None]
     return set(names if presentation == "side-by-side" else rng.sample(names, -(-len(names) // 3)))
 

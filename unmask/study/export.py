@@ -78,6 +78,8 @@ def simulated(study: Study, raters: int, seed: int = 0, careless: float = 0.0) -
         table[~table["item_id"].isin(checks)].assign(scale_max=question.scale_max)
         for table, question in zip(others, study.plan.further)
     ]
+    if study.plan.presentation == "none":
+        ratings = data.ratings[:0]
     rank = study.plan.rank
     rankings = simulate_rankings(data.stimuli, raters, rank, seed, **options) if rank else data.rankings[:0]
     statements = pd.concat(others, ignore_index=True)[list(data.statements)] if others else data.statements[:0]

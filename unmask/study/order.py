@@ -21,7 +21,7 @@ def williams(n: int) -> list[list[int]]:
 
 
 def order_screens(plan: Plan, number: int) -> list[list[str]]:
-    """What rater `number` (0, 1, ...) rates, screen by screen: item ids, one a screen unless side by side.
+    """What rater `number` (0, 1, ...) scores, screen by screen: item ids, one a screen unless side by side.
 
     Models follow Williams designs across raters; a face does not follow itself, unless there is hardly
     another; a repeat is far from what it repeats; attention items are spread out.
@@ -34,6 +34,8 @@ def order_screens(plan: Plan, number: int) -> list[list[str]]:
     cells = {(item.picture, item.model): item.item_id for item in base}
     repeats = {item.repeat_of: item.item_id for item in plan.stimuli if item.role == "repeat"}
 
+    if plan.presentation == "none":
+        return []
     if plan.presentation == "single":
         screens = _in_rounds(cells, pictures, models, number, rng)
         again = [[repeats[item]] for screen in screens for item in screen if item in repeats]
@@ -118,7 +120,7 @@ def find_position(plan: Plan, number: int, question: str) -> int | None:
 
 def count_questions(plan: Plan) -> int:
     """How many answers a rater who finishes has given."""
-    if plan.trials:
+    if plan.trials or plan.presentation == "none":
         items = [item for screen in order_screens(plan, 0) for item in screen]
     else:
         items = [item.item_id for item in plan.stimuli]
@@ -131,7 +133,9 @@ def _shares(plan: Plan) -> list[int]:
     base = [item for item in plan.stimuli if item.role in ("test", "reference", "anchor")]
     again = {item.repeat_of for item in plan.stimuli if item.role == "repeat"}
     screens = len(base) + len(again)
-    if plan.presentation == "side-by-side":
+    if plan.presentation == "none":
+        screens = 0
+    elif plan.presentation == "side-by-side":
         screens = sum(len({item.picture for item in some}) for some in (base, [x for x in base if x.item_id in again]))
     compared = sum(len(items) > 1 for items in plan.contenders())
     totals = [screens, compared if plan.pairs else 0, compared if plan.rank else 0]

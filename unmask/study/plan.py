@@ -22,7 +22,7 @@ from unmask.settings import STUDIES, STUDY_SECRET
 from unmask.study.questions import RANKED, SCALES, SHORT, Question, check_further, score_key
 
 ROLES = ("test", "reference", "anchor", "repeat", "attention")
-PRESENTATIONS = ("single", "side-by-side")
+PRESENTATIONS = ("single", "side-by-side", "none")  # how results are scored; none: they are compared alone
 CHOOSE = ("balanced", "active")  # every pair as often, or the one whose answer is expected to say most
 
 
@@ -121,6 +121,8 @@ class Plan:
             raise StudyError(f"Pairs are chosen by one of {', '.join(CHOOSE)}, not by {self.choose}.")
         if self.choose == "active" and not self.pairs:
             raise StudyError("There are no pairs to choose from: have raters judge pairs, too.")
+        if self.presentation == "none":
+            self._check_unscored()
         self._check_rankings()
         self._check_cap()
         if len(self.completion) > 300 or ("://" in self.completion and not self.completion.startswith("https://")):
@@ -138,6 +140,14 @@ class Plan:
             if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", shown, re.IGNORECASE):
                 raise StudyError(f"A text that raters read has the condition's name in it, {name}: they must not know.")
 
+    def _check_unscored(self) -> None:
+        if not (self.pairs or self.rank):
+            raise StudyError("Without scores there must be something to compare: have raters judge pairs, or rank.")
+        if self.further:
+            raise StudyError("Further questions are answered by scores, of which this study has none.")
+        if self.training or any(item.role not in ("test", "reference") for item in self.stimuli):
+            raise StudyError("Without scores there is no practice, and no item is an anchor, a repeat or a check.")
+
     def _check_rankings(self) -> None:
         if not self.rank:
             return
@@ -152,7 +162,8 @@ class Plan:
     def _check_cap(self) -> None:
         if self.trials is None:
             return
-        least = sum(item.role == "attention" for item in self.stimuli) + 1 + bool(self.pairs) + bool(self.rank)
+        kinds = (self.presentation != "none") + bool(self.pairs) + bool(self.rank)
+        least = sum(item.role == "attention" for item in self.stimuli) + kinds
         if self.trials < least:
             raise StudyError(f"A rater needs {least} trials or more here, checks included, not {self.trials}.")
         on_screen = Counter(item.picture for item in self.stimuli if item.role in ("test", "reference", "anchor"))

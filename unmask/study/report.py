@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from unmask.study.answer import answer
+from unmask.study.answer import Say, answer, in_english
 from unmask.study.statistics import (
     agreement,
     comparison,
@@ -94,17 +94,17 @@ def summarise(data: StudyData) -> dict[str, pd.DataFrame]:
     return {name: table.assign(simulated=data.simulated) for name, table in tables.items()}
 
 
-def write_report(data: StudyData, out_dir: Path) -> Path:
+def write_report(data: StudyData, out_dir: Path, say: Say = in_english, language: str = "en") -> Path:
     """Write report.html into the folder, and beside it report.json, the data and all tables as CSV and Parquet, and
     references.bib with what the methods cite.
 
     report.json: title, simulated, scale_max, and tables, name -> rows; what cannot be had is null.
 
-    Returns the page's path. Names of files of simulated data begin with "simulated-". Raises ValueError as
-    summarise does, before anything is written, and OSError.
+    say, language: of the answer, as `answer.answer` has it. Returns the page's path. Names of files of simulated data
+    begin with "simulated-". Raises ValueError as summarise does, before anything is written, and OSError.
     """
     summary = summarise(data)
-    page = render(data, summary)
+    page = render(data, summary, say, language)
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     prefix = "simulated-" if data.simulated else ""
@@ -123,8 +123,10 @@ def write_report(data: StudyData, out_dir: Path) -> Path:
     return path
 
 
-def render(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> str:
-    """The page, of the tables that summarise made of the same data."""
+def render(
+    data: StudyData, summary: Mapping[str, pd.DataFrame], say: Say = in_english, language: str = "en"
+) -> str:
+    """The page, of the tables that summarise made of the same data; say, language: of its answer."""
     raters, tests = summary["raters"], data.stimuli[data.stimuli["role"] == "test"]
     ranked = data.rankings.groupby(["rater_id", "question"]).ngroups
     counts = {"ratings": len(data.ratings), "answers to further questions": len(data.statements)}
@@ -140,7 +142,9 @@ def render(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> str:
     return template.get_template("report.html").render(
         title=data.title,
         simulated=data.simulated,
-        answer=answer(summary, data.scale_max),
+        answer=answer(summary, data.scale_max, say),
+        language=language,
+        scored=len(data.ratings) > 0,
         lead=lead,
         references=REFERENCES.read_text(encoding="utf-8"),
         sections=sections,
@@ -213,8 +217,9 @@ def _sections(data: StudyData, summary: Mapping[str, pd.DataFrame]) -> list[Sect
         sections.append(Section("Told apart already?", note, tables=[table]))
     columns = {"measure": "measure", "screening": "screening", "raters": "raters", "items": "items"}
     columns |= {"value": ("value", "low", "high")}
-    table = _html(summary["agreement"], ["measure"], columns)
-    sections.append(Section("How far raters agree", "On test items.", tables=[table]))
+    if len(models):
+        table = _html(summary["agreement"], ["measure"], columns)
+        sections.append(Section("How far raters agree", "On test items.", tables=[table]))
     if len(effects := summary["effects"]):
         columns = {"effect": "effect", "screening": "screening", "answers": "answers"}
         columns |= {"value": ("value", "low", "high"), "p": "p"}

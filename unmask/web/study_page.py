@@ -4,6 +4,7 @@ Gradio's pages carry every component's text to every visitor, models' names incl
 words, opaque picture ids and signed tokens, and nothing else.
 """
 
+import json
 import threading
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +24,7 @@ from unmask.study.order import count_questions, order_pairs, order_rankings, ord
 from unmask.study.plan import Study, StudyError, find_studies, studies_folder
 from unmask.study.questions import ranking_key
 from unmask.study.store import Rater, Store
-from unmask.web.i18n import LOCALES
+from unmask.web.rater_words import rater_words
 from unmask.web.theme import LOGO, SLATE, TEAL
 
 STATIC = Path(__file__).resolve().parent / "static"
@@ -115,8 +116,8 @@ def build_app(studies: Studies) -> FastAPI:
     files = {"study.css": (palette() + (STATIC / "study.css").read_text(encoding="utf-8"), "text/css")}
     for path in STATIC.glob("study*.js"):
         files[path.name] = (path.read_text(encoding="utf-8"), "text/javascript")
-    for path in (LOCALES / "raters").glob("*.json"):
-        files[path.name] = (path.read_text(encoding="utf-8"), "application/json")
+    for language, words in rater_words().items():
+        files[f"{language}.json"] = (json.dumps(words, ensure_ascii=False), "application/json")
 
     @app.middleware("http")
     async def add_headers(request: Request, call_next) -> Response:

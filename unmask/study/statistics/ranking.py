@@ -16,13 +16,14 @@ from scipy.sparse.csgraph import connected_components
 
 from unmask.study.statistics.data import CONFIDENCE, StudyData
 
-STRENGTH_COLUMNS = ["strength", "low", "high", "p", "preferred"]
+STRENGTH_COLUMNS = ["strength", "low", "high", "p", "preferred", "lead", "lead_low", "lead_high", "lead_p"]
 
 
 def fit_strengths(rankings: Sequence[tuple[int, ...]], raters: Sequence[object], n: int) -> pd.DataFrame:
     """The strengths of models 0 to n - 1, summing to 0, from rankings (best first, two or more) by these raters.
 
-    One row per model: strength, low, high, p (of being average) and preferred, percent against an average model. The
+    One row per model: strength, low, high, p (of being average) and preferred, percent against an average model; and
+    lead, by how much it is above the next one, with its interval and p, corrected by Bonferroni over all pairs. The
     errors are the sandwich's, t with raters - 1 degrees of freedom; there are none of one rater. All is nan where the
     likelihood has no finite maximum (Ford 1957; Hunter 2004): where some models were never ranked below the rest, or
     never met it.
@@ -52,10 +53,17 @@ def fit_strengths(rankings: Sequence[tuple[int, ...]], raters: Sequence[object],
     if freedom:
         gradients = counts.T @ np.array([one.gradient(fit.x) for one in each])  # (raters, models)
         inverse = np.linalg.pinv(derivatives["hess"](fit.x), hermitian=True)
-        error = np.sqrt((freedom + 1) / freedom * ((gradients @ inverse) ** 2).sum(0))
-        reach = stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * error
+        influence = np.sqrt((freedom + 1) / freedom) * gradients @ inverse  # of each rater on each strength
+        error = np.sqrt((influence**2).sum(0))
+        limit = stats.t.ppf((1 + CONFIDENCE) / 2, freedom)
+        reach = limit * error
         table["low"], table["high"] = table["strength"] - reach, table["strength"] + reach
         table["p"] = 2 * stats.t.sf(np.abs(table["strength"]) / error, freedom)
+        order = np.argsort(-fit.x)
+        for better, worse in zip(order, order[1:]):
+            lead, deviation = fit.x[better] - fit.x[worse], np.linalg.norm(influence[:, better] - influence[:, worse])
+            p = min(1, 2 * stats.t.sf(lead / deviation, freedom) * n * (n - 1) / 2)
+            table.loc[better, STRENGTH_COLUMNS[5:]] = lead, lead - limit * deviation, lead + limit * deviation, p
     return table
 
 

@@ -43,6 +43,7 @@ def screen(data: StudyData) -> pd.DataFrame:
         observers = pd.DataFrame(columns=["p", "q", "rejected"])
     stimuli = data.stimuli.set_index("item_id")
     everyone = pd.unique(pd.concat([table["rater_id"] for table in (data.ratings, data.pairs, data.rankings)]))
+    compared = pd.concat([data.pairs, data.rankings])[["rater_id", "seconds"]].set_index("rater_id")
     in_order = data.ratings.sort_values("position", kind="stable")
     rows = []
     for rater in sorted(everyone):
@@ -53,7 +54,7 @@ def screen(data: StudyData) -> pd.DataFrame:
         difference, correlation, repeats = _repeats(scores, stimuli)
         run = longest_run(scores[kinds != "attention"].to_numpy())
         freely = scores[kinds.isin(JUDGED)]
-        seconds = mine["seconds"].astype(float).median()
+        seconds = (mine["seconds"] if len(mine) else compared.loc[[rater], "seconds"]).astype(float).median()
         p, q, inconsistent = observers.loc[rater] if rater in observers.index else (0, 0, False)
         reasons = {
             "BT.500": inconsistent,

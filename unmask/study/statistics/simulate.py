@@ -4,8 +4,9 @@ One model of a score for both: a rater's leniency, plus an item's own quality, p
 scale. Whatever comes from here is marked simulated, and no analysis mixes it with ratings by people.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -170,20 +171,14 @@ def simulate_pairs(
     The better one on the scale of simulate_ratings wins, but for noise; the share `ties` is undecided. Raters
     and items are those of simulate_ratings with the same n_raters, seed and careless; the careless guess.
     """
-    _, item_sd, residual_sd = _deviations(scale_max, None, item_sd, residual_sd)
-    rng = np.random.default_rng(seed)
-    quality = dict(zip(stimuli["item_id"], _qualities(stimuli, means or {}, item_sd, scale_max, seed)))
     tests = stimuli[stimuli["role"] == "test"]
     couples = [pair for _, items in tests.groupby("picture")["item_id"] for pair in combinations(items, 2)]
+    rng = np.random.default_rng(seed)
+    spread = _spread(scale_max, item_sd, residual_sd)
     rows = []
-    for rater in _rater_ids(n_raters, careless):
-        sees = 0 if rater.endswith(CARELESS) else 1
-        for position, index in enumerate(rng.permutation(len(couples))):
-            left, right = rng.permutation(couples[index])
-            lead = sees * (quality[left] - quality[right]) + rng.normal(0, residual_sd * np.sqrt(2))
-            chosen = "tie" if rng.random() < ties else "left" if lead > 0 else "right"
-            seconds = rng.lognormal(np.log(PACE), 0.4)
-            rows.append((rater, left, right, chosen, position, seconds))
+    for seen in _look(stimuli, n_raters, couples, 2, rng, seed, means or {}, spread, careless, scale_max):
+        chosen = "tie" if rng.random() < ties else "left" if seen.felt[0] > seen.felt[1] else "right"
+        rows.append((seen.rater, *seen.items, chosen, seen.position, seen.seconds))
     columns = ["rater_id", "left_item", "right_item", "chosen", "position", "seconds"]
     return pd.DataFrame(rows, columns=columns).assign(simulated=True)
 
@@ -205,21 +200,57 @@ def simulate_rankings(
     In order is what is better on the scale of simulate_ratings, but for noise. Raters and items are those of
     simulate_ratings with the same n_raters, seed and careless; the careless rank by chance.
     """
-    _, item_sd, residual_sd = _deviations(scale_max, None, item_sd, residual_sd)
-    rng = np.random.default_rng(seed)
-    quality = dict(zip(stimuli["item_id"], _qualities(stimuli, means or {}, item_sd, scale_max, seed)))
     pictures = [list(items) for _, items in stimuli[stimuli["role"] == "test"].groupby("picture")["item_id"]]
+    rng = np.random.default_rng(seed)
+    spread = _spread(scale_max, item_sd, residual_sd)
     rows = []
-    for rater in _rater_ids(n_raters, careless):
-        sees = 0 if rater.endswith(CARELESS) else 1
-        for position, items in enumerate(rng.permutation(len(pictures))):
-            shown = rng.permutation(pictures[items])[:k]
-            felt = [sees * quality[item] + rng.normal(0, residual_sd) for item in shown]
-            seconds = rng.lognormal(np.log(PACE), 0.4)
-            for rank, place in enumerate(np.argsort(felt)[::-1], 1):
-                rows.append((rater, f"{rater} {position}", shown[place], rank, place + 1, position, seconds))
+    for seen in _look(stimuli, n_raters, pictures, k, rng, seed, means or {}, spread, careless, scale_max):
+        question = f"{seen.rater} {seen.position}"
+        for rank, place in enumerate(np.argsort(seen.felt)[::-1], 1):
+            rows.append((seen.rater, question, seen.items[place], rank, place + 1, seen.position, seen.seconds))
     columns = [name for name in RANKING_COLUMNS if name != "simulated"]
     return pd.DataFrame(rows, columns=columns).assign(simulated=True)
+
+
+class _Seen(NamedTuple):
+    """Items that a rater compares at once."""
+
+    rater: str
+    position: int
+    items: np.ndarray  # as they are shown
+    felt: np.ndarray  # how good each seems to this rater now, on the scale
+    seconds: float
+
+
+def _look(
+    stimuli: pd.DataFrame,
+    n_raters: int,
+    groups: Sequence[Sequence[str]],
+    k: int,
+    rng: np.random.Generator,
+    seed: int,
+    means: Mapping[str, float],
+    spread: tuple[float, float],
+    careless: float,
+    scale_max: int,
+) -> Iterator[_Seen]:
+    """Each rater compares k of every group of items, all in random orders; the careless see no quality.
+
+    spread: standard deviations of items and of the rest. Raters and items are those of simulate_ratings.
+    """
+    quality = dict(zip(stimuli["item_id"], _qualities(stimuli, means, spread[0], scale_max, seed)))
+    for rater in _rater_ids(n_raters, careless):
+        sees = 0 if rater.endswith(CARELESS) else 1
+        for position, group in enumerate(rng.permutation(len(groups))):
+            items = rng.permutation(groups[group])[:k]
+            felt = np.array([sees * quality[item] for item in items]) + rng.normal(0, spread[1], len(items))
+            yield _Seen(rater, position, items, felt, float(rng.lognormal(np.log(PACE), 0.4)))
+
+
+def _spread(scale_max: int, item_sd: float | None, residual_sd: float | None) -> tuple[float, float]:
+    """Of items and of the rest, as given or as usual."""
+    _, of_items, of_rest = _deviations(scale_max, None, item_sd, residual_sd)
+    return of_items, of_rest
 
 
 def _rater_ids(n_raters: int, careless: float) -> list[str]:

@@ -5,7 +5,7 @@ import { showPair } from "./study_pairs.js";
 import { showRanking } from "./study_ranking.js";
 import { isDone, showRatings } from "./study_screens.js";
 import {
-  button, call, handed, invitation, learnWords, make, memory, paragraph, participant, previewing, say, sheet, show, state, tr,
+  asWritten, button, call, handed, invitation, learnWords, make, memory, paragraph, participant, previewing, say, sheet, show, state, tr,
 } from "./study_state.js";
 
 const SECONDS_PER_ITEM = 8;    // for the estimate on the first page
@@ -49,6 +49,14 @@ function render() {
   else showRatings(step, flow);
 }
 
+// A study without scores begins by saying what is compared.
+function renderFirst() {
+  const { kind } = state.steps[state.at];
+  if (kind === "pair") showPairsIntro();
+  else if (kind === "rank") showRankingIntro();
+  else render();
+}
+
 function toolbar(forward) {
   const back = button(tr("Back"), () => backOrPause("Backspace"));
   back.disabled = !canGoBack();
@@ -81,12 +89,13 @@ function showConsent() {
   const begin = button(tr("Begin"), join, "primary");
   begin.disabled = true;
   agree.onchange = () => { begin.disabled = !agree.checked; };
-  const effort = state.about.questions.some((question) => question.scale_max === 10)
-    ? "{items} questions, about {minutes} min. With a keyboard: 1-9 and 0 for 10, Backspace to go back."
-    : "{items} questions, about {minutes} min. With a keyboard: 1-9, Backspace to go back.";
-  show(sheet(state.about.title,
-    ...state.about.consent.map((text) => paragraph(text)),
-    paragraph(tr(effort, { items, minutes }), "quiet"),
+  const effort = state.about.screens === 0 ? tr("{items} questions, about {minutes} min.", { items, minutes })
+    : state.about.questions.some((question) => question.scale_max === 10)
+    ? tr("{items} questions, about {minutes} min. With a keyboard: 1-9 and 0 for 10, Backspace to go back.", { items, minutes })
+    : tr("{items} questions, about {minutes} min. With a keyboard: 1-9, Backspace to go back.", { items, minutes });
+  show(sheet(asWritten(state.about.title),
+    ...state.about.consent.map((text) => paragraph(asWritten(text))),
+    paragraph(effort, "quiet"),
     make("label", { className: "agree" }, agree, tr("I am 18 or older, have read this, and agree to take part.")),
     begin));
 
@@ -99,7 +108,7 @@ function showConsent() {
       say("");
       if (state.at === -1) showThanks();
       else if (begun) showWelcomeBack();  // by the same invitation, elsewhere
-      else render();
+      else renderFirst();
     } catch (error) {
       say(error.message, "warn");
       begin.disabled = false;
@@ -120,12 +129,12 @@ function showReady() {
 }
 
 function showPairsIntro() {
-  showStep(tr("Almost done: now two at a time"),
+  showStep(state.at === 0 ? tr("Two at a time") : tr("Almost done: now two at a time"),
     tr("Choose a picture with ← or → or a click; ↓ when you cannot tell."), tr("Go on"));
 }
 
 function showRankingIntro() {
-  showStep(tr("Almost done: now several at a time"),
+  showStep(state.at === 0 ? tr("Several at a time") : tr("Almost done: now several at a time"),
     tr("Put them in order, the best first: drag a picture to its place, or use the arrows below it."), tr("Go on"));
 }
 
@@ -170,7 +179,7 @@ async function showCompletion(box) {
 }
 
 function showMessage(text) {
-  show(sheet(state.about?.title ?? tr("Rating study"), paragraph(text)));
+  show(sheet(state.about ? asWritten(state.about.title) : tr("Rating study"), paragraph(text)));
 }
 
 // A link and its QR code, for going on on another device. Whoever has the link is this rater.
@@ -241,8 +250,8 @@ function enter(description) {
 async function open(id) {
   state.studyId = id;
   state.about = await call(state.studyId);
-  document.title = state.about.title;
-  document.getElementById("title").textContent = state.about.title;
+  document.title = asWritten(state.about.title);
+  document.getElementById("title").textContent = asWritten(state.about.title);
   if (previewing) {
     state.rater = { token: invitation };
     const note = document.getElementById("preview");
@@ -257,7 +266,7 @@ async function open(id) {
       const begun = enter(await call(`${state.studyId}/rater`));
       updateProgress();
       if (state.at === -1) return showThanks();
-      if (!state.about.ended) return begun ? showWelcomeBack() : render();
+      if (!state.about.ended) return begun ? showWelcomeBack() : renderFirst();
     } catch (error) {
       if (error.status === 0 || error.status >= 500) throw error;  // the token may still be good
       memory.clear();
@@ -273,7 +282,7 @@ async function open(id) {
 function choose(studies) {
   if (studies.length === 0) return showMessage(tr("There is no study to take part in at the moment."));
   if (studies.length === 1) return open(studies[0].id);
-  const links = studies.map((study) => make("li", {}, make("a", { href: study.id }, study.title)));
+  const links = studies.map((study) => make("li", {}, make("a", { href: study.id }, asWritten(study.title))));
   show(sheet(tr("Choose a study"), make("ul", {}, ...links)));
 }
 

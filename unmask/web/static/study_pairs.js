@@ -2,7 +2,7 @@
 
 import { clock, isReady, picture, reveal } from "./study_pictures.js";
 import { isDone } from "./study_screens.js";
-import { button, call, make, paragraph, save, show, state, tr } from "./study_state.js";
+import { asWritten, button, call, make, paragraph, save, show, state, tr } from "./study_state.js";
 
 // Where each next pair is chosen by what everybody has answered, the server names it only now.
 async function askForPair(step, flow) {
@@ -46,9 +46,9 @@ export function showPair(step, flow) {
   left.onclick = () => choose("left");
   right.onclick = () => choose("right");
   section.append(
-    make("h1", {}, tr(state.about.pair_question)),
+    make("h1", {}, asWritten(state.about.pair_question)),
     make("div", { className: "cards" }, left, right),
-    make("div", { className: "choices", role: "group", ariaLabel: tr(state.about.pair_question) }, ...buttons),
+    make("div", { className: "choices", role: "group", ariaLabel: asWritten(state.about.pair_question) }, ...buttons),
   );
   const forward = button(tr("Next"), flow.next, "primary");
   forward.hidden = !isDone(step);

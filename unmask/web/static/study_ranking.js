@@ -1,7 +1,7 @@
 // The rating page's screen on which several pictures are put in order: by dragging, by arrows, or with the keyboard.
 
 import { clock, isReady, picture, reveal } from "./study_pictures.js";
-import { button, make, save, say, show, state, tr } from "./study_state.js";
+import { asWritten, button, make, save, say, show, state, tr } from "./study_state.js";
 
 const ARROWS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
 
@@ -29,7 +29,7 @@ export function showRanking(step, flow) {
     return { card, badge, better, worse };
   });
   const list = make("div", { className: "cards", role: "list" }, ...cards.map(({ card }) => card));
-  list.setAttribute("aria-label", tr(state.about.rank_question));
+  list.setAttribute("aria-label", asWritten(state.about.rank_question));
   list.style.setProperty("--pictures", all);
 
   // Where each picture stands, in words as in looks. Letters tell the pictures apart for those who hear the page.
@@ -99,7 +99,7 @@ export function showRanking(step, flow) {
     if (await save(question, order.map((shown) => shown + 1).join(""), clock.read())) flow.next();
   }
 
-  section.append(make("h1", {}, tr(state.about.rank_question)), list);
+  section.append(make("h1", {}, asWritten(state.about.rank_question)), list);
   show(section, flow.toolbar(forward));
   draw();
   list.append(...order.map((shown) => cards[shown].card));

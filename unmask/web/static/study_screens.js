@@ -1,7 +1,7 @@
 // The rating page's screen for the scores of one picture or several.
 
 import { clock, isReady, picture, reveal } from "./study_pictures.js";
-import { button, make, paragraph, save, show, state, tr } from "./study_state.js";
+import { asWritten, button, make, paragraph, save, show, state, tr } from "./study_state.js";
 
 const PRACTICE = 3;            // shown before the first score that counts
 
@@ -9,7 +9,9 @@ export const isDone = (step) => step.questions.every((question) => question.answ
 
 // One question's buttons, from 1 to the end of its scale. name: of the picture, for who hears the page.
 function drawScale(asked, name, headed, onscore) {
-  const { text, scale_max: most, scale_labels: labels } = state.about.questions[asked.ask];
+  const { text: written, scale_max: most, scale_labels } = state.about.questions[asked.ask];
+  const text = asWritten(written);
+  const labels = Object.fromEntries(Object.entries(scale_labels).map(([score, label]) => [score, asWritten(label)]));
   const scores = Array.from({ length: most }, (_, index) => {
     const score = index + 1;
     const element = button(String(score), () => onscore(score));
@@ -72,7 +74,7 @@ export function showRatings(step, flow) {
   const lead = step.kind === "practice"
     ? [paragraph(tr("Practice {number} of {all}: this score does not count.", { number, all: PRACTICE }), "practice")] : [];
   // With several questions each stands over its own scale.
-  const heading = several ? make("h1", { className: "unseen" }, tr("What do you think of it?")) : make("h1", {}, state.about.questions[0].text);
+  const heading = several ? make("h1", { className: "unseen" }, tr("What do you think of it?")) : make("h1", {}, asWritten(state.about.questions[0].text));
   section.append(heading, ...lead, make("div", { className: "cards" }, ...cards));
   show(section, flow.toolbar(forward));
   mark();

@@ -17,7 +17,7 @@ export const state = {
 
 // ---------------------------------------------------------------- small helpers
 
-// The page's words in the rater's language, what is asked of pairs and rankings among them; a researcher's own stay.
+// The page's words in the rater's language, and what a study asks in words of ours; a researcher's own stay.
 const LANGUAGES = ["de", "es", "fr", "hi", "ja", "ko", "zh"];
 let words = {};
 
@@ -33,6 +33,9 @@ export async function learnWords() {
 export function tr(text, values = {}) {
   return (words[text] ?? text).replace(/{(\w+)}/g, (_, name) => values[name]);
 }
+
+// A study's text: ours in the rater's language, the researcher's as it was written, whatever is in it.
+export const asWritten = (text) => words[text] ?? text;
 
 export function make(tag, props = {}, ...children) {
   const { role, ...rest } = props;

@@ -23,7 +23,7 @@ from unmask.study.store import Store
 from unmask.types import Json
 from unmask.web.components.status import status
 from unmask.web.events import COMPUTE, PRIVATE
-from unmask.web.i18n import on_page, static, tr
+from unmask.web.i18n import language, on_page, static, tr
 from unmask.web.security.researcher import check, is_at_the_machine
 from unmask.web.study_page import Studies
 from unmask.web.tabs import study_wizard
@@ -67,6 +67,8 @@ def describe(study: Study) -> str:
     systems = ", ".join([*plan.models, *plan.conditions])
     if plan.presentation == "single":
         words = tr("{count} pictures to rate, of {systems}, one at a time.", count=len(plan.stimuli), systems=systems)
+    elif plan.presentation == "none":
+        words = tr("{count} pictures to compare, of {systems}.", count=len(plan.stimuli), systems=systems)
     else:
         words = tr("{count} pictures to rate, of {systems}, side by side.", count=len(plan.stimuli), systems=systems)
     if plan.draft:
@@ -129,7 +131,7 @@ def results(study: Study) -> str:
         (row["model"], {tr(heading): cell(row, heading) for heading in COLUMNS})
         for row in summary["models"].to_dict("records")
     ]
-    said = answer(summary, study.plan.scale_max)
+    said = answer(summary, study.plan.scale_max, tr)
     return render("study_results", said=said, heads=[tr(heading) for heading in ("Model", *COLUMNS)], lines=lines)
 
 
@@ -246,7 +248,10 @@ def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
     def write_files(given: str, study_id: str | None, request: gr.Request) -> Updates:
         from unmask.study.report import write_report
 
-        return hand_out(given, study_id, request, lambda study, folder: write_report(load(study), folder))
+        def write(study: Study, folder: Path) -> None:
+            write_report(load(study), folder, tr, language())
+
+        return hand_out(given, study_id, request, write)
 
     def export_files(given: str, study_id: str | None, request: gr.Request) -> Updates:
         return hand_out(given, study_id, request, export_study)

@@ -222,8 +222,8 @@ def _read_further(values: Sequence) -> list[Question]:
 
 
 def _build_raters() -> dict[str, gr.components.Component]:
-    shown = static("One picture at a time"), static("All of one photo side by side")
-    names = dict(zip(PRESENTATIONS, shown))
+    shown = ("One picture at a time", "All of one photo side by side", "No scores: only comparisons")
+    names = dict(zip(PRESENTATIONS, map(static, shown)))
     fields = {
         "presentation": gr.Radio(
             [(names[name], name) for name in PRESENTATIONS], value="single", label=static("Presentation")
