@@ -83,6 +83,12 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
 
     added = add(size, "How many raters and photos a study needs, or what those that there are can show.", study=False)
     added.add_argument("--effect", type=float, help="the difference in mean score to be found")
+    added.add_argument(
+        "--compare", type=int, metavar="K", help="without scores: K results of a photo compared at once, 2 for pairs"
+    )
+    added.add_argument(
+        "--preferred", type=float, metavar="PERCENT", help="with --compare: how often the better of two is preferred"
+    )
     added.add_argument("--raters", type=int, metavar="N", help="how many there are")
     added.add_argument("--photos", type=int, metavar="N", help="how many there are")
     added.add_argument("--models", type=int, metavar="N")
@@ -218,6 +224,13 @@ def export(args: argparse.Namespace) -> int:
 
 
 def size(args: argparse.Namespace) -> int:
+    if args.compare is not None:
+        from unmask.study.statistics import planning_comparisons
+
+        known = args.preferred, args.raters, args.photos
+        more = _given(args, "power")
+        print(planning_comparisons.advise(args.models or 3, args.compare, *known, **more))
+        return 0
     from unmask.study.statistics.planning import Design, advise
     from unmask.study.statistics.simulate import plan_size
 

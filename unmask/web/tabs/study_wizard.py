@@ -73,7 +73,9 @@ def build(token: gr.Textbox) -> Wizard:
         wanted, effect, trials = (raters[name] for name in ("raters", "effect", "trials"))
         scale = question["scale_max"]
         events = [to_raters.click, steps.select, wanted.change, effect.change, trials.change, scale.change]
-        gr.on(events, advise, [kept, models, wanted, effect, trials, scale], plan, **PRIVATE)
+        compared = [raters["presentation"], raters["rank"]]
+        events += [field.change for field in compared]
+        gr.on(events, advise, [kept, models, wanted, effect, trials, scale, *compared], plan, **PRIVATE)
     fields = question | {name: field for name, field in raters.items() if name != "effect"}
     return Wizard(form, create, [kept, models, *names, *further, *fields.values()])
 
@@ -103,15 +105,25 @@ def make(unmasker: Unmasker, folder: Path, kept: Kept, models: Sequence[str], gi
 
 
 def advise(
-    kept: Kept, models: Sequence[str], raters: float | None, effect: float | None, trials: float | None, scale: float
+    kept: Kept,
+    models: Sequence[str],
+    raters: float | None,
+    effect: float | None,
+    trials: float | None,
+    scale: float,
+    presentation: str = "single",
+    rank: float = 0,
 ) -> str:
     """Whether so many raters and the uploaded pictures are enough, as HTML."""
-    from unmask.study.statistics import planning  # scipy takes its time
+    from unmask.study.statistics import planning, planning_comparisons  # scipy takes its time
 
     made = [files for what, files in kept.items() if what.isdecimal() and files]
     photos = max(map(len, [*made, kept.get(MASKED, {})]))
     systems = len(made) + (len(models) if kept.get(MASKED) else 0)
     try:
+        if presentation == "none":  # of rankings, where there are any, and else of pairs
+            at_once, present = min(int(rank or 2), max(systems, 2)), (int(raters or 0) or None, photos or None)
+            return status(planning_comparisons.advise(max(systems, 2), at_once, None, *present, say=tr))
         if raters and trials and photos:  # as many as would see everything
             raters = max(2, raters * min(1, trials / max(systems * photos, 1)))
         design = planning.Design(models=max(systems, 2), scale_max=int(scale))
