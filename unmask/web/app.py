@@ -1,5 +1,7 @@
 """The page: header, tabs, footer and the named API; and the switches that keep it private."""
 
+import shutil
+import signal
 import threading
 
 import gradio as gr
@@ -96,7 +98,10 @@ def launch(
     temporary_files.keep_sweeping(demo, folder, FORGET_AFTER - CLEAN_UP_EVERY, CLEAN_UP_EVERY)
     threading.Thread(target=_warm_up, args=(unmasker,), daemon=True).start()
     if wait:
+        # Hosts stop a server by SIGTERM, which would end it at once and leave what visitors gave on the disk.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         demo.block_thread()
+        shutil.rmtree(folder, ignore_errors=True)
     return demo
 
 

@@ -52,17 +52,27 @@ def _is_running(pid: int) -> bool:
     return True
 
 
-def sweep(folder: Path, age: float, keep: Set[str] = frozenset()) -> None:
+def sweep(
+    folder: Path, age: float, keep: Set[str] = frozenset(), first_seen: dict[str, float] | None = None
+) -> None:
     """Delete every file in the folder that is older than `age` seconds, and folders as old that are empty then.
 
     Gradio's own clean-up knows finished uploads and results; one that broke off half-way it leaves for good.
+    first_seen: path -> when an earlier sweep with this dict has seen it first, by a clock that nobody sets: what has
+    been there for `age` goes, too, should the machine's clock be put back.
     """
-    now = time.time()
+    now, steady = time.time(), time.monotonic()
+    seen = {} if first_seen is None else first_seen
+    before = dict(seen)
+    seen.clear()
     for parent, folders, files in os.walk(folder, topdown=False):
         for name in files + folders:
             path = Path(parent, name)
             try:
-                if str(path) in keep or now - path.lstat().st_ctime <= age:
+                if str(path) in keep:
+                    continue
+                since = seen[str(path)] = before.get(str(path), steady)
+                if now - path.lstat().st_ctime <= age and steady - since <= age:
                     continue
                 path.rmdir() if name in folders else path.unlink()
             except OSError:
@@ -72,11 +82,12 @@ def sweep(folder: Path, age: float, keep: Set[str] = frozenset()) -> None:
 def keep_sweeping(blocks: gr.Blocks, folder: Path, age: float, every: float) -> threading.Event:
     """Sweep the folder every so many seconds, but for the page's own files, until the returned event is set."""
     stop = threading.Event()
+    first_seen: dict[str, float] = {}
 
     def run() -> None:
         while not stop.wait(every):
             keep = {path for block in list(blocks.blocks.values()) for path in getattr(block, "keep_in_cache", ())}
-            sweep(folder, age, {str(path) for path in keep})
+            sweep(folder, age, {str(path) for path in keep}, first_seen)
 
     threading.Thread(target=run, name="sweeper", daemon=True).start()
     return stop

@@ -1,0 +1,173 @@
+"""Visits with the largest picture that is taken: what they cost the server, and what each visitor is answered.
+
+    python scripts/large_visits.py --visits 200 --at-once 20 --megapixels 49
+
+starts a server and gives it the picture as the page does: `--visits` visits one after another and then `--at-once`
+together, each in a session of its own that is never closed, as of somebody who forgets the tab. Every picture has a
+colour of its own in a corner, by which its result must be known again. It prints as JSON how many got their own result
+and which sentence the others got, the median and longest time, and the server's memory: its peak, and the highest of
+each quarter of the visits, over all that came one after another. --minutes ends it early, and says so. Exit status 1
+when someone got neither result nor sentence, or another's picture, or when the peak is above --limit.
+
+`--minutes 3 --visits 150 --megapixels 2 --pause 1` is the long run's short form: whether memory stays flat.
+"""
+
+import argparse
+import asyncio
+import io
+import json
+import re
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from scripts import load  # noqa: E402
+from unmask.imaging.reader import read_photo  # noqa: E402
+from unmask.registry import DEFAULT_MODELS  # noqa: E402
+
+FACE = ROOT / "examples" / "astronaut-cloth.png"
+MARK = 16  # of the side: an edge of the square that says whose picture it is
+FAR = 24  # how far a JPEG may move that square's colour; two visitors' differ by more in a channel
+BUSY = re.compile(r"busy|full|too many|try again|once more", re.IGNORECASE)
+
+
+@dataclass
+class Seen:
+    """What the visits gave."""
+
+    results: int = 0
+    sentences: Counter[str] = field(default_factory=Counter)
+    errors: list[str] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    memory: list[float] = field(default_factory=list)  # resident MB after each visit that came alone
+    done: int = 0
+
+
+def colour_of(number: int) -> tuple[int, int, int]:
+    """A visitor's own, 27 of them by turns."""
+    return tuple(40 + 85 * (number // 3**channel % 3) for channel in range(3))  # type: ignore[return-value]
+
+
+def picture(number: int, megapixels: float) -> bytes:
+    """A masked face, so large, with the visitor's square in a corner: a JPEG."""
+    side = int((megapixels * 1e6) ** 0.5)
+    photo = cv2.resize(read_photo(FACE), (side, side), interpolation=cv2.INTER_CUBIC)
+    photo[: side // MARK, : side // MARK] = colour_of(number)
+    file = io.BytesIO()
+    Image.fromarray(photo).save(file, "JPEG", quality=80)
+    return file.getvalue()
+
+
+def pictures_in(outputs: object) -> list[str]:
+    """The server's own paths of all pictures that these outputs show."""
+    return sorted(set(re.findall(r'file=([^"\'&\s)\\]+\.(?:jpe?g|png|webp))', json.dumps(outputs))))
+
+
+async def visit(visitor: load.Visitor, number: int, megapixels: float, seen: Seen) -> None:
+    """Give the picture, wait for all results, and look whose they are."""
+    began = time.perf_counter()
+    try:
+        given = await visitor.upload("photo.jpg", await asyncio.to_thread(picture, number, megapixels))
+        outputs = await visitor.outputs("take_photo", [given, None, list(DEFAULT_MODELS), None, 1.0])
+        if not any("Done" in str(output) for output in outputs):
+            seen.sentences[str(visitor.told[-1:] or "no result and no word")] += 1
+            if not visitor.told:
+                seen.errors.append(f"visit {number}: neither a result nor a sentence")
+            return
+        for path in pictures_in(outputs)[:1]:
+            await check_own(await visitor.fetch({"path": path}), number)
+        seen.results += 1
+    except load.LoadError as error:
+        (seen.sentences.update if BUSY.search(str(error)) else seen.errors.extend)([str(error)])
+    except (httpx.HTTPError, ValueError) as error:
+        seen.errors.append(f"visit {number}: {type(error).__name__}: {error}")
+    finally:
+        seen.seconds.append(time.perf_counter() - began)
+        seen.done += 1
+
+
+async def check_own(file: bytes, number: int) -> None:
+    """Raises LoadError for a picture with a square of another's colour; a cut that has no square says nothing."""
+    corner = read_photo(file)[:3, :3].reshape(-1, 3).mean(0)
+    own = np.abs(corner - colour_of(number)).max() < FAR
+    if not own and any(np.abs(corner - colour_of(other)).max() < FAR for other in range(27)):
+        raise load.LoadError(f"visit {number}: somebody else's picture")
+
+
+async def run(
+    url: str, pid: int, visits: int, at_once: int, megapixels: float, minutes: float, pause: float = 0
+) -> Seen:
+    seen, until = Seen(), time.monotonic() + 60 * minutes
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=url, timeout=load.PATIENCE, limits=limits) as web:
+        functions = await load.named_functions(web)
+
+        def one(number: int):
+            return visit(load.Visitor(web, functions, load.Figures()), number, megapixels, seen)
+
+        for number in range(visits):
+            if time.monotonic() > until:
+                break
+            await one(number)
+            seen.memory.append(load.resident(pid))
+            await asyncio.sleep(pause)
+        if at_once and time.monotonic() < until:
+            await asyncio.gather(*map(one, range(visits, visits + at_once)))
+    return seen
+
+
+def peak(pid: int) -> float:
+    """MB that a process has had in use at most; nan where that is not told."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return float("nan")
+    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
+
+
+def report(seen: Seen, most: float, asked: int) -> dict[str, object]:
+    quarters = [round(float(np.max(part))) for part in np.array_split(seen.memory, 4) if len(part)]
+    return {
+        "visits": f"{seen.done} of {asked}",
+        "own results": seen.results,
+        "sentences": dict(seen.sentences),
+        "errors": seen.errors,
+        "seconds, median and longest": [round(float(value), 1) for value in np.quantile(seen.seconds, [0.5, 1])],
+        "peak MB": round(most),
+        "resident MB, highest of each quarter": quarters,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--visits", type=int, default=200, help="one after another (default: %(default)s)")
+    parser.add_argument("--at-once", type=int, default=20, help="after them, together (default: %(default)s)")
+    parser.add_argument("--megapixels", type=float, default=49, help="of the picture (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=60, help="after which nobody new comes")
+    parser.add_argument("--pause", type=float, default=0, help="s between two visits")
+    parser.add_argument("--limit", type=float, default=3000, help="MB that the server may take (default: %(default)s)")
+    args = parser.parse_args()
+    process, url = load.start_server()
+    try:
+        options = (args.visits, args.at_once, args.megapixels, args.minutes, args.pause)
+        seen = asyncio.run(run(url, process.pid or 0, *options))
+        most = peak(process.pid or 0)
+    finally:
+        process.terminate()
+        process.join(20)
+    print(json.dumps(report(seen, most, args.visits + args.at_once), indent=1, ensure_ascii=False))
+    return int(bool(seen.errors) or most > args.limit)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
