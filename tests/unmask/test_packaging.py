@@ -161,3 +161,11 @@ def test_without_weights_it_says_where_to_get_them(installed, tmp_path):
     count, examples = call(installed, tmp_path, "python", "-c", code).stdout.split()
     assert int(count) == len(json.loads((ROOT / "checkpoints" / "sha256.json").read_text()))
     assert sorted(os.listdir(examples)) == sorted(os.listdir(EXAMPLES))
+
+
+@pytest.mark.slow
+def test_the_analysis_of_studies_is_not_loaded_at_the_start():
+    """It is half a gigabyte on the disk and a second of the processor; pandas comes with gradio, and brings pyarrow."""
+    code = "import sys; from unmask.web.app import build_demo; build_demo(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert not {"scipy", "statsmodels", "matplotlib", "choix"} & set(loaded.split()) and "pandas" in loaded.split()

@@ -14,8 +14,6 @@ import pandas as pd
 import sqlalchemy as sa
 
 from unmask.study.database import open_database, transaction
-from unmask.study.statistics.data import StudyData
-from unmask.study.statistics.ranking import bradley_terry
 
 ANSWERS = {"A": "left", "B": "right", "tie": "tie"}  # a vote's answer -> a study's
 SOURCES = ("example", "own")  # one of the built-in examples, or a visitor's own picture
@@ -82,6 +80,10 @@ def rank_models(votes: pd.DataFrame) -> pd.DataFrame:
     votes = _of_known_models(votes)
     if len(votes) < LEAST_VOTES:
         return pd.DataFrame()
+    # scipy and choix take their time: not at the page's start.
+    from unmask.study.statistics.data import StudyData
+    from unmask.study.statistics.ranking import bradley_terry
+
     models = sorted({*votes["first"], *votes["second"]})
     pairs = pd.DataFrame({
         "rater_id": range(len(votes)), "left_item": votes["first"].to_numpy(), "right_item": votes["second"].to_numpy(),
