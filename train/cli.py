@@ -54,6 +54,8 @@ def _meaningless(network: str) -> Iterator[str]:
         yield "window"
     if network != "two-autoencoders":
         yield "stages"
+    if "sees_mask" not in signature(RECIPES[network]).parameters:
+        yield "blind"
     if network != "mseg":
         yield "real"
 

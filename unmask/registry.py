@@ -107,7 +107,7 @@ _ALL = (
         paper="Unmask Masked Face",
         year=2023,
         builder="unmask.nets.pix2pix:Pix2Pix",
-        needs_mask=False,
+        needs_mask=True,
     ),
     ModelInfo(
         name="glcic",
