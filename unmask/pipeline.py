@@ -56,6 +56,9 @@ SMALLEST_FACE = 24  # px of the box: nothing can be painted into a smaller face,
 # On the face itself more of it is taken, for what is beyond the mask's edge there is skin.
 MARGIN = 3 / 256  # of the crop's side, by which a found mask is grown beyond the face's oval
 MARGIN_ON_FACE = 7 / 256  # likewise, inside it
+# What a segmentation model takes for fabric with this probability is painted, too, where it touches what is fabric to
+# it: on photographs straps, strips under glasses and patches of odd light, which would be left beside the hole.
+DOUBTFUL = 0.15
 WIDER = (1.25, LARGEST)  # sides of the crop in which a mask is looked for that runs out of the crop
 SMALLEST = 0.03  # share of a face's crop; what is smaller than any mask is none
 
@@ -164,9 +167,14 @@ class Unmasker:
         found: torch.Tensor = network(x)[0, 0]
         return found.float().cpu()
 
-    def find_mask(self, crop: np.ndarray, model: str = DEFAULT_SEGMENTATION_MODEL) -> np.ndarray:
-        """A segmentation model on a face crop (S, S, 3) uint8: the mask as it sees it, (S, S) uint8 of 0 and 255."""
-        return mask_of(self.mask_probability(crop, model), crop.shape[:2])
+    def find_mask(
+        self, crop: np.ndarray, model: str = DEFAULT_SEGMENTATION_MODEL, doubtful: float = 0.5
+    ) -> np.ndarray:
+        """A segmentation model on a face crop (S, S, 3) uint8: the mask as it sees it, (S, S) uint8 of 0 and 255.
+
+        doubtful: see `mask_of`.
+        """
+        return mask_of(self.mask_probability(crop, model), crop.shape[:2], doubtful)
 
     def find_whole_mask(
         self, photo: np.ndarray, face: Face, model: str = DEFAULT_SEGMENTATION_MODEL
@@ -177,7 +185,7 @@ class Unmasker:
         looked for again. There only counts what is connected to the mask in the crop: the rest is other people's.
         """
         crop, frame = align(photo, face, CROP), face
-        mask = self.find_mask(crop, model)
+        mask = self.find_mask(crop, model, DOUBTFUL)
         if share(mask) <= SMALLEST:
             return np.zeros_like(mask), frame
         sides = np.zeros((2, 2), bool)
@@ -188,7 +196,7 @@ class Unmasker:
             sides |= cut
             wider = widen(face, sides, scale)
             known = reframe(mask, frame, wider)
-            mask = connected_to(known | self.find_mask(align(photo, wider, CROP), model), known)
+            mask = connected_to(known | self.find_mask(align(photo, wider, CROP), model, DOUBTFUL), known)
             frame = wider
         return self.with_margin(mask, crop, face, frame), frame
 
@@ -349,8 +357,10 @@ class Unmasker:
         return result
 
 
-def mask_of(probability: torch.Tensor, shape: tuple[int, int]) -> np.ndarray:
-    """A mask (H, W) uint8 of 0 and 255, of `shape`, from a segmentation model's probability (M, M)."""
-    # Enlarged before it is cut at one half: the edge is then smooth at the crop's own size.
-    large = F.interpolate(probability[None, None], size=shape, mode="bilinear", align_corners=False)
-    return clean(large[0, 0].numpy() > 0.5)
+def mask_of(probability: torch.Tensor, shape: tuple[int, int], doubtful: float = 0.5) -> np.ndarray:
+    """A mask (H, W) uint8 of 0 and 255, of `shape`, from a segmentation model's probability (M, M): where that is above
+    one half, and where it is above `doubtful` and connected to that (Canny 1986, section VI: hysteresis)."""
+    # Enlarged before it is cut: the edge is then smooth at the crop's own size.
+    large = F.interpolate(probability[None, None], size=shape, mode="bilinear", align_corners=False)[0, 0].numpy()
+    sure = clean(large > 0.5)
+    return sure if doubtful >= 0.5 else clean(connected_to(binarise(large > doubtful), sure))
