@@ -18,6 +18,7 @@ from train.data.batches import Batches
 from train.data.faces import draw_pairs, fingerprint, load_backgrounds, load_faces
 from train.data.parsed_faces import ParsedBatches
 from train.data.scenes import Scenes
+from train.data.sharp_faces import LARGE, SharpFaces
 from train.distributed import Processes
 from train.downscale import downscale_weights
 from train.loop import BatchSource, RunError, train
@@ -28,10 +29,10 @@ from train.record import read_checkpoint
 from train.widen import widen_weights
 from unmask import weights
 from unmask.catalog import list_models
-from unmask.registry import FACE_DETECTOR, MODELS
+from unmask.registry import FACE_DETECTOR, MODELS, REFINER
 from unmask.types import Json
 
-SIZES = (64, 128, 192, 256)
+SIZES = (64, 128, 192, 256, LARGE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,6 +216,12 @@ def make_batches(
     if options.network == "parsing":
         parsed = partial(ParsedBatches, options.data, size=options.size, seed=options.seed, device=device)
         return parsed(held_back=False, limit=options.limit), parsed(held_back=True, limit=options.limit).first(8)
+    if options.network == REFINER:
+        sharp = partial(SharpFaces, options.data, options.cache, size=options.size, seed=options.seed, device=device)
+        large = options.size == LARGE  # at which no face of the val split is there
+        with processes.main_first():
+            few = sharp(split="val2") if large else sharp(split="val", limit=8)
+            return sharp(window=options.window, limit=options.limit), few.first(8)
     with processes.main_first():  # it fills the cache
         faces = load_faces(options.data, "train", options.cache, options.limit)
         pairs = draw_pairs(faces, options.cache, options.variants, options.seed)
