@@ -220,8 +220,8 @@ def make_batches(
         sharp = partial(SharpFaces, options.data, options.cache, size=options.size, seed=options.seed, device=device)
         large = options.size == LARGE  # at which no face of the val split is there
         with processes.main_first():
-            few = sharp(split="val2") if large else sharp(split="val", limit=8)
-            return sharp(window=options.window, limit=options.limit), few.first(8)
+            held_out = sharp(split="val2") if large else sharp(split="val", limit=8)
+            return sharp(window=options.window, limit=options.limit), held_out.first(8)
     with processes.main_first():  # it fills the cache
         faces = load_faces(options.data, "train", options.cache, options.limit)
         pairs = draw_pairs(faces, options.cache, options.variants, options.seed)
