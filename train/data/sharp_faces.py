@@ -16,6 +16,7 @@ from train.data.batch import Batch
 from train.data.batches import photographed, sampling_weights, shrink
 from train.data.draws import Draws
 from train.data.faces import (
+    SIDE,
     Faces,
     decode,
     draw_pairs,
@@ -52,12 +53,19 @@ def load_large(data: Path, faces: Faces, cache: Path) -> np.ndarray:
     return mapped(path)
 
 
-def select(faces: Faces, rows: list[int]) -> Faces:
-    """Some of the faces; their photos are no longer a file of their own."""
-    return replace(
-        faces, names=[faces.names[i] for i in rows], photos=faces.photos[rows], landmarks=faces.landmarks[rows],
-        rows=[faces.rows[i] for i in rows],
+def large_faces(data: Path, faces: Faces, cache: Path) -> tuple[Faces, list[int]]:
+    """Those of the faces that are there at LARGE px, so large, and their places among all.
+
+    Raises ValueError where faces.csv names none, or the data folder lacks one.
+    """
+    places = [i for i, row in enumerate(faces.rows) if row.get("shard512")]
+    if not places:
+        raise ValueError(f"{data / 'faces.csv'} names no faces at {LARGE} px in this split: try another.")
+    large = replace(
+        faces, names=[faces.names[i] for i in places], rows=[faces.rows[i] for i in places],
+        landmarks=faces.landmarks[places] * (LARGE / SIDE),
     )  # fmt: skip
+    return replace(large, photos=load_large(data, large, cache)), places
 
 
 def paint(photos: np.ndarray, masks: np.ndarray, size: int, path: Path) -> np.ndarray:
@@ -90,13 +98,9 @@ class SharpFaces:
         faces = load_faces(data, split, cache, limit)
         masks = draw_pairs(faces, cache, 1, seed)[..., 3]
         if size == LARGE:
-            rows = [i for i, row in enumerate(faces.rows) if row.get("shard512")]
-            if not rows:
-                raise ValueError(f"{data / 'faces.csv'} names no faces at {LARGE} px in the split {split!r}.")
-            faces, masks = select(faces, rows), masks[rows]
-            photos = load_large(data, faces, cache)
-        else:
-            photos = shrink(faces.photos, size)
+            faces, places = large_faces(data, faces, cache)
+            masks = masks[places]
+        photos = shrink(faces.photos, size) if size < LARGE else faces.photos
         released = weights.released_hashes()
         key = repr([faces.names, MARGINS, seed, size, [released.get(f"{name}.safetensors") for name in DEFAULT_MODELS]])
         path = cache / f"{fingerprint(data)}-painted-{hashlib.sha256(key.encode()).hexdigest()[:10]}.npy"
