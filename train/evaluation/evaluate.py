@@ -202,7 +202,7 @@ def evaluate(
     apart, most = realism.distances(composites, truths, [case.mask for case in cases], people, unmasker.device)
     distances = {name: distances.get(name, {}) | own for name, own in apart.items()} or distances
     about = {
-        "protocol": protocol, "holes": holes, "size": BOX_SIZE if protocol == "boxes" else SIDE, "seed": SEED,
+        "protocol": protocol, "holes": holes, "size": len(cases[0].photo), "seed": SEED,
         "revision": revision(), "data": {"fingerprint": fingerprint(data), "split": split, "faces": len(cases)},
         "weights": {
             name: describe(unmasker, name, weights)
