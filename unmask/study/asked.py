@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import sqlalchemy as sa
 
+from unmask.study import order
 from unmask.study.database import insert
-from unmask.study.order import order_contenders
 from unmask.study.plan import Plan
 from unmask.study.questions import pair_key, read_key
 from unmask.study.statistics import active
@@ -37,8 +37,12 @@ def read(connection: sa.Connection, plan: Plan, rater_id: str) -> list[tuple[str
     return [(left, right) for left, right in (read_key(key).items for key in connection.scalars(query))]
 
 
-def position_of(connection: sa.Connection, plan: Plan, rater_id: str, question: str) -> int | None:
-    """When a rater was asked this pair: 0, 1, ..., or None for never."""
+def find_position(
+    connection: sa.Connection, plan: Plan, rater_id: str, number: int, question: str
+) -> int | None:
+    """When a rater, by id and number, is asked a question of any kind: 0, 1, ..., or None for never."""
+    if plan.choose != "active" or read_key(question).kind != "pair":
+        return order.find_position(plan, number, question)
     query = sa.select(ASKED_PAIRS.c.position).where(*_of(plan, rater_id), ASKED_PAIRS.c.question == question)
     return connection.scalar(query)
 
@@ -70,7 +74,7 @@ def read_said(connection: sa.Connection, plan: Plan) -> Said:
 
 def choose(plan: Plan, number: int, position: int, said: Said) -> str:
     """The key of the pair that rater `number` is asked as the `position`-th: 0, 1, ..."""
-    items = order_contenders(plan, number)[position]
+    items = order.order_contenders(plan, number)[position]
     model = {item.item_id: item.model for item in plan.stimuli}
     place = {said.models.index(model[item]): item for item in items}
     seed = hashlib.sha256(f"{plan.seed}/active/{number}/{position}".encode()).digest()

@@ -20,7 +20,6 @@ from unmask.study.backup import Backup
 from unmask.study.database import insert, open_database, serialise, transaction
 from unmask.study.order import (
     count_questions,
-    find_position,
     order_contenders,
     order_pairs,
     order_rankings,
@@ -160,7 +159,7 @@ class Store:
         key = {"study_id": self.study.plan.study_id, "rater_id": owner, "question": question}
         with self._transaction(writes=True) as connection:
             number = self._number(connection, owner)
-            position = self._find_position(connection, owner, number, question)
+            position = asked.find_position(connection, self.study.plan, owner, number, question)
             if position is None:
                 raise StudyError("This item is not among those that you were asked about.", 403)
             said = {"position": position, "answer": value, "seconds": seconds, "answered_at": _now()}
@@ -326,14 +325,6 @@ class Store:
             raise StudyError("You have withdrawn from this study: nothing of yours is kept in it.", 410)
         number: int = row.number
         return number
-
-    def _find_position(
-        self, connection: sa.Connection, rater_id: str, number: int, question: str
-    ) -> int | None:
-        """When this rater is asked this question, or None for never."""
-        if self.study.plan.choose == "active" and read_key(question).kind == "pair":
-            return asked.position_of(connection, self.study.plan, rater_id, question)
-        return find_position(self.study.plan, number, question)
 
     def _is_withdrawn(self, connection: sa.Connection, rater_id: str) -> bool:
         return bool(
