@@ -26,9 +26,10 @@ from unmask.catalog import list_inpainting_models
 from unmask.imaging.container import UNREADABLE
 from unmask.imaging.metadata import write_png
 from unmask.masks import check_mask, read_mask
+from unmask.study import answer
 from unmask.study.create import CONSENT, HIGH_LABEL, LOW_LABEL, QUESTION
 from unmask.study.questions import STATEMENTS
-from unmask.study.statistics import planning
+from unmask.study.statistics import planning, planning_comparisons
 from unmask.web import app as web_app
 from unmask.web import board_page, drawn_mask, i18n, launch, pictures, theme
 from unmask.web.components import (
@@ -48,6 +49,7 @@ from unmask.web.components import (
     viewer_bar,
     vote_card,
 )
+from unmask.web.errors import DISK_FULL
 from unmask.web.ideas import IDEAS
 from unmask.web.security import guard, researcher
 from unmask.web.tabs import (
@@ -220,6 +222,7 @@ def texts_in_code() -> set[str]:
     found |= {IDEAS[name] for name in list_inpainting_models()} | set(drawn_mask.LABELS.values())
     found |= {*live_tab.STATES.values(), vote_card.DONE_HINT}
     found |= {label for label, _ in guide_panel.SLIDERS.values()}
+    found |= {*study_wizard.PAIRS.values(), *study_wizard.PRESENTED, DISK_FULL}
     found |= {QUESTION, LOW_LABEL, HIGH_LABEL, CONSENT, "Model", *researcher_tab.COLUMNS}
     for statement in STATEMENTS.values():
         found |= {statement.text, *statement.scale_labels.values()}
@@ -229,7 +232,7 @@ def texts_in_code() -> set[str]:
 
 
 TRANSLATING = {"tr", "static", "on_page", "build_cards", "say"}
-STUDIES = (researcher_tab, study_wizard, researcher, planning)
+STUDIES = (researcher_tab, study_wizard, researcher, planning, planning_comparisons, answer)
 
 
 def test_every_language_has_every_text():

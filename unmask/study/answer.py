@@ -52,9 +52,11 @@ def _by_scores(comparisons: pd.DataFrame, models: pd.DataFrame, screening: str, 
         raters = _raters(ranked["raters"].iloc[0], say)
         return say("{best} has a like index of {like} of 100, by {raters}.", best=best, like=likes[best], raters=raters)
     said = _compare(comparisons, ranked["model"].tolist()[:2], likes, screening, top, say)
-    if rest := [f"{name} {likes[name]}" for name in others[1:]]:
-        template = "Then comes {others}." if len(rest) == 1 else "Then come {others}."
-        said += " " + say(template, others=", ".join(rest))
+    rest = [f"{name} {likes[name]}" for name in others[1:]]
+    if len(rest) == 1:
+        said += " " + say("Then comes {others}.", others=rest[0])
+    elif rest:
+        said += " " + say("Then come {others}.", others=", ".join(rest))
     return said
 
 

@@ -24,6 +24,7 @@ from unmask.web.security.researcher import check
 
 MOST_CONDITIONS = 6  # on the form; the command line takes any number
 SHOWN = 2  # of them, until more are asked for
+PRESENTED = ("One picture at a time", "All of one photo side by side", "No scores: only comparisons")
 # Which of a photo's pairs are asked, as a plan says it -> how the form says it.
 PAIRS = {
     "": "No",
@@ -234,8 +235,7 @@ def _read_further(values: Sequence) -> list[Question]:
 
 
 def _build_raters() -> dict[str, gr.components.Component]:
-    shown = ("One picture at a time", "All of one photo side by side", "No scores: only comparisons")
-    names = dict(zip(PRESENTATIONS, map(static, shown)))
+    names = dict(zip(PRESENTATIONS, map(static, PRESENTED)))
     fields = {
         "presentation": gr.Radio(
             [(names[name], name) for name in PRESENTATIONS], value="single", label=static("Presentation")
