@@ -23,7 +23,7 @@ class RefinerRecipe(Recipe):
     learning_rates = (3e-4, 3e-4)
     betas = (0.9, 0.999)  # as GANMasker's: with less, discriminators of small batches stay blind
     warp = 0.0
-    realism = 1.5  # how strong the discriminator is beside the rest
+    realism = 3.0  # how strong the discriminator is beside the rest
 
     def __init__(self, size: int, width: int = 24):
         self.size, self.config = size, {"width": width}

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from unmask.nets.layers import Network, composite
 
+COARSE = 8  # px: what is as coarse stays the inpainting model's. With 2, too little of its softness could be mended
 DOWN = 2  # the pixels are unshuffled once: a 512 px crop costs the work of a 256 px one
 
 
@@ -44,7 +45,7 @@ class Refiner(Network):
             nn.init.zeros_(parameter)  # the first result is the fill as it came
 
     def detail(self, x: Tensor) -> Tensor:
-        """What is to be added: (N, 4, H, W) to (N, 3, H, W), without what half as many pixels could hold."""
+        """What is to be added: (N, 4, H, W) to (N, 3, H, W), without waves longer than about 2 COARSE px."""
         skips = []
         x = F.pixel_unshuffle(x, DOWN)
         for level, block in enumerate(self.encoder):
@@ -55,8 +56,8 @@ class Refiner(Network):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
             x = block(torch.cat([x, skips.pop()], dim=1))
         added = F.pixel_shuffle(self.head(x), DOWN).float()
-        low = F.interpolate(F.avg_pool2d(added, 2), scale_factor=2.0, mode="bilinear", align_corners=False)
-        return added - low
+        means = F.avg_pool2d(added, COARSE)
+        return added - F.interpolate(means, scale_factor=float(COARSE), mode="bilinear", align_corners=False)
 
     def forward(self, fill: Tensor, crop: Tensor, mask: Tensor) -> Tensor:
         """fill: N3HW in [-1, 1], an inpainting model's result, enlarged; crop: N3HW in [-1, 1], the photo; mask: N1HW
