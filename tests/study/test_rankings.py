@@ -19,7 +19,8 @@ from unmask.study.order import count_questions, find_position, order_rankings
 from unmask.study.plan import StudyError
 from unmask.study.questions import ranking_key, read_key
 from unmask.study.statistics import ranking, screening
-from unmask.study.store import ANSWERS, Store
+from unmask.study.store import Store
+from unmask.study.tables import ANSWERS
 
 
 @pytest.fixture

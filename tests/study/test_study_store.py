@@ -279,7 +279,7 @@ def test_a_host_s_url_gets_the_driver_that_is_there(monkeypatch):
 
 
 def test_nothing_about_a_person_is_stored(tmp_path):
-    from unmask.study.store import META
+    from unmask.study.tables import META
 
     names = {column.name for table in META.tables.values() for column in table.columns}
     assert names == {
