@@ -6,10 +6,10 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import gradio as gr
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 
 from unmask import Unmasker
 from unmask.registry import DEFAULT_MODELS
@@ -74,16 +74,19 @@ def build(token: gr.Textbox) -> Wizard:
     return Wizard(form, create, [kept, models, *names, *further, *fields.values()])
 
 
+Text = Annotated[str, BeforeValidator(lambda given: given or "")]  # None: never touched
+
+
 class Fields(BaseModel):
     """The form's values in its order, after conditions' names and further questions. None: an emptied number."""
 
-    title: str
-    question: str
+    title: Text
+    question: Text
     scale_max: float | None
-    low: str
-    high: str
-    consent: str
-    presentation: str
+    low: Text
+    high: Text
+    consent: Text
+    presentation: Text
     pairs: bool
     rank: float | None
     raters: float | None
@@ -91,17 +94,17 @@ class Fields(BaseModel):
     repeats: float | None
     attention: float | None
     by_invitation: bool
-    ends: str
-    completion: str
+    ends: Text
+    completion: Text
 
 
 class Row(BaseModel):
     """A further question, as the form has it."""
 
-    text: str | None
+    text: Text
     scale_max: float
-    low: str
-    high: str
+    low: Text
+    high: Text
 
 
 def make(unmasker: Unmasker, folder: Path, kept: Kept, models: Sequence[str], given: Sequence[Value]) -> Study:
@@ -110,7 +113,7 @@ def make(unmasker: Unmasker, folder: Path, kept: Kept, models: Sequence[str], gi
     further = _read_further(given[: len(Row.model_fields) * MOST_FURTHER])
     values = Fields.model_validate(dict(zip(Fields.model_fields, given[-len(Fields.model_fields) :])))
     conditions = [
-        gather(str(name).strip(), of) for place, name in enumerate(names) if (of := _files(kept, f"{place}"))
+        gather(str(name or "").strip(), of) for place, name in enumerate(names) if (of := _files(kept, f"{place}"))
     ]
     masked, bare = (gather(what, of) if (of := _files(kept, what)) else None for what in (MASKED, BARE))
     return create_study(
@@ -256,7 +259,7 @@ def _read_further(values: Sequence[Value]) -> list[Question]:
     wide = len(Row.model_fields)
     given = (zip(Row.model_fields, values[start : start + wide]) for start in range(0, len(values), wide))
     rows = [Row.model_validate(dict(row)) for row in given]
-    return [scale(text, int(row.scale_max), row.low, row.high) for row in rows if (text := (row.text or "").strip())]
+    return [scale(text, int(row.scale_max), row.low, row.high) for row in rows if (text := row.text.strip())]
 
 
 def _build_raters() -> dict[str, gr.components.Component]:
