@@ -1,7 +1,7 @@
 """Outline by click: Segment Anything beside the mask editor. What is clicked on is added to the mask, or taken from it.
 
 The editor tells nobody where it was clicked, so the tool lays the same picture over it while it is switched on. It is
-on the page where the host has installed what it needs (unmask.sam); elsewhere nobody sees a control that does nothing.
+on the page unless the host has turned it off (UNMASK_OUTLINE).
 """
 
 import math
