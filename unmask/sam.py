@@ -1,7 +1,7 @@
 """Segment Anything (Kirillov et al., 2023): a click on a thing in a picture, and its outline.
 
-The first click loads Meta's own code, `segment-anything`, and their checkpoint of ViT-B, both under Apache-2.0. It is no
-row of the registry, whose networks are ours, see one crop at a time, and need no clicks.
+The first click loads Meta's own code, `segment-anything`, and their checkpoint of ViT-B, both under Apache-2.0. It is
+no row of the registry, whose networks are ours, see one crop at a time, and need no clicks.
 
     UNMASK_OUTLINE     0: the page has no such tool
     UNMASK_SAM         a checkpoint of ViT-B as Meta published it (.pth), or its folder. Unset, it comes from URL.
