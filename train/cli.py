@@ -6,17 +6,18 @@ from contextlib import contextmanager
 from inspect import signature
 
 from train.commands import COMMANDS
+from train.data.sharp_faces import LARGE
 from train.options import add_options, read
 from train.recipes import RECIPES
-from train.start import TrainOptions, run
-from unmask.registry import MODELS
+from train.start import SIZES, TrainOptions, run
+from unmask.registry import MODELS, REFINER
 from unmask.weights import WeightsError
 
 # By who called: files, folders, arguments, and packages that only one network needs.
 USER_ERRORS = (OSError, ValueError, ImportError, WeightsError)
 
 # Inpainting models whose networks and discriminators take pictures of any size, and are built alike for all.
-WINDOWED = ("ganmasker", "landmark-guided", "gated-conv", "gumf", "parsing-guided")
+WINDOWED = ("ganmasker", "landmark-guided", "gated-conv", "gumf", "parsing-guided", "refiner")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -42,7 +43,9 @@ def build_parser() -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=f"train {MODELS[name].title}")
         added.set_defaults(network=name)
         phases = [phase.name for phase in RECIPES[name].phases]
-        add_options(added, TrainOptions, leave_out={"network", *_meaningless(name)}, choices={"only": phases})
+        sizes = [size for size in SIZES if size < LARGE or name == REFINER]
+        known: dict[str, list[str] | list[int]] = {"only": phases, "size": sizes}
+        add_options(added, TrainOptions, leave_out={"network", *_meaningless(name)}, choices=known)
     return parser
 
 
@@ -54,6 +57,8 @@ def _meaningless(network: str) -> Iterator[str]:
         yield "window"
     if network != "two-autoencoders":
         yield "stages"
+    if "sees_mask" not in signature(RECIPES[network]).parameters:
+        yield "blind"
     if network != "mseg":
         yield "real"
 

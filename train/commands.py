@@ -121,10 +121,12 @@ class Evaluate(OnFaces, ByWeights):
     out: Path = option()
     protocol: str = option(
         "face masks at 256 px, the same finished as the demo does, the same with crops turned and shifted as the "
-        "demo's are, CelebA faces in the paper's square, or boxes at 128 px",
+        "demo's are, CelebA faces in the paper's square, boxes at 128 px, thick holes, or faces at 512 px",
         "faces", choices=list(PROTOCOLS), parse=current_term,
     )  # fmt: skip
-    split: str | None = option("val, or val2 in the paper's square, unless given", None, choices=("val", "val2"))
+    split: str | None = option(
+        "val, or val2 in the paper's square and at 512 px, unless given", None, choices=("val", "val2")
+    )
     holes: str = option(
         "the masks that were put on, or those that M-Seg finds",
         "ground-truth", choices=("ground-truth", "predicted"), parse=current_term,
@@ -136,7 +138,7 @@ class Evaluate(OnFaces, ByWeights):
         return evaluate(
             self.data, list(self.models or usable), self.out, self.cache, weights=self.own_weights, device=self.device,
             holes=self.holes, protocol=self.protocol, limit=self.limit,
-            split=self.split or ("val2" if self.protocol == "square" else "val"),
+            split=self.split or ("val2" if self.protocol in ("square", "large") else "val"),
         )  # fmt: skip
 
 

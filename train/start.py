@@ -18,6 +18,7 @@ from train.data.batches import Batches
 from train.data.faces import draw_pairs, fingerprint, load_backgrounds, load_faces
 from train.data.parsed_faces import ParsedBatches
 from train.data.scenes import Scenes
+from train.data.sharp_faces import LARGE, SharpFaces
 from train.distributed import Processes
 from train.downscale import downscale_weights
 from train.loop import BatchSource, RunError, train
@@ -28,10 +29,10 @@ from train.record import read_checkpoint
 from train.widen import widen_weights
 from unmask import weights
 from unmask.catalog import list_models
-from unmask.registry import FACE_DETECTOR, MODELS
+from unmask.registry import FACE_DETECTOR, MODELS, REFINER
 from unmask.types import Json
 
-SIZES = (64, 128, 192, 256)
+SIZES = (64, 128, 192, 256, LARGE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,7 @@ class TrainOptions(OnFaces):
         "2: works on pixel-unshuffled pictures, half as large", None, choices=(1, 2), old="--fold"
     )
     stages: int | None = option("autoencoders in a row: 1 is the ablation", None, choices=(1, 2))
+    blind: bool = option("the paper's network, which is not given the mask", False)
     lr: tuple[float, float] | None = option("learning rates", None, metavar=("G", "D"))
     variants: int = option("synthetic masks drawn for every face", 2)
     seed: int = option(default=0)
@@ -106,22 +108,24 @@ def read_init(path: Path) -> Json:
     """Released weights, or a run's averaged ones, to start from: name, config, size (px), the generator's `state`, the
     `discriminator`'s or None, and `before`, where they came from.
 
-    What was trained before networks could be downscaled says nothing of it: its config gets downscale 1.
+    What was trained before networks could be downscaled says nothing of it: its config gets downscale 1; and sees_mask
+    False, likewise.
     """
 
-    def full_size(name: str) -> Json:
-        return {"downscale": 1} if "downscale" in signature(RECIPES[name]).parameters else {}
+    def as_before(name: str) -> Json:
+        known = signature(RECIPES[name]).parameters
+        return {key: value for key, value in (("downscale", 1), ("sees_mask", False)) if key in known}
 
     if path.suffix == ".safetensors":
         metadata = weights.read_metadata(path)
         found = {key: metadata[key] for key in ("name", "config", "size")} | {"discriminator": None}
-        found["config"] = full_size(found["name"]) | found["config"]
+        found["config"] = as_before(found["name"]) | found["config"]
         before = metadata["trained"] | {"size": metadata["size"]}
         return found | {"state": weights.load(metadata["name"], path).state_dict(), "before": before}
     # Mapped and not read: a run that goes on wants the config alone here, of a file that may have 100 MB.
     state = read_checkpoint(path / "checkpoint.pt", map_location="cpu", mmap=True)
     found = {key: state.get(key) for key in ("name", "config", "size", "discriminator")}
-    found["config"] = full_size(found["name"]) | found["config"]
+    found["config"] = as_before(found["name"]) | found["config"]
     before = {key: state[key] for key in ("images", "seconds", "size", "batch", "before", "hardware")}
     return found | {"state": state["ema"], "before": before}
 
@@ -132,6 +136,8 @@ def start_from(recipe: Recipe, init: Json, path: Path) -> None:
     if init["name"] != recipe.name:
         if not hasattr(recipe, "adapt"):
             raise RunError(f"{path} is a {init['name']}, from which {recipe.name} cannot start.")
+        state = recipe.adapt(state)
+    elif recipe.config.get("sees_mask") and not init["config"]["sees_mask"] and hasattr(recipe, "adapt"):
         state = recipe.adapt(state)
     elif init["config"].get("downscale") != recipe.config.get("downscale"):
         if recipe.config["downscale"] == 1:
@@ -176,6 +182,8 @@ def make_recipe(options: TrainOptions, processes: Processes) -> tuple[Recipe, Js
     # The weights' own width, unless told another.
     config = dict(init["config"]) if init and init["name"] == options.network else {}
     config |= {key: value for key in ("width", "downscale", "stages") if (value := getattr(options, key))}
+    if "sees_mask" in signature(RECIPES[options.network]).parameters:
+        config["sees_mask"] = not options.blind
     recipe = RECIPES[options.network](options.size, **config)
     if init and source and not going_on:
         start_from(recipe, init, source)
@@ -208,6 +216,12 @@ def make_batches(
     if options.network == "parsing":
         parsed = partial(ParsedBatches, options.data, size=options.size, seed=options.seed, device=device)
         return parsed(held_back=False, limit=options.limit), parsed(held_back=True, limit=options.limit).first(8)
+    if options.network == REFINER:
+        sharp = partial(SharpFaces, options.data, options.cache, size=options.size, seed=options.seed, device=device)
+        large = options.size == LARGE  # at which no face of the val split is there
+        with processes.main_first():
+            held_out = sharp(split="val2") if large else sharp(split="val", limit=8)
+            return sharp(window=options.window, limit=options.limit), held_out.first(8)
     with processes.main_first():  # it fills the cache
         faces = load_faces(options.data, "train", options.cache, options.limit)
         pairs = draw_pairs(faces, options.cache, options.variants, options.seed)

@@ -16,12 +16,14 @@ from unmask.faces.framing import LARGEST, cut_sides, fit, set_in
 from unmask.masks import binarise, check_mask, connected_to, grow, is_empty, part_of_face
 
 AROUND = 2 * LARGEST - 1  # sides of the crop that hold any larger one, whichever way it grows
+LARGE_FACE = 300  # px of a face's crop in the photo from which a crop of CROP px shows less than there is
 FEATHER = 2.5 / 256  # of the crop's side: the soft edge inside the mask
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a model is shown: the crop (CROP, CROP, 3) uint8 in a frame, and the mask in it, (CROP, CROP) uint8."""
+    """What a model is shown: the crop (S, S, 3) uint8 in a frame, and the mask in it, (S, S) uint8; S is CROP, or more
+    for a large face."""
 
     frame: Face
     crop: np.ndarray
@@ -40,17 +42,18 @@ class Hole:
     backdrop: Backdrop
 
     def blend(self, fills: Sequence[np.ndarray], onto: np.ndarray) -> None:
-        """Put a model's fills, (CROP, CROP, 3) uint8 for each look, into the hole of a picture of the photo's size."""
+        """Put a model's fills, one for each look and of its size, into the hole of a picture of the photo's size."""
         outer, inner = self.looks[0].frame, self.looks[-1].frame
         filled = fills[0] if len(fills) == 1 else set_in(fills[0], outer, fills[1], inner)
         self.backdrop.paste(outer, filled, onto)
 
 
-def find_holes(photo: np.ndarray, mask: np.ndarray, faces: Sequence[Face]) -> list[Hole]:
+def find_holes(photo: np.ndarray, mask: np.ndarray, faces: Sequence[Face], large: int = CROP) -> list[Hole]:
     """The holes of a photo (H, W, 3) uint8 under a mask (H, W) uint8, above 127 = covered, one for each of the faces.
 
-    What was painted outside of every face is a hole of its own, in the photo as a whole; it comes last. Raises
-    PhotoError when the mask is empty, covers everything, or has another size than the photo.
+    What was painted outside of every face is a hole of its own, in the photo as a whole; it comes last. large: px of
+    the crop that is shown of a face whose crop has LARGE_FACE px in the photo. Raises PhotoError when the mask is
+    empty, covers everything, or has another size than the photo.
     """
     check_mask(mask, photo.shape)
     mask = left = binarise(mask)
@@ -64,9 +67,10 @@ def find_holes(photo: np.ndarray, mask: np.ndarray, faces: Sequence[Face]) -> li
         if is_empty(own):
             continue
         left = left - own
+        size = large if index < len(faces) and face.side >= LARGE_FACE else CROP
         looks = tuple(
-            Look(each, align(photo, each, CROP), align_mask(mask, each, CROP, threshold=0))
-            for each in dict.fromkeys((frame, face))
+            Look(each, align(photo, each, side), align_mask(mask, each, side, threshold=0))
+            for each, side in {frame: CROP, face: size}.items()
         )
         holes.append(Hole(looks, Backdrop(photo, own, frame.side, FEATHER * face.side, hidden=mask)))
     return holes

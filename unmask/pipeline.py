@@ -45,6 +45,7 @@ from unmask.registry import (
     LANDMARKS,
     MODELS,
     REALISTIC,
+    REFINER,
     current_name,
 )
 
@@ -56,6 +57,11 @@ SMALLEST_FACE = 24  # px of the box: nothing can be painted into a smaller face,
 # On the face itself more of it is taken, for what is beyond the mask's edge there is skin.
 MARGIN = 3 / 256  # of the crop's side, by which a found mask is grown beyond the face's oval
 MARGIN_ON_FACE = 7 / 256  # likewise, inside it
+# What a segmentation model takes for fabric with this probability is painted, too, where it touches what is fabric to
+# it: on photographs straps, strips under glasses and patches of odd light, which would be left beside the hole.
+DOUBTFUL = 0.15
+REFINED = 512  # px of the crop in which large faces are refined
+SEEN = 40  # px of that crop around the hole which the refiner looks at
 WIDER = (1.25, LARGEST)  # sides of the crop in which a mask is looked for that runs out of the crop
 SMALLEST = 0.03  # share of a face's crop; what is smaller than any mask is none
 
@@ -164,9 +170,14 @@ class Unmasker:
         found: torch.Tensor = network(x)[0, 0]
         return found.float().cpu()
 
-    def find_mask(self, crop: np.ndarray, model: str = DEFAULT_SEGMENTATION_MODEL) -> np.ndarray:
-        """A segmentation model on a face crop (S, S, 3) uint8: the mask as it sees it, (S, S) uint8 of 0 and 255."""
-        return mask_of(self.mask_probability(crop, model), crop.shape[:2])
+    def find_mask(
+        self, crop: np.ndarray, model: str = DEFAULT_SEGMENTATION_MODEL, doubtful: float = 0.5
+    ) -> np.ndarray:
+        """A segmentation model on a face crop (S, S, 3) uint8: the mask as it sees it, (S, S) uint8 of 0 and 255.
+
+        doubtful: see `mask_of`.
+        """
+        return mask_of(self.mask_probability(crop, model), crop.shape[:2], doubtful)
 
     def find_whole_mask(
         self, photo: np.ndarray, face: Face, model: str = DEFAULT_SEGMENTATION_MODEL
@@ -177,7 +188,7 @@ class Unmasker:
         looked for again. There only counts what is connected to the mask in the crop: the rest is other people's.
         """
         crop, frame = align(photo, face, CROP), face
-        mask = self.find_mask(crop, model)
+        mask = self.find_mask(crop, model, DOUBTFUL)
         if share(mask) <= SMALLEST:
             return np.zeros_like(mask), frame
         sides = np.zeros((2, 2), bool)
@@ -188,7 +199,7 @@ class Unmasker:
             sides |= cut
             wider = widen(face, sides, scale)
             known = reframe(mask, frame, wider)
-            mask = connected_to(known | self.find_mask(align(photo, wider, CROP), model), known)
+            mask = connected_to(known | self.find_mask(align(photo, wider, CROP), model, DOUBTFUL), known)
             frame = wider
         return self.with_margin(mask, crop, face, frame), frame
 
@@ -222,13 +233,25 @@ class Unmasker:
         Only the masked pixels of the result are meant to be used: a model of another size has resampled the rest.
         guide: what the visitor tells a network that is guided by landmarks; the others do not listen. realism: 1 is
         the realistic output, 0 the faithful one, between them a mix of the two; a model with one output gives that.
+        Into a crop of more than CROP px the refiner puts its detail, where there is one: `realism` of it, for detail is
+        as little known as the rest.
 
         The mix is linear, pixel by pixel. Between the mean of all plausible pictures and a perfect sample of them, no
         other estimate comes nearer to the truth for the realism it has (Freirich, Michaeli and Meir 2021, A Theory of
         the Distortion-Perception Tradeoff in Wasserstein Space, theorem 3).
         """
-        if not MODELS[current_name(name)].outputs:
-            return self._fill(self.model(name), name, crop, mask, guide)
+        info = MODELS[current_name(name)]
+        detail = 1.0
+        if not info.outputs:
+            painted = self._fill(self.model(name), name, crop, mask, guide)
+        else:
+            painted, detail = self._mix(name, crop, mask, guide, realism), realism
+        if len(crop) > CROP and info.kind == "inpainting" and detail > 0 and self.refines:
+            return self._refine(painted, crop, mask, detail)
+        return painted
+
+    def _mix(self, name: str, crop: np.ndarray, mask: np.ndarray, guide: Guide, realism: float) -> np.ndarray:
+        """`fill` by a model with two outputs."""
         shares = {REALISTIC: realism, FAITHFUL: 1 - realism}
         fills = [
             share_of * self._fill(self.model(name, output), name, crop, mask, guide).astype(np.float32)
@@ -249,6 +272,29 @@ class Unmasker:
             told = (torch.tensor(points[None], dtype=torch.float32),)  # and the hint is left open
         filled = model(x, mask_to_tensor(hole).to(self.device), *(each.to(self.device) for each in told))
         return resize(to_image(filled), (side, side))
+
+    @property
+    def refines(self) -> bool:
+        """Whether there are weights that add detail to large faces."""
+        return REFINER in self._models or REFINER in list_models("refiner", own=self._paths)
+
+    def _refine(self, painted: np.ndarray, crop: np.ndarray, mask: np.ndarray, detail: float) -> np.ndarray:
+        """What was painted into a crop, both (S, S, 3) uint8, with the refiner's detail in the mask (S, S) uint8.
+
+        detail: how much of it, 0 to 1.
+        """
+        hole = binarise(mask, 0)
+        x, y, width, height = cv2.boundingRect(hole)
+        if width == 0:
+            return painted
+        # The hole and what the network sees around it: the rest would be computed for nothing.
+        left, right, top, bottom = _steps(x, x + width, len(crop)) + _steps(y, y + height, len(crop))
+        box = np.s_[top:bottom, left:right]
+        inputs = to_tensor(painted[box]), to_tensor(crop[box]), mask_to_tensor(hole[box])
+        refined = to_image(self.model(REFINER)(*(each.to(self.device) for each in inputs)))
+        result = painted.copy()
+        result[box] = np.rint(painted[box] + detail * (refined.astype(np.float32) - painted[box])).astype(np.uint8)
+        return result
 
     def segment(
         self,
@@ -297,7 +343,7 @@ class Unmasker:
             mask = self.segment(photo, faces=faces)
             if is_empty(mask):
                 raise PhotoError("No mask was found in this photo: mark it by hand.")
-        holes = find_holes(photo, mask, faces)
+        holes = find_holes(photo, mask, faces, REFINED if self.refines else CROP)
         inpaint = partial(self.inpaint, photo, holes, guide=guide, realism=realism)
         return dict(zip(models, self._pool.map(inpaint, models), strict=True))
 
@@ -316,7 +362,7 @@ class Unmasker:
         gives up those models that have not begun.
         """
         models = self.check_models(models, realism)
-        holes = find_holes(photo, mask, faces)
+        holes = find_holes(photo, mask, faces, REFINED if self.refines else CROP)
         paint = partial(self.inpaint, photo, holes, guide=guide, realism=realism)
         started = [self._pool.submit(Outcome.of, name, partial(paint, name)) for name in models]
         try:
@@ -349,8 +395,16 @@ class Unmasker:
         return result
 
 
-def mask_of(probability: torch.Tensor, shape: tuple[int, int]) -> np.ndarray:
-    """A mask (H, W) uint8 of 0 and 255, of `shape`, from a segmentation model's probability (M, M)."""
-    # Enlarged before it is cut at one half: the edge is then smooth at the crop's own size.
-    large = F.interpolate(probability[None, None], size=shape, mode="bilinear", align_corners=False)
-    return clean(large[0, 0].numpy() > 0.5)
+def _steps(start: int, end: int, size: int) -> tuple[int, int]:
+    """A range with what the refiner sees around it, within 0 and `size`, in multiples of what it can halve."""
+    low, high = max(start - SEEN, 0), min(end + SEEN, size)
+    return low - low % 8, high + -high % 8
+
+
+def mask_of(probability: torch.Tensor, shape: tuple[int, int], doubtful: float = 0.5) -> np.ndarray:
+    """A mask (H, W) uint8 of 0 and 255, of `shape`, from a segmentation model's probability (M, M): where that is above
+    one half, and where it is above `doubtful` and connected to that (Canny 1986, section VI: hysteresis)."""
+    # Enlarged before it is cut: the edge is then smooth at the crop's own size.
+    large = F.interpolate(probability[None, None], size=shape, mode="bilinear", align_corners=False)[0, 0].numpy()
+    sure = clean(large > 0.5)
+    return sure if doubtful >= 0.5 else clean(connected_to(binarise(large > doubtful), sure))

@@ -18,7 +18,7 @@ class ModelInfo:
     title: str
     # "segmentation": crop -> mask probability; "inpainting": crop and mask -> crop; "classical": the same without
     # weights; "parser": crop -> 19 classes; "landmarks": crop -> 92 points; "hint": crop -> a number in [-1, 1];
-    # "detector": photo -> faces
+    # "detector": photo -> faces; "refiner": a fill, crop and mask -> crop
     kind: str
     paper: str
     year: int
@@ -107,7 +107,7 @@ _ALL = (
         paper="Unmask Masked Face",
         year=2023,
         builder="unmask.nets.pix2pix:Pix2Pix",
-        needs_mask=False,
+        needs_mask=True,
     ),
     ModelInfo(
         name="glcic",
@@ -196,6 +196,16 @@ _ALL = (
         size=192,
     ),
     ModelInfo(
+        name="refiner",
+        title="Refiner",
+        kind="refiner",
+        paper="Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network",
+        year=2017,
+        builder="unmask.nets.refiner:Refiner",
+        needs_mask=True,
+        size=512,
+    ),
+    ModelInfo(
         name="parsing",
         title="Face parsing",
         kind="parser",
@@ -234,6 +244,7 @@ RELEASES = MODELS | {
     for output in info.outputs[1:]
 }
 FACE_DETECTOR, LANDMARKS, GENDER_HINT, DEFAULT_SEGMENTATION_MODEL = "face-detector", "landmarks", "gender-hint", "mseg"
+REFINER = "refiner"
 DEFAULT_MODELS = ("ganmasker", "pix2pix", "glcic", "landmark-guided")
 
 # What these were called before, in calls, runs and weight files. Understood for one version, in files for good.

@@ -5,6 +5,8 @@ import torch
 
 from tests.train.runs import run, small
 from train.losses import trunk
+from train.recipes.pix2pix import Pix2PixRecipe
+from train.start import read_init, start_from
 from unmask import weights
 from unmask.nets.ganmasker import GANMasker
 from unmask.nets.glcic import GLCIC
@@ -65,5 +67,16 @@ def test_a_run_takes_the_width_and_depth_of_what_it_starts_from(folder, tmp_path
     run(monkeypatch, capsys, *larger, "--kimg", 0.004)
     run(monkeypatch, capsys, *larger, "--kimg", 0.008, "--resume")
     went_on = torch.load(tmp_path / "two" / "checkpoint.pt", weights_only=True)
-    assert went_on["config"] == {"width": 8, "levels": 5, "downscale": 2}
+    assert went_on["config"] == {"width": 8, "levels": 5, "downscale": 2, "sees_mask": True}
     assert went_on["size"] == 128 and went_on["images"] == 8
+
+
+def test_a_pix2pix_that_sees_the_mask_starts_from_the_blind_one(folder, tmp_path, monkeypatch, capsys):
+    run(monkeypatch, capsys, *small("pix2pix", folder, tmp_path / "blind", "--kimg", 0.002, "--blind"))
+    blind = read_init(tmp_path / "blind")
+    assert blind["config"]["sees_mask"] is False
+    recipe = Pix2PixRecipe(128, width=8)
+    start_from(recipe, blind, tmp_path / "blind")
+    first = recipe.generator.encoder[0][0].weight
+    assert torch.equal(first[:, :12], blind["state"]["encoder.0.0.weight"])  # three colours of 2x2 pixels
+    assert first.shape[1] == 16 and not first[:, 12:].any()

@@ -190,7 +190,7 @@ def faces_of(rows: list[dict]) -> faces_module.Faces:
 def test_sampling_prefers_the_rare_the_sharp_and_the_turned():
     weight = lambda *rows: batches_module.sampling_weights(faces_of(list(rows)))
     assert weight({}, {"side": "150"}) == pytest.approx(np.array([1, 0.3]) / 1.3)
-    assert weight({"yaw": "-40"}, {"yaw": "25"}, {"yaw": ""}) == pytest.approx([0.5, 0.25, 0.25])
+    assert weight({"yaw": "-40"}, {"yaw": "30"}, {"yaw": "25"}, {"yaw": ""}) == pytest.approx([0.5, 0.25, 0.125, 0.125])
     genders = weight(*[{}] * 4, {"gender": "m"})
     assert genders.sum() == pytest.approx(1) and genders[4] / genders[0] == pytest.approx(2)
     groups = weight(*[{}] * 9, {"group": "x"})

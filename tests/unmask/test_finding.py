@@ -11,6 +11,7 @@ from unmask.faces.alignment import align
 from unmask.faces.face import face_from_points, whole_photo
 from unmask.faces.framing import LARGEST
 from unmask.holes import frame_of
+from unmask.pipeline import DOUBTFUL, mask_of
 from unmask.registry import DEFAULT_MODELS
 from unmask.synth import MEAN_LANDMARKS
 
@@ -119,3 +120,14 @@ def test_the_margin_grows_towards_the_face(unmasker):
     mask = unmasker.segment(crop, aligned=True)
     assert mask[:, 128].argmax() == 150 - 7 and mask[:, 22].argmax() == 150 - 3
     assert mask[200].argmax() == 20 - 3
+
+
+def test_what_may_be_fabric_counts_where_it_touches_what_is():
+    probability = torch.zeros(256, 256)
+    probability[150:220, 80:180] = 0.9
+    probability[100:150, 80:88] = 0.2  # a strap
+    probability[20:60, 200:240] = 0.2  # something in the background
+    sure, whole = (mask_of(probability, (256, 256), doubtful) for doubtful in (0.5, DOUBTFUL))
+    assert sure[160:210, 90:170].all() and not sure[:145].any()
+    assert whole[105:150, 81:87].all() and not whole[20:60, 200:240].any()
+    assert not mask_of(probability / 2, (256, 256), DOUBTFUL).any(), "a face without a mask"

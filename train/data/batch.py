@@ -29,6 +29,8 @@ class Batch(TypedDict, total=False):
     # From `Scenes`, M faces a picture.
     boxes: Tensor  # (N, M, 4) px, NaN where there is no face
     wears: Tensor  # (N, M), whether a face wears a mask, see `train.data.scenes.Boxes.masked`
+    # From `SharpFaces`: `photo`, `hole`, `valid`, `side`, `coarse`, and
+    paired: Tensor  # (N, 1, 1, 1) of {0, 1}, whether the fill is the photo's own at half its size
     # From `ParsedBatches`.
     labels: Tensor  # (N, S, S) int64 classes
     # From the inpainting models' recipes.

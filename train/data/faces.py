@@ -26,7 +26,7 @@ IMAGES = {".webp", ".png", ".jpg", ".jpeg"}
 SIDE = 256  # px of the stored faces
 STAND_OFF = (2.0, 14.0)  # units (1/256 of the crop): how far a drawn mask's sides and lower edge may hang off the face
 LOOSE = 0.5  # share of the training's masks that do
-TURNED = 25  # degrees of yaw from which a head counts as turned
+TURNED, FAR_TURNED = 25, 35  # degrees of yaw from which a head counts as turned, and as turned far
 GENDERS = {"m": -1, "f": 1}  # as faces.csv has them; 0 where it says nothing
 
 
@@ -103,7 +103,7 @@ def load_faces(data: Path, split: str, cache: Path, limit: int | None = None, pa
     path = cache / f"{fingerprint(data)}-{split}-{len(names)}.npy"
     if not path.exists():
         place = {name: i for i, name in enumerate(names)}
-        photos = _new_array(path, (len(names), SIDE, SIDE, 3))
+        photos = new_array(path, (len(names), SIDE, SIDE, 3))
         found = 0
         with ThreadPoolExecutor() as pool:
             wanted = ((place[stem], data_) for stem, data_ in read_images(data, "faces-*.tar", set(place)))
@@ -112,8 +112,8 @@ def load_faces(data: Path, split: str, cache: Path, limit: int | None = None, pa
                 found += 1
         if found != len(names):
             raise ValueError(f"{data} lacks {len(names) - found} of the {len(names)} pictures that faces.csv names.")
-        _publish(path)
-    return Faces(names, _mapped(path), landmarks, rows)
+        publish(path)
+    return Faces(names, mapped(path), landmarks, rows)
 
 
 def _part(path: Path) -> Path:
@@ -121,18 +121,18 @@ def _part(path: Path) -> Path:
     return path.with_suffix(f".{os.getpid()}.part")
 
 
-def _new_array(path: Path, shape: tuple[int, ...]) -> np.memmap:
+def new_array(path: Path, shape: tuple[int, ...]) -> np.memmap:
     """A uint8 .npy on disk that does not bear its final name until it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return np.lib.format.open_memmap(_part(path), mode="w+", dtype=np.uint8, shape=shape)
 
 
-def _mapped(path: Path) -> np.memmap:
+def mapped(path: Path) -> np.memmap:
     """The file's array, read as it is used, to which nothing is written back."""
     return np.lib.format.open_memmap(path, mode="c")
 
 
-def _publish(path: Path) -> None:
+def publish(path: Path) -> None:
     _part(path).rename(path)
 
 
@@ -165,7 +165,7 @@ def draw_pairs(faces: Faces, cache: Path, variants: int, seed: int, workers: int
     path = cache / f"{base.stem}-pairs{variants}-seed{seed}-{_code_hash()}.npy"
     if not path.exists():
         count = len(faces.names)
-        _new_array(path, (variants * count, SIDE, SIDE, 4)).flush()
+        new_array(path, (variants * count, SIDE, SIDE, 4)).flush()
         part = str(_part(path))
         jobs = [(v, s, min(s + 64, count)) for v in range(variants) for s in range(0, count, 64)]
         # Not forked: OpenCV's threads do not survive a fork, and the child would wait for them for ever.
@@ -177,8 +177,8 @@ def draw_pairs(faces: Faces, cache: Path, variants: int, seed: int, workers: int
             ]
             for future in tqdm(futures, desc="drawing masks", unit="x64"):
                 future.result()
-        _publish(path)
-    return _mapped(path)
+        publish(path)
+    return mapped(path)
 
 
 def _code_hash() -> str:
@@ -241,6 +241,6 @@ def load_backgrounds(data: Path, cache: Path, each: int = 20, seed: int = 0) -> 
                 if clear and side >= 48:
                     square = image[y : y + side, x : x + side]
                     squares.append(cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
-        _new_array(path, (len(squares), SIDE, SIDE, 3))[:] = squares
-        _publish(path)
-    return _mapped(path)
+        new_array(path, (len(squares), SIDE, SIDE, 3))[:] = squares
+        publish(path)
+    return mapped(path)

@@ -46,6 +46,11 @@ SECTIONS = {  # protocol: the section's title, and what was done
         "A synthetic mask on each of the CelebA faces of the second held-back split, in what would be the middle "
         "178 x 178 px of CelebA's pictures, at 256 px; holes are the {holes} masks",
     ),
+    "large": (
+        "Face masks on faces at 512 px, {holes}",
+        "A synthetic mask on each of the faces of the second held-back split that are there at 512 px, where the "
+        "refiner adds its detail; bands, KID and told apart are of these pixels; holes are the {holes} masks",
+    ),
     "thick": (
         "Thick holes",
         "Wide strokes and boxes anywhere in the held-back faces, as in LaMa's evaluation (up to half of the picture)",

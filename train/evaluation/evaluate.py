@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from train.data.batches import shrink
 from train.data.faces import SIDE, STAND_OFF, TURNED, Faces, fingerprint, load_faces
+from train.data.sharp_faces import large_faces
 from train.evaluation import perceptual, realism
 from train.evaluation.report import write_report
 from train.evaluation.square import cut_squares
@@ -136,7 +137,7 @@ def head(row: Json) -> str:
 
 PROTOCOLS = {
     "faces": masked_cases, "post-processed": masked_cases, "misaligned": misaligned_cases, "square": square_cases,
-    "boxes": box_cases, "stand-off": stand_off_cases, "thick": thick_cases,
+    "boxes": box_cases, "stand-off": stand_off_cases, "thick": thick_cases, "large": masked_cases,
 }  # fmt: skip
 
 
@@ -150,8 +151,8 @@ def evaluate(
     fill as the demo does (`unmask/blending/composite.py`); "misaligned" turns, scales and shifts the crops as the
     demo's are; "stand-off" draws masks that stand off the face; "square" takes the CelebA faces in the paper's square;
     "boxes" puts a random square of 24 to 48 px on them, at 128 px; "thick" strokes and boxes as wide as in LaMa's
-    evaluation. split: "val", or "val2", faces that came later, 300
-    of CelebA among them.
+    evaluation; "large" takes the faces that are there at 512 px, so large, where fills are refined. split: "val", or
+    "val2", faces that came later, 300 of CelebA and 60 at 512 px among them.
     holes: "ground-truth" gives the inpainting models that mask itself, "predicted" the mask that M-Seg found, grown as
     in the demo. Scores compare the composite with the bare face; `hole` scores count the true mask's pixels alone.
     Raises ValueError for holes to be found in the protocols "boxes" and "thick": M-Seg finds face masks.
@@ -164,6 +165,8 @@ def evaluate(
     ]
     unmasker = Unmasker(device, weights=weights)
     faces = load_faces(data, split, cache, limit)
+    if protocol == "large":
+        faces, _ = large_faces(data, faces, cache)
     cases = PROTOCOLS[protocol](faces)
     rows: list[Json] = []
     pictures: dict[str, list[np.ndarray]] = defaultdict(list)
@@ -199,7 +202,7 @@ def evaluate(
     apart, most = realism.distances(composites, truths, [case.mask for case in cases], people, unmasker.device)
     distances = {name: distances.get(name, {}) | own for name, own in apart.items()} or distances
     about = {
-        "protocol": protocol, "holes": holes, "size": BOX_SIZE if protocol == "boxes" else SIDE, "seed": SEED,
+        "protocol": protocol, "holes": holes, "size": len(cases[0].photo), "seed": SEED,
         "revision": revision(), "data": {"fingerprint": fingerprint(data), "split": split, "faces": len(cases)},
         "weights": {
             name: describe(unmasker, name, weights)

@@ -15,11 +15,12 @@ from train.recipes.mseg import MSegRecipe
 from train.recipes.parsing import ParsingRecipe
 from train.recipes.parsing_guided import ParsingGuidedRecipe
 from train.recipes.pix2pix import Pix2PixRecipe
+from train.recipes.refiner import RefinerRecipe
 from train.recipes.two_autoencoders import TwoAutoencodersRecipe
 
 _ALL = (
     MSegRecipe, MaskRCNNRecipe, GANMaskerRecipe, GANMaskerOneStageRecipe, Pix2PixRecipe, GLCICRecipe,
     TwoAutoencodersRecipe, GatedConvRecipe, GUMFRecipe, ParsingGuidedRecipe, LandmarkGuidedRecipe, GenderHintRecipe,
-    LandmarksRecipe, ParsingRecipe, FaceDetectorRecipe,
+    LandmarksRecipe, ParsingRecipe, FaceDetectorRecipe, RefinerRecipe,
 )  # fmt: skip
 RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in _ALL}

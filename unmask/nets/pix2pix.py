@@ -1,9 +1,13 @@
-"""Pix2Pix (Isola et al. 2017) as used by "Unmask Masked Face" (Timmanagoudar and Preethi): one stage, no mask."""
+"""Pix2Pix (Isola et al. 2017) as used by "Unmask Masked Face" (Timmanagoudar and Preethi): one stage.
+
+The paper's network is given no mask: it has to find the fabric by itself, and its faces keep some of the fabric's
+colour. The released one is given the mask, and black in the hole, as GANMasker is (`sees_mask`).
+"""
 
 import torch
 from torch import Tensor, nn
 
-from unmask.nets.layers import Network, downscaled
+from unmask.nets.layers import Network, composite, downscaled
 
 
 def down(cin: int, cout: int, *, first: bool = False, norm: bool = True) -> nn.Sequential:
@@ -29,18 +33,19 @@ class Pix2Pix(Network):
     `levels` is the number of halvings: 8 for the paper's 256 px, 7 for 128 px (Isola's own U-Net-128). `width` is the
     first convolution's channels; the paper's is 64 (54.4 M parameters at 8 levels). Dropout is the paper's only
     noise; here it acts in training alone, so that a photo always gives the same face. `downscale`: see `downscaled`;
-    the paper's is 1.
+    the paper's is 1. `sees_mask`: a fourth input channel has the mask, and nothing of the fabric's colour comes in;
+    the paper's is False.
     """
 
-    def __init__(self, width: int = 64, levels: int = 8, downscale: int = 1):
+    def __init__(self, width: int = 64, levels: int = 8, downscale: int = 1, sees_mask: bool = False):
         super().__init__()
-        self.downscale = downscale
+        self.downscale, self.sees_mask = downscale, sees_mask
         channels = [width, 2 * width, 4 * width] + [8 * width] * (levels - 3)
         last = len(channels) - 1
         self.encoder = nn.ModuleList(
             # The innermost map is 1x1: a batch norm over it would erase a batch of one.
             down(cin, cout, first=level == 0, norm=0 < level < last)
-            for level, (cin, cout) in enumerate(zip([3 * downscale**2, *channels], channels))
+            for level, (cin, cout) in enumerate(zip([(4 if sees_mask else 3) * downscale**2, *channels], channels))
         )
         self.decoder = nn.ModuleList()
         for level in range(last, 0, -1):
@@ -50,14 +55,21 @@ class Pix2Pix(Network):
         self.apply(init_normal)
 
     def forward(self, crop: Tensor, mask: Tensor | None = None) -> Tensor:
-        """crop: N3HW in [-1, 1], H and W multiples of 2^levels * downscale. Returns the whole face, N3HW in [-1, 1].
+        """crop: N3HW in [-1, 1], H and W multiples of 2^levels * downscale; mask: N1HW in {0, 1}. Returns N3HW in
+        [-1, 1]: the face, unmasked.
 
-        mask is not looked at: finding what to replace is left to the network, as in the paper.
+        Without `sees_mask` the mask is not looked at, and all of the picture is the network's: finding what to replace
+        is left to it, as in the paper.
         """
-        return downscaled(self.unet, crop, self.downscale).float()
+        if not self.sees_mask:
+            return downscaled(self.unet, crop, self.downscale).float()
+        if mask is None:
+            raise ValueError("This Pix2Pix needs the mask.")
+        x = torch.cat([crop * (1 - mask), mask], dim=1)
+        return composite(downscaled(self.unet, x, self.downscale).float(), crop, mask)
 
     def unet(self, x: Tensor) -> Tensor:
-        """The network, on pixel-unshuffled pictures: (N, 3 downscale^2, H, W) to the same."""
+        """The network, on pixel-unshuffled pictures: (N, 3 or 4 downscale^2, H, W) to (N, 3 downscale^2, H, W)."""
         skips = []
         for block in self.encoder:
             x = block(x)
