@@ -16,7 +16,9 @@ def test_the_plan_shares_all_of_the_time_among_released_networks():
     assert len({stint.release for stint in PLAN}) == len(PLAN)
 
 
-def test_a_rehearsal_trains_and_exports_what_loads_again(tmp_path):
+@pytest.mark.slow
+def test_a_rehearsal_trains_and_exports_what_loads_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("train.flagship.REHEARSAL", 6)
     draw_folder(tmp_path)
     out = tmp_path / "out"
     networks = ["ganmasker", "pix2pix"]
