@@ -1,8 +1,8 @@
-"""The queue as it is told on the page: seven visitors at once, on a stand-in that takes its time."""
+"""The queue as it is told on the page: five visitors at once, on a stand-in that takes its time."""
 
 import re
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -63,31 +63,28 @@ def busy(unmasker, page):
     unmasker.go.set()
 
 
-def test_who_waits_is_told_the_place_and_the_time(browser, demo, unmasker):
-    """Four visitors behind two others, on screens of two sizes and in both colour schemes."""
-    looks = [{"size": size, "color_scheme": scheme} for size in (DESKTOP, PHONE) for scheme in ("light", "dark")]
-    with ExitStack() as stack:
-        one, two, three = (stack.enter_context(visit(browser, demo)) for _ in range(3))
-        pages = [stack.enter_context(visit(browser, demo, **look)) for look in looks]
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_who_waits_is_told_the_place_and_the_time(browser, demo, unmasker, size, scheme):
+    first, second, third = (visit(browser, demo) for _ in range(3))
+    with visit(browser, demo, size, color_scheme=scheme) as page, first as one, second as two, third as three:
         click_example(one)
         wait_until_done(one)  # from now on the server knows how long it takes
         with busy(unmasker, one):
             for other in (two, three):
                 click_example(other)
                 other.locator(LINE).get_by_text("Waiting").wait_for()
-            for expected, page in enumerate(pages, 3):
-                click_example(page)
-                page.locator(LINE).get_by_text("about").wait_for()
-                place, waiting, seconds = map(int, PLACE.fullmatch(page.inner_text(LINE)).groups())
-                assert place == waiting == expected and seconds >= 1
-                # It stands where the status was, and nothing of Gradio's own, English words is seen.
-                assert not page.is_visible(STATUS) and not page.is_visible("#run-status .progress-text")
-                assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-                colours = "line => [getComputedStyle(line).color, getComputedStyle(document.body).backgroundColor]"
-                assert contrast(*page.locator(LINE).evaluate(colours)) > 4.5
-        for page in pages:
-            wait_until_done(page)
-            assert page.is_visible(STATUS) and not page.is_visible(LINE)
+            click_example(page)
+            page.locator(LINE).get_by_text("about").wait_for()
+            place, waiting, seconds = map(int, PLACE.fullmatch(page.inner_text(LINE)).groups())
+            assert place == waiting == 3 and seconds >= 1
+            # It stands where the status was, and nothing of Gradio's own, English words is seen.
+            assert not page.is_visible(STATUS) and not page.is_visible("#run-status .progress-text")
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            colours = "line => [getComputedStyle(line).color, getComputedStyle(document.body).backgroundColor]"
+            assert contrast(*page.locator(LINE).evaluate(colours)) > 4.5
+        wait_until_done(page)
+        assert page.is_visible(STATUS) and not page.is_visible(LINE)
 
 
 def contrast(one: str, other: str) -> float:
