@@ -19,7 +19,8 @@ COPY LICENSE README.md app.py ./
 COPY unmask/ unmask/
 COPY checkpoints/ checkpoints/
 COPY examples/ examples/
-# Photos pass through /tmp and are deleted there; nothing else is written. Gradio asks its makers nothing.
+# Photos pass through /tmp and are deleted there; nothing else is written. Gradio asks its makers nothing, and nobody
+# fetches what the outlines by click need.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -27,6 +28,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     HF_HOME=/tmp/huggingface \
     MPLCONFIGDIR=/tmp/matplotlib \
     GRADIO_ANALYTICS_ENABLED=False \
+    UNMASK_OUTLINE=0 \
     GRADIO_SERVER_NAME=0.0.0.0 \
     GRADIO_SERVER_PORT=7860
 USER 1000

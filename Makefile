@@ -15,10 +15,10 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/python app.py
 
 test: $(VENV)/dev.stamp services lint
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests
 
 check: $(VENV)/dev.stamp lint
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not browser" tests
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not browser" tests
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m unmask bench

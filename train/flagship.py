@@ -23,6 +23,7 @@ from unmask.types import Json
 WINDOW = 192  # px
 ON_WINDOWS = 2 / 3  # of a stint
 LEFT_FOR_EXPORTS = 0.03  # of the whole time
+REHEARSAL = 20  # steps a network
 DISCRIMINATOR = "training/projected-discriminator.safetensors"  # beside the released weights
 
 
@@ -74,7 +75,7 @@ def flagship(
 
     data: as `train` takes it; shards may be missing. minutes: for all of it, counted from this call. released: the
     folder with the weights to start from. discriminator: one that has judged before, for the first network, by default
-    DISCRIMINATOR; each next network takes its forerunner's. rehearse: 20 steps a network on 48 faces, with everything
+    DISCRIMINATOR; each next network takes its forerunner's. rehearse: REHEARSAL steps each on 48 faces, with everything
     else as it will be. Raises RunError when there is nothing to start from, ValueError when there are no faces.
     """
     start, processes = time.monotonic(), Processes(device)
@@ -117,9 +118,9 @@ def train_stint(
             network=stint.network, data=shared.data, out=folder, cache=shared.cache, init=source,
             discriminator=shared.discriminator, only=stint.only, batch=shared.batch,
             lr=(6e-4, 6e-4) if gpu else (3e-4, 3e-4),
-            kimg=20 * part * shared.batch / 1000 if shared.rehearse else 1e6,
+            kimg=REHEARSAL * part * shared.batch / 1000 if shared.rehearse else 1e6,
             time_limit=None if shared.rehearse else part * minutes, by_clock=True,
-            save_every=1, log_every=5 if shared.rehearse else 50, compile=gpu and not shared.rehearse,
+            save_every=1, log_every=1 if shared.rehearse else 50, compile=gpu and not shared.rehearse,
         )  # fmt: skip
         recipe, settings = make_recipe(options, shared.processes)
         checkpoint = run_recipe(options, recipe, settings, batches, samples, shared.processes)

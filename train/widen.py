@@ -77,7 +77,10 @@ class Widening(fx.Interpreter):
     def widen_convolution(self, n: fx.Node, module: nn.Module) -> Channels:
         name = str(n.target)
         weight = self.narrow[f"{name}.weight"]  # (out, in, ...)
-        out = Channels.cycled(len(weight), len(self.state[f"{name}.weight"]))
+        wide = len(self.state[f"{name}.weight"])
+        if wide < len(weight):
+            raise ValueError(f"{name}: it is narrower, with {wide} channels in place of {len(weight)}.")
+        out = Channels.cycled(len(weight), wide)
         into = self.channels[n.all_input_nodes[0]]
         if weight.shape[1] != into.narrow:
             raise ValueError(f"{name}: grouped convolutions cannot be widened.")

@@ -1,8 +1,9 @@
 """Segment Anything (Kirillov et al., 2023): a click on a thing in a picture, and its outline.
 
-Optional, and needs the extra `sam`: Meta's own code, `segment-anything`, and their checkpoint of ViT-B, both under
-Apache-2.0. It is no row of the registry, whose networks are ours, see one crop at a time, and need no clicks.
+The first click loads Meta's own code, `segment-anything`, and their checkpoint of ViT-B, both under Apache-2.0. It is
+no row of the registry, whose networks are ours, see one crop at a time, and need no clicks.
 
+    UNMASK_OUTLINE     0: the page has no such tool
     UNMASK_SAM         a checkpoint of ViT-B as Meta published it (.pth), or its folder. Unset, it comes from URL.
     UNMASK_SAM_SHA256  the hash that the file must have, where it is not the one that Meta published
 """
@@ -16,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -119,12 +119,8 @@ class Sam:
 
 
 def is_wanted() -> bool:
-    """Whether this machine's host has set it up, or has begun to: the library is here, or a checkpoint is named."""
-    return settings.SAM.read() is not None or _is_installed()
-
-
-def _is_installed() -> bool:
-    return find_spec("segment_anything") is not None
+    """Whether this machine's host wants it."""
+    return settings.OUTLINE.read()
 
 
 def describe() -> Json:
@@ -144,8 +140,7 @@ def describe() -> Json:
         "parameters": PARAMETERS if path and path.is_file() else 0,
         "weights": str(path) if path else None,
         "sha256": settings.SAM_SHA256.read().lower() or SHA256,
-        "needs": f"the extra 'sam' ({'installed' if _is_installed() else 'not installed'}), and its checkpoint: "
-        f"{FILENAME} (375 MB, fetched when first asked for), or a file named in UNMASK_SAM",
+        "needs": f"its checkpoint: {FILENAME} (375 MB, fetched when first asked for), or a file named in UNMASK_SAM",
     }
 
 
@@ -164,11 +159,6 @@ def build() -> nn.Module:
 
 def _load() -> nn.Module:
     """The network with its checkpoint, in eval mode. Raises WeightsError: never a partial load, never another file."""
-    if not _is_installed():
-        raise WeightsError(
-            "Outlines by click need a library: whoever runs this page installs it with "
-            "'pip install .[sam]'."
-        )
     path = _find()
     wanted = settings.SAM_SHA256.read().lower() or SHA256
     if (found := sha256(path)) != wanted:

@@ -56,12 +56,17 @@ def _on(text: str) -> bool:
     return text == "1"
 
 
+def _not_off(text: str) -> bool:
+    return text != "0"
+
+
 HOME = Setting(
     "UNMASK_HOME", "folder with checkpoints/ and examples/; by default the one it is started in", Path, Path(".")
 )
 WEIGHTS = Setting("UNMASK_WEIGHTS", "folder with own weights, which go before the released ones", _path, None)
 HUB_REPO = Setting("UNMASK_HUB_REPO", "OWNER/NAME on the Hub that has the weights", str.strip, "")
 HUB_REVISION = Setting("UNMASK_HUB_REVISION", "the commit of that repository to take them from", str.strip, "")
+OUTLINE = Setting("UNMASK_OUTLINE", "0: no outlines by click, which fetch 375 MB and take 1.5 GB", _not_off, True)
 SAM = Setting("UNMASK_SAM", "Segment Anything's checkpoint on this machine", _path, None)
 SAM_SHA256 = Setting("UNMASK_SAM_SHA256", "its hash, where it is not the published ViT-B", str.strip, "")
 RATE_LIMIT = Setting("UNMASK_RATE_LIMIT", "computations and large uploads a minute for one visitor", _number, None)
@@ -75,7 +80,7 @@ MCP = Setting("UNMASK_MCP", "1: /segment and /remove as MCP tools; needs the ext
 VOTES = Setting("UNMASK_VOTES", "SQLite file for visitors' blind votes; it turns them and /board on", _path, None)
 
 ALL: tuple[Setting[Any], ...] = (
-    HOME, WEIGHTS, HUB_REPO, HUB_REVISION, SAM, SAM_SHA256, RATE_LIMIT, VISITS_MB,
+    HOME, WEIGHTS, HUB_REPO, HUB_REVISION, OUTLINE, SAM, SAM_SHA256, RATE_LIMIT, VISITS_MB,
     STUDIES, STUDY_SECRET, DATABASE_URL, RATINGS_REPO, RESEARCHER_TOKEN, MCP, VOTES,
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.study.study_maker import answer_all, make_study
-from tests.web.test_accessibility import SAID, left_in_english
+from tests.web.real.test_for_everybody import SAID, left_in_english
 from tests.web.web_page import DESKTOP, PHONE, free_port, needs_browser
 from unmask.study.create import CONSENT, QUESTION
 from unmask.study.questions import STATEMENTS

@@ -1,4 +1,4 @@
-"""Many photos: in parallel, in order, broken ones among them, stopped half-way, and the same on Ray."""
+"""Many photos: in parallel, in order, broken ones among them, and stopped half-way."""
 
 import json
 import os
@@ -15,46 +15,12 @@ import torch
 from PIL import Image
 
 import unmask
-from unmask import weights
+from tests.unmask.photo_collection import contents, remove
 from unmask.batch import local as batch
 from unmask.batch.local import PhotoOutcome, run_local
-from unmask.cli.main import main
 from unmask.imaging.reader import read_photo
-from unmask.registry import MODELS
 
 ROOT = Path(unmask.__file__).parent.parent
-
-
-@pytest.fixture
-def collection(tmp_path: Path, monkeypatch) -> Path:
-    """Nine photos of several sizes and a broken one, their masks, and small networks with random weights."""
-    rng = np.random.default_rng(0)
-    for folder in ("photos", "masks", "weights"):
-        (tmp_path / folder).mkdir()
-    for i in range(9):
-        height, width = 64 + 7 * i, 90 - 3 * i
-        photo = np.clip(rng.normal(128, 40, (height, width, 3)), 0, 255).astype(np.uint8)
-        Image.fromarray(photo).save(tmp_path / "photos" / f"{i}.png")
-        mask = np.zeros((height, width), np.uint8)
-        mask[height // 2 : -4, 10:-10] = 255
-        Image.fromarray(mask).save(tmp_path / "masks" / f"{i}.mask.png")
-    (tmp_path / "photos" / "4b.jpg").write_bytes(b"no picture")
-    torch.manual_seed(0)
-    for name in ("pix2pix", "glcic"):
-        config = {"width": 8}
-        weights.save(tmp_path / "weights" / f"{name}.safetensors", name, MODELS[name].build(**config), config, 256, {})
-    monkeypatch.setenv("UNMASK_WEIGHTS", str(tmp_path / "weights"))
-    return tmp_path
-
-
-def remove(collection: Path, out: str, *more: str) -> int:
-    """The exit status of `remove` on the collection."""
-    given = ["--mask", collection / "masks", "--model", "pix2pix", "glcic", "--aligned", "--device", "cpu"]
-    return main(["remove", *map(str, [collection / "photos", "--out", collection / out, *given, *more])])
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_every_number_of_jobs_writes_the_same_bytes_and_says_the_same(collection, capsys):
@@ -169,6 +135,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 SLOW = """
 import sys, time
 import numpy as np
+from tests.unmask.photo_collection import contents, remove
 from unmask.batch import local as batch
 from unmask.cli.main import main
 def find_mask(unmasker, path, out, **options):
@@ -180,7 +147,6 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 def _read(unmasker, path) -> list[int]:
     return list(read_photo(path).shape)
 
@@ -218,96 +184,3 @@ def test_ctrl_c_stops_at_once_and_leaves_whole_files(collection):
     assert program.returncode == 130 and "Stopped." in errors and "Traceback" not in errors
     assert sorted(contents(out)) == ["0.mask.png", "1.mask.png"]
     assert Image.open(out / "1.mask.png").size == (50, 40)
-
-
-# Ray: only where the extra `ray` is installed
-
-
-@pytest.fixture
-def ray_here(monkeypatch):
-    pytest.importorskip("ray.data")
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-
-
-@pytest.mark.slow
-def test_ray_writes_the_same_bytes_and_says_the_same(collection, ray_here, capsys, monkeypatch):
-    monkeypatch.chdir(collection)  # paths may be relative
-    given = ["photos", "--mask", "masks", "--model", "pix2pix", "glcic", "--aligned", "--device", "cpu"]
-    assert main(["remove", *given, "--out", "local"]) == 1
-    local = capsys.readouterr()
-    assert main(["remove", *given, "--out", "ray", "--ray", "--jobs", "2"]) == 1
-    on_ray = capsys.readouterr()
-    assert contents(collection / "ray") == contents(collection / "local")
-    assert f"{Path('photos/4b.jpg')}: The file is not a readable" in on_ray.err and "10/10" in on_ray.err
-    for printed in (local, on_ray):
-        assert printed.out == "" and "4b.jpg: " in printed.err and "Traceback" not in printed.err
-
-
-class Counting:
-    """Work that says which process did it and how many models that process has loaded; one photo ends its process."""
-
-    def __init__(self, deadly: str = ""):
-        self.deadly = deadly
-
-    def __call__(self, unmasker, path):
-        if path.name == self.deadly:
-            os._exit(1)
-        time.sleep(0.2)
-        return json.loads(json.dumps({"name": path.name, "process": os.getpid(), "unmasker": id(unmasker)}))
-
-
-@pytest.mark.slow
-def test_ray_has_one_unmasker_a_worker_and_survives_a_lost_one(ray_here):
-    import ray
-
-    from unmask.batch.ray import LOST, run_ray
-
-    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the workers cannot import this file
-    names = [f"{i}.png" for i in range(16)]
-    outcomes = list(run_ray([Path(name) for name in names], Counting("15.png"), "cpu", jobs=2))
-    values = [outcome.value for outcome in outcomes if not outcome.error]
-    lost = [name for name, outcome in zip(names, outcomes) if outcome.error == LOST]
-    assert "15.png" in lost and len(lost) <= 2 and len(values) + len(lost) == 16
-    assert [value["name"] for value in values] == names[: len(values)]
-    first = [value for value in values if value["name"] in names[:12]]
-    assert len({value["process"] for value in first}) >= 2
-    assert len({(value["process"], value["unmasker"]) for value in first}) == len({value["process"] for value in first})
-
-
-class DyingOnce:
-    """Work that says on which node it was done; at one photo its process ends, the first time that it is tried."""
-
-    def __init__(self, deadly: str, tried: Path):
-        self.deadly, self.tried = deadly, tried
-
-    def __call__(self, unmasker, path):
-        import ray
-
-        if path.name == self.deadly and not self.tried.exists():
-            self.tried.touch()
-            os._exit(1)
-        time.sleep(0.2)
-        return {"name": path.name, "node": ray.get_runtime_context().get_node_id()}
-
-
-@pytest.mark.slow
-def test_on_two_nodes_a_killed_workers_photos_are_done_again(ray_here, tmp_path):
-    import ray
-    from ray.cluster_utils import Cluster
-
-    from unmask.batch.ray import run_ray
-
-    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the workers cannot import this file
-    node = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=node)
-    try:
-        cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
-        names, tried = [f"{i}.png" for i in range(24)], tmp_path / "tried"
-        photos = [Path(name) for name in names]
-        outcomes = list(run_ray(photos, DyingOnce("7.png", tried), "cpu", address=cluster.address))
-    finally:
-        cluster.shutdown()
-    assert tried.exists(), "no worker was lost"
-    assert [outcome.error for outcome in outcomes] == [""] * 24
-    assert [outcome.value["name"] for outcome in outcomes] == names
-    assert len({outcome.value["node"] for outcome in outcomes}) == 2

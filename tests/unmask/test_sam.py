@@ -1,60 +1,24 @@
-"""Segment Anything: a small one with random weights, saved as Meta's is, and what two visitors ask of it."""
+"""Segment Anything: its checkpoint, and what a small one with random weights is asked and answers."""
 
 import hashlib
 import logging
 import os
 import pickle
+import subprocess
+import sys
 import threading
 import time
-from importlib import import_module
-from importlib.util import find_spec
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from unmask import PhotoError, WeightsError, sam
-from unmask.faces.alignment import align, mask_to_photo
-from unmask.faces.face import face_from_box
+from tests.paths import ROOT
+from tests.unmask.small_sam import build_small, picture, save_small_sam
+from unmask import WeightsError, sam
 from unmask.metrics import iou
 from unmask.sam import Sam
-from unmask.web.clicks import EMBEDDINGS, LOOKED_AT, PAD, Click, Clicks
-from unmask.web.components import outline_tool
-from unmask.web.mask_layers import to_layer
-from unmask.web.session import EDITOR_SIZE, UNDO_STEPS, Visit
-
-needs_library = pytest.mark.skipif(
-    find_spec("segment_anything") is None, reason="segment-anything is not installed: pip install '.[sam]'"
-)
-LEFT, RIGHT = (60, 70, 150, 190), (300, 110, 380, 214)
-
-
-def build_small() -> torch.nn.Module:
-    """In the place of ViT-B: the same parts, for 64 px, with random weights."""
-    parts = import_module("segment_anything.modeling")
-    encoder = parts.ImageEncoderViT(
-        img_size=64, embed_dim=32, depth=2, num_heads=2, out_chans=32, use_rel_pos=True, window_size=2,
-        global_attn_indexes=(1,),
-    )  # fmt: skip
-    prompts = parts.PromptEncoder(
-        embed_dim=32, image_embedding_size=(4, 4), input_image_size=(64, 64), mask_in_chans=16
-    )
-    transformer = parts.TwoWayTransformer(depth=2, embedding_dim=32, num_heads=2, mlp_dim=32)
-    network = parts.Sam(encoder, prompts, parts.MaskDecoder(transformer_dim=32, transformer=transformer))
-    for each in network.parameters():
-        if each.ndim > 1:  # its own beginning is too faint for answers that differ
-            torch.nn.init.normal_(each, std=0.3)
-    return network
-
-
-def save_small_sam(folder):
-    """Write a small SAM's checkpoint; the network and its environment variables."""
-    torch.manual_seed(0)
-    network = build_small()
-    torch.save(network.state_dict(), folder / sam.FILENAME)
-    digest = hashlib.sha256((folder / sam.FILENAME).read_bytes()).hexdigest()
-    return network, {"UNMASK_SAM": str(folder), "UNMASK_SAM_SHA256": digest}
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +35,9 @@ def ready(small, monkeypatch):
     return Sam()
 
 
-def picture(seed: int, shape=(48, 64)) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (*shape, 3), np.uint8)
-
-
 # ---------------------------------------------------------------- the checkpoint
 
 
-@needs_library
 def test_the_checkpoint_is_loaded_whole(small, ready):
     assert not ready.is_loaded
     loaded, saved = ready.network().state_dict(), small[0].state_dict()
@@ -87,7 +46,6 @@ def test_the_checkpoint_is_loaded_whole(small, ready):
     assert ready.network() is ready.network()
 
 
-@needs_library
 def test_without_a_word_it_is_vit_b():
     with torch.device("meta"):
         network = sam.build()
@@ -109,7 +67,6 @@ def refusal(monkeypatch, caplog, **variables) -> str:
     return sentence
 
 
-@needs_library
 def test_another_file_is_refused(small, tmp_path, monkeypatch, caplog):
     given = small[1]
     assert "not the expected file" in refusal(monkeypatch, caplog, **given | {"UNMASK_SAM_SHA256": "0" * 64})
@@ -130,7 +87,6 @@ def test_another_file_is_refused(small, tmp_path, monkeypatch, caplog):
     assert "image_encoder.pos_embed" in caplog.messages[-1]
 
 
-@needs_library
 def test_a_file_with_code_in_it_is_not_run(tmp_path, monkeypatch, caplog):
     class Attack:
         def __reduce__(self):
@@ -143,7 +99,6 @@ def test_a_file_with_code_in_it_is_not_run(tmp_path, monkeypatch, caplog):
     assert not (tmp_path / "was here").exists()
 
 
-@needs_library
 def test_what_is_missing_is_said(tmp_path, monkeypatch, caplog):
     assert "names its file in UNMASK_SAM" in refusal(monkeypatch, caplog, UNMASK_SAM=str(tmp_path / "none"))
     asked = []
@@ -171,7 +126,6 @@ def test_what_is_missing_is_said(tmp_path, monkeypatch, caplog):
     assert len(asked) == 2
 
 
-@needs_library
 def test_a_damaged_file_is_not_kept(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     kept = tmp_path / "checkpoints" / sam.FILENAME
@@ -186,18 +140,18 @@ def test_a_damaged_file_is_not_kept(tmp_path, monkeypatch, caplog):
     assert not kept.exists()
 
 
-def test_without_the_library(monkeypatch, caplog):
-    monkeypatch.setattr(sam, "find_spec", lambda name: None)
-    monkeypatch.delenv("UNMASK_SAM", raising=False)
-    assert not sam.is_wanted(), "a tool that cannot work is on the page"
-    assert "'pip install .[sam]'" in refusal(monkeypatch, caplog, UNMASK_SAM="here.pth")
-    assert sam.is_wanted(), "who names a checkpoint is not told what else is needed"
+def test_a_host_can_leave_it_out_and_nothing_is_imported_before_a_click(monkeypatch):
+    monkeypatch.delenv("UNMASK_OUTLINE", raising=False)
+    assert sam.is_wanted()
+    monkeypatch.setenv("UNMASK_OUTLINE", "0")
+    assert not sam.is_wanted()
+    program = "import sys, unmask.web.app; sys.exit('segment_anything' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=300)
 
 
 # ---------------------------------------------------------------- pictures and points
 
 
-@needs_library
 def test_the_network_gets_the_picture_and_the_point_where_they_are(ready, monkeypatch):
     network, got = ready.network(), {}
     look = lambda x: got.update(x=x) or torch.zeros(1, 32, 4, 4)
@@ -232,7 +186,6 @@ def test_the_network_gets_the_picture_and_the_point_where_they_are(ready, monkey
     assert got["labels"].tolist() == [[1, 0]] and got["multimask_output"] is False
 
 
-@needs_library
 def test_many_at_once_get_what_each_alone_gets(ready):
     pictures = [picture(seed) for seed in range(6)]
     points = [[(5.0 + 9 * seed, 40.0 - 6 * seed)] for seed in range(6)]
@@ -251,166 +204,3 @@ def test_many_at_once_get_what_each_alone_gets(ready):
     for thread in threads:
         thread.join()
     assert all(np.array_equal(*pair) for pair in zip(alone, together))
-
-
-# ---------------------------------------------------------------- a visitor
-
-
-class Counting(Sam):
-    """Counts what is asked of it, as slow as it is told; it finds a disk around the point."""
-
-    def __init__(self, gate=None):
-        super().__init__()
-        self.embedded, self.points, self.gate = [], [], gate
-
-    def embed(self, picture):
-        self.embedded.append(picture)
-        if self.gate:
-            self.gate.wait(10)
-        return sam.Embedding(torch.from_numpy(picture[:1, :1].copy()), picture.shape[:2])
-
-    def outline(self, embedding, points, labels=None):
-        self.points += points
-        ys, xs = np.mgrid[: embedding.shape[0], : embedding.shape[1]]
-        return np.where(np.hypot(xs + 0.5 - points[0][0], ys + 0.5 - points[0][1]) < 50, 255, 0).astype(np.uint8)
-
-
-def crowd() -> Visit:
-    photo = picture(1, (300, 600))
-    return Visit.begin(photo, np.zeros(photo.shape[:2], np.uint8), [face_from_box(LEFT), face_from_box(RIGHT)])
-
-
-def test_a_frame_is_looked_at_once():
-    asked, visit = Counting(), crowd()
-    for at in (None, (0.5, 0.5), (0.2, 0.9)):
-        assert visit.clicks.knows(visit.frame) == (at is not None)
-        visit.clicks.work(asked, visit.photo, Click(visit.frame, at))
-    assert len(asked.embedded) == 1 and len(visit.clicks.take()) == 2 and visit.clicks.take() == []
-    assert np.array_equal(asked.embedded[0], align(visit.photo, visit.frame, LOOKED_AT, pad=PAD))
-    assert np.allclose(asked.points, [(512, 512), (204.8, 921.6)])
-    # Another face is another picture; back again, it is still known, through every change of the mask.
-    other = visit.look_at(1).grown(+1)
-    other.clicks.work(asked, other.photo, Click(other.frame, (0.5, 0.5)))
-    other.look_at(0).clicks.work(asked, visit.photo, Click(visit.frame, (0.1, 0.1)))
-    assert len(asked.embedded) == 2
-    # A new photo knows nothing of the last one.
-    assert not crowd().clicks.knows(visit.frame)
-
-
-def test_embeddings_do_not_pile_up():
-    asked, clicks, photo = Counting(), Clicks(), picture(2)
-    frames = [face_from_box((i, i, i + 20, i + 20)) for i in range(EMBEDDINGS + 1)]
-    for frame in frames:
-        clicks.work(asked, photo, Click(frame))
-    assert [clicks.knows(frame) for frame in frames] == [False] + [True] * EMBEDDINGS
-
-
-def test_impatient_clicks_are_done_by_one_event():
-    gate = threading.Event()
-    asked, visit = Counting(gate), crowd()
-    first = threading.Thread(target=visit.clicks.work, args=(asked, visit.photo, Click(visit.frame, (0.1, 0.1))))
-    first.start()
-    while not asked.embedded:
-        pass
-    for at in ((0.2, 0.2), (0.3, 0.3)):  # neither looks, nor waits
-        visit.clicks.work(asked, visit.photo, Click(visit.frame, at))
-    gate.set()
-    first.join()
-    assert [click.at for click, _ in visit.clicks.take()] == [(0.1, 0.1), (0.2, 0.2), (0.3, 0.3)]
-    assert len(asked.embedded) == 1
-
-
-def test_a_failure_is_no_end():
-    class Failing(Counting):
-        def embed(self, picture):
-            raise WeightsError("There is nothing.")
-
-    visit = crowd()
-    for _ in range(2):
-        with pytest.raises(WeightsError):
-            visit.clicks.work(Failing(), visit.photo, Click(visit.frame, (0.5, 0.5)))
-    visit.clicks.work(Counting(), visit.photo, Click(visit.frame, (0.5, 0.5)))
-    assert len(visit.clicks.take()) == 1
-
-
-@needs_library
-def test_two_visitors_at_once_get_their_own(ready):
-    """One network, two photos, in threads: each visit ends with the mask that it ends with alone."""
-
-    def clicked(seed: int) -> np.ndarray:
-        photo = picture(seed, (200, 300))
-        visit = Visit.begin(photo, np.zeros(photo.shape[:2], np.uint8), [])
-        for at in ((0.3, 0.4), (0.6, 0.5), (0.5, 0.6)):
-            visit.clicks.work(ready, photo, Click(visit.frame, at))
-            for click, outline in visit.clicks.take():
-                visit = visit.outlined(click, outline)
-        return visit.mask
-
-    alone = [clicked(10), clicked(11)]
-    assert not np.array_equal(*alone)
-    together, start = {}, threading.Barrier(2)
-
-    def visitor(i):
-        start.wait()
-        together[i] = clicked(10 + i)
-
-    threads = [threading.Thread(target=visitor, args=(i,)) for i in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert np.array_equal(together[0], alone[0]) and np.array_equal(together[1], alone[1])
-
-
-@pytest.mark.parametrize("current", [0, 1, None])
-def test_an_outline_lands_where_it_was_clicked(current):
-    visit = crowd().look_at(current)
-    asked = Counting()
-    visit.clicks.work(asked, visit.photo, Click(visit.frame, (0.25, 0.6)))
-    ((click, outline),) = visit.clicks.take()
-    marked = visit.outlined(click, outline)
-    ys, xs = np.nonzero(marked.mask)
-    matrix = visit.frame.to_crop(1)
-    x, y = matrix[:, :2] @ (xs.mean() + 0.5, ys.mean() + 0.5) + matrix[:, 2]
-    assert abs(x - 0.25) < 0.005 and abs(y - 0.6) < 0.005
-    radius = 50 / LOOKED_AT * visit.frame.side
-    assert len(ys) == pytest.approx(np.pi * radius**2, rel=0.1)
-    # The editor shows it, and what is clicked on again with the other mode goes.
-    assert marked.shown[round(0.6 * EDITOR_SIZE), round(0.25 * EDITOR_SIZE)] == 255
-    gone = marked.outlined(Click(visit.frame, (0.25, 0.6), adds=False), outline)
-    assert not gone.mask.any()
-    assert np.array_equal(gone.undone().mask, marked.mask) and not gone.undone().undone().mask.any()
-
-
-def test_undo_takes_back_the_outline_and_nothing_else():
-    visit = crowd().look_at(0)
-    disk = Counting().outline(sam.Embedding(None, (LOOKED_AT, LOOKED_AT)), [(512, 512)])
-    before = visit.with_mask(np.where(np.arange(600) < 100, 255, 0).astype(np.uint8) + np.zeros((300, 1), np.uint8))
-    marked = before.outlined(Click(visit.frame, (0.5, 0.5)), disk)
-    # On another face and back: it can still be undone.
-    back = marked.look_at(1).look_at(0).undone()
-    assert np.array_equal(back.mask, before.mask) and back.steps == () and back.undone() is back
-    # What was painted since, beside the outline, stays.
-    layer = marked.shown.copy()
-    layer[:40, -40:] = 255
-    painted = marked.edited({"layers": [to_layer(layer)]})
-    stroke = painted.mask & ~marked.mask
-    assert stroke.any() and np.array_equal(painted.undone().mask, before.mask | stroke)
-    # Whatever makes a mask of its own leaves nothing to undo.
-    assert marked.steps and not marked.cleared().steps and not marked.choose(1, False).steps
-    for _ in range(UNDO_STEPS + 3):
-        marked = marked.outlined(Click(visit.frame, (0.5, 0.5), adds=not marked.steps[-1].adds), disk)
-    assert len(marked.steps) == UNDO_STEPS
-    assert marked.outlined(Click(visit.frame, (0.5, 0.5), marked.steps[-1].adds), disk) is marked
-    assert mask_to_photo(disk, visit.frame, (300, 600)).any()
-
-
-def test_clicks_from_elsewhere_are_refused_in_a_sentence():
-    visit = crowd()
-    good = {"x": 0.5, "y": 1, "adds": True, "face": 0}
-    assert outline_tool.click_of(visit, SimpleNamespace(_data=good)) == Click(visit.frame, (0.5, 1.0), True)
-    for wrong in ({"x": None}, {"x": "0"}, {"y": 1.1}, {"y": -0.1}, {"x": float("nan")}, {"adds": 1}, {"x": True}):
-        with pytest.raises(PhotoError, match="no place on the photo"):
-            outline_tool.click_of(visit, SimpleNamespace(_data=good | wrong))
-    with pytest.raises(PhotoError, match="not here any more"):
-        outline_tool.click_of(visit, SimpleNamespace(_data=good | {"face": 1}))

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from tests.paths import EXAMPLES
 from tests.web.inverting import StandIn
-from tests.web.test_accessibility import RULES
+from tests.web.real.test_for_everybody import RULES
 from tests.web.test_board import full_store
 from tests.web.test_safety import API
 from tests.web.web_page import (

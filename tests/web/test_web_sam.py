@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.unmask.test_sam import build_small, save_small_sam
+from tests.unmask.small_sam import build_small, save_small_sam
 from tests.web.face_crowd import LEFT, RIGHT, StandIn, crowd
 from tests.web.web_page import (
     PHONE,
@@ -30,7 +30,6 @@ from unmask.web.clicks import LOOKED_AT
 from unmask.web.mask_layers import MASK_COLOR
 from unmask.web.session import Visit
 
-pytest.importorskip("segment_anything", reason="segment-anything is not installed: pip install '.[sam]'")
 RADIUS = 60 / LOOKED_AT  # of the disks that are found, in shares of the frame
 
 

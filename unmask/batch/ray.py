@@ -8,8 +8,10 @@ import json
 import logging
 import os
 import sys
+from collections import Counter
 from collections.abc import Generator, Sequence
 from pathlib import Path
+from typing import Any
 
 import ray
 import ray.data
@@ -21,25 +23,52 @@ from unmask.settings import environment
 from unmask.types import Json
 
 LOST = "Its worker was lost: out of memory, or the machine is gone."
+TRIES = 2  # of a photo whose worker is lost
+
+
+class Tries:
+    """How often each photo was begun and not ended, for all workers.
+
+    Ray works on a lost worker's photos again without end, which a photo that ends its worker would need.
+    """
+
+    def __init__(self) -> None:
+        self.begun: Counter[int] = Counter()
+
+    def begin(self, index: int) -> bool:
+        """Whether the photo may be tried once more."""
+        self.begun[index] += 1
+        return self.begun[index] <= TRIES
+
+    def end(self, index: int) -> None:
+        del self.begun[index]
 
 
 class Worker:
-    """One process of the pool, with its own Unmasker: every model is loaded once."""
+    """One process of the pool, with its own Unmasker: every model is loaded once. tries: a Ray actor of Tries."""
 
-    def __init__(self, work: Work, device: str):
+    def __init__(self, work: Work, device: str, tries: Any):
         one_thread()
         logging.getLogger("unmask").addHandler(logging.NullHandler())  # the outcome says it
         self.work = work
+        self.tries = tries
         self.unmasker = unmask.Unmasker(device=device)
 
     def __call__(self, batch: Json) -> Json:
         """{"index", "path"} -> {"index", "value" (JSON), "error"}, each a column."""
-        outcomes = [attempt(self.work, self.unmasker, Path(path)) for path in batch["path"]]
+        outcomes = [self._try(int(index), Path(path)) for index, path in zip(batch["index"], batch["path"])]
         return {
             "index": batch["index"],
             "value": [json.dumps(outcome.value) for outcome in outcomes],
             "error": [outcome.error for outcome in outcomes],
         }
+
+    def _try(self, index: int, path: Path) -> PhotoOutcome:
+        if not ray.get(self.tries.begin.remote(index)):
+            return PhotoOutcome(error=LOST)
+        outcome = attempt(self.work, self.unmasker, path)
+        ray.get(self.tries.end.remote(index))
+        return outcome
 
 
 def run_ray(
@@ -79,15 +108,15 @@ def run_ray(
         cores = int(ray.cluster_resources().get("CPU", 1))
         jobs = jobs or gpus or cores
         block = max(1, min(16, len(photos) // (4 * jobs)))  # photos; small enough that all workers end together
+        tries = ray.remote(num_cpus=0)(Tries).remote()
         rows = [{"index": i, "path": str(photo.absolute())} for i, photo in enumerate(photos)]
         outcomes = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // block)).map_batches(
             Worker,
-            fn_constructor_args=(work, device),
+            fn_constructor_args=(work, device, tries),
             batch_size=None,
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=jobs, initial_size=min(jobs, gpus or cores)),
             num_cpus=1,
             num_gpus=1 if gpus else 0,
-            max_task_retries=1,  # by default endless, which a photo that ends its worker would need
         )
         done, reason = 0, LOST
         try:

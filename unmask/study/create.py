@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import cv2
 import numpy as np
@@ -57,6 +58,14 @@ and no photo of you. The answers are analysed for research and may be published 
 """.strip()
 
 
+class Details(TypedDict, total=False):
+    """What only repeats and attention items have, as `Stimulus` says."""
+
+    repeat_of: str
+    expected_low: int
+    expected_high: int
+
+
 def create_study(
     pictures: Sequence[Picture],
     out: Path,
@@ -84,7 +93,7 @@ def create_study(
     rank: int = 0,
     trials: int | None = None,
     study_id: str | None = None,
-    progress: Callable[[Sequence], Sequence] = lambda pictures: pictures,
+    progress: Callable[[Sequence[Picture]], Iterable[Picture]] = lambda pictures: pictures,
 ) -> Study:
     """Take the masks off with every model, render all that raters will see, and write the plan into `out`.
 
@@ -122,7 +131,7 @@ def create_study(
         folder = Path(aside) / "study"
         (folder / "stimuli").mkdir(parents=True)
 
-        def named(model: str, picture: str, role: str, **more) -> Stimulus:
+        def named(model: str, picture: str, role: str, **more: Unpack[Details]) -> Stimulus:
             """A stimulus whose id cannot be guessed; all servers with this secret give the same."""
             label = "\n".join([study_id, role, model, picture, str(more)])
             item_id = hmac.new(secret, f"item\n{label}".encode(), hashlib.sha256).hexdigest()[:16]
@@ -131,7 +140,7 @@ def create_study(
         def place(item: Stimulus) -> Path:
             return folder / "stimuli" / f"{item.item_id}.png"
 
-        def add(image: np.ndarray, *label: str, **more) -> Stimulus:
+        def add(image: np.ndarray, *label: str, **more: Unpack[Details]) -> Stimulus:
             """Write one stimulus, without the notice that a network made it, which would unblind."""
             item = named(*label, **more)
             write_png(place(item), align(image, whole_photo(image), size, pad=SURROUND))
@@ -211,7 +220,7 @@ def create_example_study(folder: Path, unmasker: Unmasker) -> Study:
         models.append(name)
     secret = STUDY_SECRET.read().encode() or secrets.token_bytes(32)
     study_id = hmac.new(secret, b"the study of the examples", hashlib.sha256).hexdigest()[:12]
-    pictures = [_example(*names) for names in EXAMPLE_PAIRS]
+    pictures = [Picture(masked, *_example(masked, bare)) for masked, bare in EXAMPLE_PAIRS]
     return create_study(
         pictures,
         folder / "examples",
@@ -257,21 +266,20 @@ def draw_attention(photo: np.ndarray, score: int) -> np.ndarray:
 
 def _training(model: str, unmasker: Unmasker) -> list[tuple[np.ndarray, tuple[str, str]]]:
     """Three examples from one end of the scale to the other, as (image, (model, picture))."""
-    example = _example(*TRAINING_PAIR)
-    result = unmasker.remove(example.masked, mask=example.mask, models=[model])[model]
-    anchor = draw_anchor(example.masked, example.mask)
-    rows = ((example.truth, "reference"), (anchor, "anchor"), (result, model))
-    return [(image, (label, f"training {example.name}")) for image, label in rows]
+    masked, mask, truth = _example(*TRAINING_PAIR)
+    result = unmasker.remove(masked, mask=mask, models=[model])[model]
+    rows = ((truth, "reference"), (draw_anchor(masked, mask), "anchor"), (result, model))
+    return [(image, (label, f"training {TRAINING_PAIR[0]}")) for image, label in rows]
 
 
-def _example(masked: str, bare: str) -> Picture:
-    """An example with its true mask: where it differs from the same picture without."""
+def _example(masked: str, bare: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """An example, its true mask, which is where it differs from the same picture without, and that picture."""
     folder = examples()
     if not folder.is_dir():
         raise StudyError("Raters practise on the examples, which are missing: UNMASK_HOME names the folder above.")
     image, truth = read_photo(folder / f"{masked}.png"), read_photo(folder / f"{bare}.png")
     mask = np.where((image != truth).any(axis=2), 255, 0).astype(np.uint8)
-    return Picture(masked, image, mask, truth)
+    return image, mask, truth
 
 
 def _check_systems(models: Sequence[str], conditions: Sequence[str], masked: bool) -> None:
@@ -297,14 +305,14 @@ def _render(
 ) -> Iterator[tuple[str, str, np.ndarray]]:
     """All that is shown of one photo, as (model, role, image). Raises StudyError where sizes differ."""
     shape = _first(picture).shape[:2]
-    mask = None
-    if picture.masked is not None and (models or anchored):
-        mask = unmasker.segment(picture.masked) if picture.mask is None else picture.mask
+    masked, anchor = picture.masked, None
+    if masked is not None and (models or anchored):
+        mask = unmasker.segment(masked) if picture.mask is None else picture.mask
         if is_empty(mask):
             raise StudyError(f"No mask was found in {picture.name}: give one, or leave the picture out.")
-    if models:
-        results = unmasker.remove(picture.masked, mask=mask, models=list(models))
+        results = unmasker.remove(masked, mask=mask, models=list(models)) if models else {}
         yield from ((name, "test", image) for name, image in results.items())
+        anchor = draw_anchor(masked, mask) if anchored else None
     for name, path in picture.made.items():
         image = read_named(path)
         if image.shape[:2] != shape:
@@ -316,8 +324,8 @@ def _render(
         yield name, "test", image
     if picture.truth is not None:
         yield "reference", "reference", _fit(picture.truth, shape, picture.name)
-    if anchored:
-        yield "anchor", "anchor", draw_anchor(picture.masked, mask)
+    if anchor is not None:
+        yield "anchor", "anchor", anchor
 
 
 def _fit(truth: np.ndarray, shape: tuple[int, int], name: str) -> np.ndarray:
@@ -349,11 +357,11 @@ def _choose_repeated(
     """Test items to show twice, of as many models and pictures as possible; side by side, whole pictures."""
     if presentation == "side-by-side":
         pictures = sorted({item.picture for item in stimuli})
-        chosen = rng.sample(pictures, min(repeats, len(pictures)))
-        return [item for item in stimuli if item.picture in chosen]
+        again = rng.sample(pictures, min(repeats, len(pictures)))
+        return [item for item in stimuli if item.picture in again]
     tests = [item for item in stimuli if item.role == "test"]
     rng.shuffle(tests)
-    chosen = []
+    chosen: list[Stimulus] = []
     while tests and len(chosen) < repeats:
         used = [item.model for item in chosen], [item.picture for item in chosen]
         chosen.append(min(tests, key=lambda item: used[0].count(item.model) + used[1].count(item.picture)))

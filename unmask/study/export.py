@@ -65,8 +65,11 @@ def simulated(study: Study, raters: int, seed: int = 0, careless: float = 0.0) -
     from unmask.study.statistics.simulate import simulate_pairs, simulate_rankings, simulate_ratings
 
     data = load(study)
-    options = {"careless": careless, "scale_max": data.scale_max}
-    pairs = simulate_pairs(data.stimuli, raters, seed, **options) if study.plan.pairs else data.pairs[:0]
+    pairs, rankings, rank, top = data.pairs[:0], data.rankings[:0], study.plan.rank, data.scale_max
+    if study.plan.pairs:
+        pairs = simulate_pairs(data.stimuli, raters, seed, careless=careless, scale_max=top)
+    if rank:
+        rankings = simulate_rankings(data.stimuli, raters, rank, seed, careless=careless, scale_max=top)
     ratings, *others = (
         simulate_ratings(data.stimuli, raters, seed + number, careless=careless, scale_max=question.scale_max).assign(
             question=question.text
@@ -80,8 +83,6 @@ def simulated(study: Study, raters: int, seed: int = 0, careless: float = 0.0) -
     ]
     if study.plan.presentation == "none":
         ratings = data.ratings[:0]
-    rank = study.plan.rank
-    rankings = simulate_rankings(data.stimuli, raters, rank, seed, **options) if rank else data.rankings[:0]
     statements = pd.concat(others, ignore_index=True)[list(data.statements)] if others else data.statements[:0]
     return replace(data, ratings=ratings, pairs=pairs, statements=statements, rankings=rankings)
 

@@ -7,6 +7,8 @@ from unmask.study.cap import deal, shares
 from unmask.study.plan import Plan
 from unmask.study.questions import ranking_key, read_key
 
+Cells = dict[tuple[str, str], str]  # (picture, model) -> item id
+
 
 def williams(n: int) -> list[list[int]]:
     """The rows of a Williams design of the labels 0 ... n - 1: n rows, or 2n when n is odd.
@@ -32,7 +34,7 @@ def order_screens(plan: Plan, number: int) -> list[list[str]]:
     pictures = _shuffled({item.picture for item in base}, fixed)
     models = _shuffled({item.model for item in base}, fixed)
     cells = {(item.picture, item.model): item.item_id for item in base}
-    repeats = {item.repeat_of: item.item_id for item in plan.stimuli if item.role == "repeat"}
+    repeats = {item.repeat_of: item.item_id for item in plan.stimuli if item.role == "repeat" and item.repeat_of}
 
     if plan.presentation == "none":
         return []
@@ -143,7 +145,7 @@ def _shares(plan: Plan) -> list[int]:
     return shares(plan.trials - checks, totals) if plan.trials else totals
 
 
-def _cards(plan: Plan, cells: dict, pictures: list[str], repeats: dict[str, str]) -> list[list[str]]:
+def _cards(plan: Plan, cells: Cells, pictures: list[str], repeats: dict[str, str]) -> list[list[str]]:
     """The screens to deal out, those of a picture together: whoever gets one of its results should get the others."""
     cards = []
     for picture in pictures:
@@ -170,7 +172,7 @@ def _shuffled(labels: set[str], rng: random.Random) -> list[str]:
 
 
 def _in_rounds(
-    cells: dict, pictures: list[str], models: list[str], number: int, rng: random.Random
+    cells: Cells, pictures: list[str], models: list[str], number: int, rng: random.Random
 ) -> list[list[str]]:
     """One item a screen. A round has every picture once, each by another model; the design orders rounds."""
     rows = williams(len(models))
@@ -186,7 +188,7 @@ def _in_rounds(
     return screens
 
 
-def _side_by_side(cells: dict, pictures: list[str], models: list[str], number: int) -> list[list[str]]:
+def _side_by_side(cells: Cells, pictures: list[str], models: list[str], number: int) -> list[list[str]]:
     """All that was made of a picture on one screen; designs order pictures, and the models on a screen."""
     rows, inner = williams(len(pictures)), williams(len(models))
     screens = []

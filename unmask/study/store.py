@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -27,7 +28,8 @@ from unmask.study.order import (
 )
 from unmask.study.plan import Plan, Study, StudyError
 from unmask.study.questions import read_key
-from unmask.study.tables import ANSWERS, ASKED_PAIRS, HISTORY, META, RATERS
+from unmask.study.tables import ANSWERS, ASKED_PAIRS, HISTORY, META, RATERS, AnswerRow, Key, Said
+from unmask.types import Json
 
 LONGEST = 3600  # seconds: whoever looked longer at a picture was not looking
 CHOICES = ("left", "right", "tie")
@@ -142,7 +144,7 @@ class Store:
     # -------------------------------------------------------------- answers
 
     def answer(
-        self, token: str, answer: str | int, seconds: float | None = None, rater_id: str | None = None
+        self, token: str, answer: str | float, seconds: float | None = None, rater_id: str | None = None
     ) -> int:
         """Save an answer and return its version: 1, or more for an edit. It is on disk when this returns.
 
@@ -156,19 +158,19 @@ class Store:
         value = self._check_answer(question, answer)
         if seconds is not None:
             seconds = round(min(max(0.0, float(seconds)), LONGEST), 2)  # in this order NaN becomes 0
-        key = {"study_id": self.study.plan.study_id, "rater_id": owner, "question": question}
+        key = Key(study_id=self.study.plan.study_id, rater_id=owner, question=question)
         with self._transaction(writes=True) as connection:
             number = self._number(connection, owner)
             position = asked.find_position(connection, self.study.plan, owner, number, question)
             if position is None:
                 raise StudyError("This item is not among those that you were asked about.", 403)
-            said = {"position": position, "answer": value, "seconds": seconds, "answered_at": _now()}
+            said = Said(position=position, answer=value, seconds=seconds, answered_at=_now())
             version, is_new = _save(connection, key, said)
         if is_new:
-            self._back_up("answer", key | said | {"version": version})
+            self._back_up("answer", {**key, **said, "version": version})
         return version
 
-    def _check_answer(self, question: str, answer: str | int) -> str:
+    def _check_answer(self, question: str, answer: str | float) -> str:
         """The answer as it is stored."""
         value, asked = str(answer), read_key(question)
         if asked.kind == "pair":
@@ -253,21 +255,20 @@ class Store:
                     RATERS.c.study_id == here
                 )
             ).one()
-            answers = connection.scalar(
-                sa.select(sa.func.count()).select_from(ANSWERS).where(ANSWERS.c.study_id == here)
-            )
+            query = sa.select(sa.func.count()).select_from(ANSWERS).where(ANSWERS.c.study_id == here)
+            answers = connection.execute(query).scalar_one()
             finished = self._count_finished(connection)
         return {"joined": joined, "finished": finished, "withdrawn": withdrawn, "answers": answers}
 
-    def answers(self, history: bool = False) -> list[dict]:
+    def answers(self, history: bool = False) -> list[AnswerRow]:
         """The newest answers, or all versions of them, as plain rows in the order of rater and position."""
         table = HISTORY if history else ANSWERS
         query = sa.select(table).where(table.c.study_id == self.study.plan.study_id)
         query = query.order_by(table.c.rater_id, table.c.position, table.c.version)
         with self._transaction() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            return [_as_row(row) for row in connection.execute(query)]
 
-    def replay(self, rows: Iterable[dict]) -> int:
+    def replay(self, rows: Iterable[Json]) -> int:
         """Put back what a backup holds and this database lacks; how many rows there were for this study.
 
         In any order, and as often as one likes: raters who withdrew stay away.
@@ -279,7 +280,7 @@ class Store:
                 self._replay(connection, dict(row))
         return len(rows)
 
-    def _replay(self, connection: sa.Connection, row: dict) -> None:
+    def _replay(self, connection: sa.Connection, row: Json) -> None:
         event, rater_id = row.pop("event"), row["rater_id"]
         if event == "join":
             connection.execute(insert(connection, RATERS).values(**row).on_conflict_do_nothing())
@@ -353,7 +354,7 @@ class Store:
             .group_by(ANSWERS.c.rater_id)
             .having(sa.func.count() >= count_questions(self.study.plan))
         )
-        return connection.scalar(sa.select(sa.func.count()).select_from(per_rater.subquery()))
+        return connection.execute(sa.select(sa.func.count()).select_from(per_rater.subquery())).scalar_one()
 
     @contextmanager
     def _transaction(self, writes: bool = False) -> Iterator[sa.Connection]:
@@ -361,9 +362,22 @@ class Store:
         with transaction(self.engine, writes) as connection:
             yield connection
 
-    def _back_up(self, event: str, row: dict) -> None:
+    def _back_up(self, event: str, row: Json) -> None:
         if self.backup is not None:
             self.backup.append({"event": event, "study_id": self.study.plan.study_id} | row)
+
+
+def _as_row(row: sa.Row[tuple[Any, ...]]) -> AnswerRow:
+    return AnswerRow(
+        study_id=row.study_id,
+        rater_id=row.rater_id,
+        question=row.question,
+        version=row.version,
+        position=row.position,
+        answer=row.answer,
+        seconds=row.seconds,
+        answered_at=row.answered_at,
+    )
 
 
 def _describe(plan: Plan, rater_id: str, number: int, answers: dict[str, str]) -> Rater:
@@ -372,7 +386,7 @@ def _describe(plan: Plan, rater_id: str, number: int, answers: dict[str, str]) -
     return Rater(rater_id, number, screens, pairs, rankings, answers, finished)
 
 
-def _save(connection: sa.Connection, key: dict, said: dict) -> tuple[int, bool]:
+def _save(connection: sa.Connection, key: Key, said: Said) -> tuple[int, bool]:
     """Insert or edit an answer: its version, and whether that is new.
 
     The same answer once more is no edit: it is a browser that lost our confirmation.
@@ -380,13 +394,13 @@ def _save(connection: sa.Connection, key: dict, said: dict) -> tuple[int, bool]:
     new = insert(connection, ANSWERS).values(**key, version=1, **said)
     statement = new.on_conflict_do_update(
         index_elements=list(key),
-        set_=said | {"version": ANSWERS.c.version + 1},
+        set_={**said, "version": ANSWERS.c.version + 1},
         where=ANSWERS.c.answer != new.excluded.answer,
     ).returning(ANSWERS.c.version)
     version = connection.scalar(statement)
     if version is None:
-        return connection.scalar(sa.select(ANSWERS.c.version).filter_by(**key)), False
-    connection.execute(sa.insert(HISTORY), key | said | {"version": version})
+        return connection.execute(sa.select(ANSWERS.c.version).filter_by(**key)).scalar_one(), False
+    connection.execute(sa.insert(HISTORY), {**key, **said, "version": version})
     return version, True
 
 

@@ -3,9 +3,10 @@
 No photo, name or address is stored: a rater is a random code. A question is named by its key, as questions.py says.
 """
 
-from typing import Any
+from typing import TypedDict
 
 import sqlalchemy as sa
+from sqlalchemy.schema import SchemaItem
 
 META = sa.MetaData()
 RATERS = sa.Table(
@@ -22,10 +23,10 @@ RATERS = sa.Table(
 )
 
 
-def _answer_columns() -> list[sa.Column[Any]]:
+def _answer_columns() -> list[SchemaItem]:
     return [
         sa.Column("position", sa.Integer, nullable=False),  # 0, 1, ...: when this rater saw it; pairs count anew
-        sa.Column("answer", sa.String(8), nullable=False),  # a score, left, right or tie, or an order
+        sa.Column("answer", sa.String(8), nullable=False),  # a score, "left", "right" or "tie", or an order
         sa.Column("seconds", sa.Float),  # from seeing to answering, as the browser says
         sa.Column("answered_at", sa.String(32), nullable=False),
     ]
@@ -58,3 +59,26 @@ ASKED_PAIRS = sa.Table(
     sa.Column("position", sa.Integer, primary_key=True),  # 0, 1, ...: of this rater's pairs
     sa.Column("question", sa.String(64), nullable=False),
 )
+
+
+class Key(TypedDict):
+    """Which answer it is."""
+
+    study_id: str
+    rater_id: str
+    question: str
+
+
+class Said(TypedDict):
+    """What was answered, as the columns say."""
+
+    position: int
+    answer: str
+    seconds: float | None
+    answered_at: str
+
+
+class AnswerRow(Key, Said):
+    """A row of ANSWERS or HISTORY."""
+
+    version: int

@@ -6,7 +6,6 @@ words, opaque picture ids and signed tokens, and nothing else.
 
 import json
 import threading
-from dataclasses import asdict
 from pathlib import Path
 
 import gradio as gr
@@ -14,7 +13,7 @@ import segno
 from fastapi import FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
-from pydantic import BaseModel, Field, StrictFloat, StrictInt, StrictStr
+from starlette.middleware.base import RequestResponseEndpoint
 from starlette.routing import BaseRoute, Mount, Route
 
 from unmask import PhotoError, Unmasker, WeightsError
@@ -24,7 +23,23 @@ from unmask.study.order import count_questions, order_pairs, order_rankings, ord
 from unmask.study.plan import Study, StudyError, find_studies, studies_folder
 from unmask.study.questions import ranking_key
 from unmask.study.store import Rater, Store
+from unmask.types import Json
 from unmask.web.rater_words import rater_words
+from unmask.web.study_messages import (
+    About,
+    Answer,
+    Asked,
+    AskedComparison,
+    AskedScore,
+    Consent,
+    Elsewhere,
+    Link,
+    Listed,
+    Pairs,
+    Part,
+    Saved,
+    Withdrawn,
+)
 from unmask.web.theme import LOGO, SLATE, TEAL
 
 STATIC = Path(__file__).resolve().parent / "static"
@@ -72,35 +87,13 @@ class Studies:
         store.backup = self._backup
         return store
 
-    def _fetch_backup(self) -> list[dict]:
+    def _fetch_backup(self) -> list[Json]:
         """What a Space saved before its last restart, which emptied its disk. Raises StudyError."""
         try:
             self._backup = backup_from_environment()
             return list(self._backup.fetch()) if self._backup else []
         except Exception as error:  # the Hub's errors and its transport's share no base class
             raise StudyError("The study's backup cannot be reached: please try again later.", 503) from error
-
-
-class Consent(BaseModel):
-    """What somebody sends to take part."""
-
-    consent: bool
-    invitation: str | None = Field(None, max_length=64)
-    participant: str | None = Field(None, max_length=64)  # of Prolific or MTurk
-
-
-class Elsewhere(BaseModel):
-    """Where a rater's browser has found this page, without what stands behind the #."""
-
-    address: str = Field(max_length=300, pattern="^https?://[^#]+$")
-
-
-class Answer(BaseModel):
-    """What a rater sends for one question."""
-
-    token: str = Field(max_length=256)
-    answer: StrictStr | StrictInt | StrictFloat
-    seconds: float | None = None
 
 
 def routes(studies: Studies) -> list[BaseRoute]:
@@ -120,7 +113,7 @@ def build_app(studies: Studies) -> FastAPI:
         files[f"{language}.json"] = (json.dumps(words, ensure_ascii=False), "application/json")
 
     @app.middleware("http")
-    async def add_headers(request: Request, call_next) -> Response:
+    async def add_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
         response = await call_next(request)
         response.headers.update(HEADERS)
         return response
@@ -141,77 +134,77 @@ def build_app(studies: Studies) -> FastAPI:
         return Response(text, media_type=kind, headers={"Cache-Control": "no-cache"})
 
     @app.get("/api/studies")
-    def list_studies() -> list[dict]:
+    def list_studies() -> list[Listed]:
         try:
             found = studies.all()
         except (PhotoError, WeightsError, OSError) as error:
             raise StudyError(f"The study could not be prepared: {error}", 503) from error
         return [
-            {"id": each.plan.study_id, "title": each.plan.title}
+            Listed(id=each.plan.study_id, title=each.plan.title)
             for each in found
             if not (each.plan.ended or each.plan.draft)
         ]
 
     @app.get("/api/{study_id}")
-    def about(study_id: str) -> dict:
+    def about(study_id: str) -> About:
         plan = studies.store(study_id).study.plan
-        return {
-            "title": plan.title,
-            "consent": plan.consent.split("\n\n"),
-            "questions": [asdict(question) for question in plan.questions],
-            "pair_question": plan.pair_question,
-            "rank_question": plan.rank_question,
-            "size": plan.size,
-            "training": plan.training,
-            "answers": count_questions(plan),
-            "screens": len(order_screens(plan, 0)),
-            "pairs": len(order_pairs(plan, 0)),
-            "rankings": len(order_rankings(plan, 0)),
-            "ended": plan.ended,
-            "by_invitation": plan.by_invitation,
-            "draft": plan.draft,
-        }
+        return About(
+            title=plan.title,
+            consent=plan.consent.split("\n\n"),
+            questions=plan.questions,
+            pair_question=plan.pair_question,
+            rank_question=plan.rank_question,
+            size=plan.size,
+            training=plan.training,
+            answers=count_questions(plan),
+            screens=len(order_screens(plan, 0)),
+            pairs=len(order_pairs(plan, 0)),
+            rankings=len(order_rankings(plan, 0)),
+            ended=plan.ended,
+            by_invitation=plan.by_invitation,
+            draft=plan.draft,
+        )
 
     @app.post("/api/{study_id}/raters")
-    def join(study_id: str, body: Consent) -> dict:
+    def join(study_id: str, body: Consent) -> Part:
         store = studies.store(study_id)
         return _describe(store, store.join(body.consent, body.invitation, body.participant))
 
     @app.get("/api/{study_id}/rater")
-    def resume(study_id: str, authorization: str = Header("")) -> dict:
+    def resume(study_id: str, authorization: str = Header("")) -> Part:
         store = studies.store(study_id)
         return _describe(store, store.rater(_who(store, authorization)))
 
     @app.get("/api/{study_id}/preview")
-    def preview(study_id: str, authorization: str = Header("")) -> dict:
+    def preview(study_id: str, authorization: str = Header("")) -> Part:
         store = studies.store(study_id)
         return _describe(store, store.preview(authorization.removeprefix("Bearer ")))
 
     @app.post("/api/{study_id}/rater/elsewhere")
-    def go_elsewhere(study_id: str, body: Elsewhere, authorization: str = Header("")) -> dict:
+    def go_elsewhere(study_id: str, body: Elsewhere, authorization: str = Header("")) -> Link:
         """A link, and its QR code as an address of a picture, by which this rater goes on on another device."""
         store = studies.store(study_id)
         link = f"{body.address}#go-on.{store.rater_token(store.rater(_who(store, authorization)).rater_id)}"
-        return {"link": link, "code": segno.make(link, error="l").svg_data_uri(scale=4, light="#fff", border=3)}
+        code = segno.make(link, error="l").svg_data_uri(scale=4, light="#fff", border=3)
+        return Link(link=link, code=code)
 
     @app.post("/api/{study_id}/rater/pair")
-    def ask_pair(study_id: str, authorization: str = Header("")) -> dict:
+    def ask_pair(study_id: str, authorization: str = Header("")) -> Pairs:
         """Where each next pair is chosen by what was answered: all pairs of this rater so far, the new one last."""
         store = studies.store(study_id)
         rater = store.ask_pair(_who(store, authorization))
-        return {"pairs": _describe(store, rater)["pairs"]}
+        return Pairs(pairs=_describe(store, rater).pairs)
 
     @app.delete("/api/{study_id}/rater")
-    def withdraw(study_id: str, authorization: str = Header("")) -> dict:
+    def withdraw(study_id: str, authorization: str = Header("")) -> Withdrawn:
         store = studies.store(study_id)
         store.withdraw(_who(store, authorization))
-        return {"withdrawn": True}
+        return Withdrawn()
 
     @app.post("/api/{study_id}/answers")
-    def answer(study_id: str, body: Answer, authorization: str = Header("")) -> dict:
+    def answer(study_id: str, body: Answer, authorization: str = Header("")) -> Saved:
         store = studies.store(study_id)
-        version = store.answer(body.token, body.answer, body.seconds, _who(store, authorization))
-        return {"saved": True, "version": version}
+        return Saved(version=store.answer(body.token, body.answer, body.seconds, _who(store, authorization)))
 
     @app.get("/api/{study_id}/images/{item_id}.png")
     def image(study_id: str, item_id: str) -> FileResponse:
@@ -231,13 +224,13 @@ def build_app(studies: Studies) -> FastAPI:
 def build_api(studies: Studies) -> None:
     """Add the named endpoint /rate to Gradio's, for raters who use a program instead of the page."""
 
-    def rate(token: str, score: int) -> dict:
+    def rate(token: str, score: int) -> Json:
         """Save the score of one item, or an order as digits. The token is the one that the study handed you for it."""
         try:
             version = studies.store(str(token).split(".")[0]).answer(str(token), score)
         except StudyError as error:
             raise gr.Error(str(error), print_exception=False) from error
-        return {"saved": True, "version": version}
+        return Saved(version=version).model_dump()
 
     # gradio_client goes through the queue whatever `queue` says; in a group of its own, without a limit, a score
     # never waits for somebody's photo.
@@ -249,26 +242,28 @@ def _who(store: Store, authorization: str) -> str:
     return store.read_rater_token(authorization.removeprefix("Bearer "))
 
 
-def _describe(store: Store, rater: Rater) -> dict:
-    """All that a rater's browser needs: what to show, in order, the tokens to answer, the answers so far."""
-
+def _describe(store: Store, rater: Rater) -> Part:
     plan = store.study.plan
 
-    def question(key: str) -> dict:
-        return {"token": store.question_token(rater.rater_id, key), "answer": rater.answers.get(key)}
+    def asked(key: str) -> Asked:
+        return Asked(token=store.question_token(rater.rater_id, key), answer=rater.answers.get(key))
 
-    def asked_of(item: str) -> list[dict]:
-        """Of one picture: what is asked (0 is the first question), in the questions' order."""
-        return [{"image": item, "ask": number} | question(key) for number, key in enumerate(plan.keys(item))]
+    def asked_of(item: str) -> list[AskedScore]:
+        """In the questions' order."""
+        keys = enumerate(plan.keys(item))
+        return [AskedScore(image=item, ask=number, **dict(asked(key))) for number, key in keys]
 
-    return {
-        "code": rater.rater_id,
-        "token": store.rater_token(rater.rater_id),
-        "screens": [[asked for item in screen for asked in asked_of(item)] for screen in rater.screens],
-        "pairs": [{"images": pair} | question("-".join(pair)) for pair in rater.pairs],
-        "rankings": [{"images": items} | question(ranking_key(items)) for items in rater.rankings],
-        "completion": plan.completion if rater.finished else "",
-    }
+    def compared(items: tuple[str, ...], key: str) -> AskedComparison:
+        return AskedComparison(images=items, **dict(asked(key)))
+
+    return Part(
+        code=rater.rater_id,
+        token=store.rater_token(rater.rater_id),
+        screens=[[each for item in screen for each in asked_of(item)] for screen in rater.screens],
+        pairs=[compared(pair, "-".join(pair)) for pair in rater.pairs],
+        rankings=[compared(items, ranking_key(items)) for items in rater.rankings],
+        completion=plan.completion if rater.finished else "",
+    )
 
 
 def palette() -> str:

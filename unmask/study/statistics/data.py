@@ -1,7 +1,7 @@
 """What a rating study gave: pictures, scores and side-by-side answers, and what counts as an opinion."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -56,7 +56,7 @@ class StudyData:
     def _answers(self) -> tuple[pd.DataFrame, ...]:
         return self.ratings, self.pairs, self.rankings, self.statements
 
-    def _filtered(self, keep) -> "StudyData":
+    def _filtered(self, keep: Callable[[pd.DataFrame], pd.Series]) -> "StudyData":
         ratings, pairs, rankings, statements = (table[keep(table)] for table in self._answers())
         return dataclasses.replace(self, ratings=ratings, pairs=pairs, rankings=rankings, statements=statements)
 

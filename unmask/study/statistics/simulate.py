@@ -102,7 +102,8 @@ def _draw(
 ) -> np.ndarray:
     """Scores (raters, *items), whole numbers from 1 to scale_max, of items' quality and raters' leniency."""
     latent = quality + leniency.reshape(-1, *[1] * quality.ndim)
-    return np.clip(np.rint(latent + rng.normal(0, noise, latent.shape)), 1, scale_max)
+    scores: np.ndarray = np.clip(np.rint(latent + rng.normal(0, noise, latent.shape)), 1, scale_max)
+    return scores
 
 
 def _finds(differences: np.ndarray, level: float, these_pictures: bool) -> bool:
@@ -138,11 +139,11 @@ def simulate_ratings(
     quality = _qualities(stimuli, means or {}, item_sd, scale_max, seed)
     items = stimuli["item_id"].to_numpy()
     asked = (stimuli["role"] == "attention").to_numpy()
-    allowed = stimuli.loc[asked, ["expected_low", "expected_high"]].astype(int).to_numpy().T
+    lowest, highest = stimuli.loc[asked, ["expected_low", "expected_high"]].astype(int).to_numpy().T
     tables = []
     for number, rater in enumerate(_rater_ids(n_raters, careless)):
         scores = _draw(rng, quality, rng.normal(0, rater_sd, 1), residual_sd, scale_max)[0]
-        scores[asked] = rng.integers(*allowed, endpoint=True)
+        scores[asked] = rng.integers(lowest, highest, endpoint=True)
         seconds = rng.lognormal(np.log(PACE), 0.4, len(items))
         if rater.endswith(CARELESS):
             one_key = np.full(len(items), rng.integers(1, scale_max, endpoint=True))
@@ -271,4 +272,5 @@ def _qualities(
         model_means + np.random.default_rng([seed, 1]).normal(0, item_sd, len(stimuli)), stimuli["item_id"]
     )
     originals = stimuli["repeat_of"].where(stimuli["repeat_of"].notna(), stimuli["item_id"])
-    return quality[originals].to_numpy()
+    worth: np.ndarray = quality[originals].to_numpy()
+    return worth

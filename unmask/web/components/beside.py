@@ -3,12 +3,11 @@
 The script copies what the row of all results shows, so the server sends no picture for it.
 """
 
-import html
-
 import gradio as gr
 
 from unmask.web.i18n import on_page, tr
 from unmask.web.pictures import STATIC
+from unmask.web.templates import render
 
 
 def build() -> gr.HTML:
@@ -19,10 +18,10 @@ def build() -> gr.HTML:
 
 
 def _draw() -> str:
-    title, none = html.escape(tr("Result as you edit")), html.escape(tr("The result will stand here."))
-    others, large = html.escape(tr("Results")), html.escape(tr("Show it large"))
-    return (
-        f'<section class="beside"><h3>{title}</h3><div class="now"><p>{none}</p></div>'
-        f'<p class="name"></p><div class="others" role="group" aria-label="{others}"></div>'
-        f'<button type="button" class="plain" data-act="large">{large}</button></section>'
+    return render(
+        "beside",
+        title=tr("Result as you edit"),
+        waiting=tr("The result will stand here."),
+        others=tr("Results"),
+        large=tr("Show it large"),
     )

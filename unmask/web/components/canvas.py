@@ -4,12 +4,13 @@ Every result is drawn on the same canvas, so that one look at it (a face, the wh
 them: `static/viewer.js` says with a few numbers where the canvas lies in its frame.
 """
 
-import html
 import json
 from dataclasses import dataclass
 
+from unmask.types import Json
 from unmask.web.i18n import tr
 from unmask.web.pictures import file_url
+from unmask.web.templates import render
 
 Box = tuple[float, float, float, float]  # x, y, width, height in shares of the photo
 ALL: Box = (0.0, 0.0, 1.0, 1.0)
@@ -51,37 +52,36 @@ def draw_before_after(before: Before, afters: list[str], after: str, line: str, 
 
     afters: files, one a part; after: what they show; line: what it is for, to a screen reader; at: %, where it begins.
     """
-    full = html.escape(tr("Show full screen"))
-    slider = (
-        f'<input type="range" min="0" max="100" value="{at}" aria-label="{html.escape(line)}">'
-        f'<span class="badge" aria-hidden="true">{html.escape(tr("Before"))}</span>'
+    return render(
+        "before_after",
+        ratio=before.ratio,
+        line=line,
+        at=at,
+        full=tr("Show full screen"),
+        **_frame(before, afters, after),
     )
-    return f"""
-<figure class="before-after" style="--own: {before.ratio:.4f}; --at: {at}">
-  {draw_frame(before, afters, after, slider)}
-  <button type="button" class="full" title="{full}" aria-label="{full}"><svg viewBox="0 0 16 16" width="16"
-    height="16" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true">
-    <path d="M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4"/></svg></button>
-</figure>"""
 
 
-def draw_frame(before: Before, afters: list[str], after: str, more: str = "") -> str:
-    """The canvas in its frame. afters: files, one a part; after: what they show; more: HTML that lies over them."""
+def draw_frame(before: Before, afters: list[str], after: str) -> str:
+    """The canvas in its frame. afters: files, one a part; after: what they show."""
+    return render("canvas", line="", **_frame(before, afters, after))
+
+
+def _frame(before: Before, afters: list[str], after: str) -> Json:
+    """What the template of a frame is given: pictures with their places on the canvas, and what they show."""
     pages = [{"place": part.place, "face": part.face, "number": part.number} for part in before.parts]
-    data = html.escape(json.dumps({"ratio": before.ratio, "pages": pages}))
-    under = [_image(before.whole, ALL)] if before.whole else []
-    under += [_image(file_url(part.file), part.place) for part in before.parts]
-    over = [_image(file_url(file), part.place) for file, part in zip(afters, before.parts, strict=True)]
-    return f"""
-<div class="frame"{f' data-pages="{data}"' if before.whole else ""}>
-  <div class="scene" role="img" aria-label="{html.escape(tr("Before"))}">{"".join(under)}</div>
-  <div class="after"><div class="scene" role="img" aria-label="{html.escape(after)}">{"".join(over)}</div></div>
-  {more}
-</div>"""
+    under = [(before.whole, _percent(ALL))] if before.whole else []
+    under += [(file_url(part.file), _percent(part.place)) for part in before.parts]
+    over = [(file_url(file), _percent(part.place)) for file, part in zip(afters, before.parts, strict=True)]
+    return {
+        "pages": json.dumps({"ratio": before.ratio, "pages": pages}) if before.whole else "",
+        "before": tr("Before"),
+        "under": under,
+        "after": after,
+        "over": over,
+    }
 
 
-def _image(url: str, place: Box) -> str:
-    """A picture in its place on the canvas. What it shows is said of all of them at once."""
-    x, y, width, height = (f"{100 * share:.4f}%" for share in place)
-    style = f"left: {x}; top: {y}; width: {width}; height: {height}"
-    return f'<img src="{html.escape(url)}" alt="" draggable="false" style="{style}">'
+def _percent(place: Box) -> list[str]:
+    """left, top, width and height as a style has them."""
+    return [f"{100 * share:.4f}%" for share in place]

@@ -1,6 +1,5 @@
 """The card after the models' own: where their results differ, so that nobody can know what is under the mask."""
 
-import html
 from dataclasses import dataclass
 
 import gradio as gr
@@ -10,6 +9,7 @@ from unmask.disagreement import disagreement, draw, scale_colors
 from unmask.faces.face import Face
 from unmask.imaging.tensors import resize
 from unmask.masks import binarise
+from unmask.web import templates
 from unmask.web.components.canvas import Before, draw_frame
 from unmask.web.i18n import on_page, tr
 from unmask.web.pictures import cached_view
@@ -50,16 +50,18 @@ def render(card: gr.HTML, before: Before, shown: list[Shown], faces: list[Face],
     )
     colors = ", ".join("rgb({}, {}, {})".format(*color) for color in scale_colors(6))
     alt = tr("The photo in grey, with the map of differences on the mask")
-    return f"""
-<figure style="--own: {before.ratio:.4f}">
-  {draw_frame(before, files, alt)}
-  <figcaption><span>{html.escape(tr("the same"))}</span><i style="background: linear-gradient(90deg, {colors})"></i
-    ><span>{html.escape(tr("far apart"))}</span></figcaption>
-</figure>
-<p class="card-note">{html.escape(text)}</p>"""
+    return templates.render(
+        "disagreement",
+        ratio=before.ratio,
+        frame=draw_frame(before, files, alt),
+        same=tr("the same"),
+        colors=colors,
+        apart=tr("far apart"),
+        text=text,
+    )
 
 
 def _draw_head() -> str:
     idea = tr("Every network paints what it thinks likely. Their differences show how little the photo tells.")
     title = tr("Where the models disagree")
-    return f'<div class="card-head"><h3>{html.escape(title)}</h3><p>{html.escape(idea)}</p></div>'
+    return templates.render("disagreement_head", title=title, idea=idea)

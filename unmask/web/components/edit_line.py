@@ -4,13 +4,13 @@ The editor's own event would send its pictures with every stroke, and keep them:
 sends them when they pause.
 """
 
-import html
 import time
 
 import gradio as gr
 
 from unmask.web.i18n import on_page, tr
 from unmask.web.pictures import STATIC
+from unmask.web.templates import render
 
 ID = "edits"
 # What the page does when an event of the line's own ends: the script sends but one at a time.
@@ -42,16 +42,11 @@ def number_of(event: gr.EventData) -> int:
 
 
 def _draw(number: str = "0", at: int = 0) -> str:
-    edited, follow, press = (
-        html.escape(tr(text))
-        for text in (
-            "Edited by hand …",
-            "The mask has changed: new results follow …",
-            'The mask has changed: press "Remove the mask".',
-        )
-    )
-    return (
-        f'<div class="edit-line" data-answered="{number}" data-at="{at}" data-edited="{edited}">'
-        f'<p class="status busy follow" role="status" aria-live="polite">{follow}</p>'
-        f'<p class="status warn press" role="status" aria-live="polite">{press}</p></div>'
+    return render(
+        "edit_line",
+        number=number,
+        at=at,
+        edited=tr("Edited by hand …"),
+        follow=tr("The mask has changed: new results follow …"),
+        press=tr('The mask has changed: press "Remove the mask".'),
     )

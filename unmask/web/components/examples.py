@@ -1,6 +1,5 @@
 """The examples: thumbnails, of which a click puts one into the photo's place."""
 
-import html
 import tempfile
 from functools import cache
 from hashlib import sha256
@@ -13,6 +12,7 @@ from unmask.settings import examples
 from unmask.web.events import PRIVATE
 from unmask.web.i18n import on_page, tr
 from unmask.web.pictures import STATIC, THUMBNAIL, file_url
+from unmask.web.templates import render
 
 KINDS = (".jpg", ".png")
 
@@ -72,16 +72,11 @@ def _thumbnail_url(photo: gr.Image, path: str) -> str:
 
 
 def _draw_examples(paths: list[str], thumbnails: list[str]) -> str:
-    buttons = ""
-    for index, (path, url) in enumerate(zip(paths, thumbnails)):
+    named = []
+    for number, (path, url) in enumerate(zip(paths, thumbnails), 1):
         if Path(path).stem.endswith("-photo"):
-            text = tr("Example {number}: a whole photo", number=index + 1)
+            named.append((tr("Example {number}: a whole photo", number=number), url))
         else:
-            text = tr("Example {number}: a bare face", number=index + 1)
-        buttons += (
-            f'<button type="button" data-example="{index}" title="{html.escape(text)}">'
-            f'<img src="{html.escape(url)}" alt="{html.escape(text)}" width="{THUMBNAIL}" height="{THUMBNAIL}">'
-            "</button>"
-        )
+            named.append((tr("Example {number}: a bare face", number=number), url))
     line = " · ".join((tr("Or click an example"), tr("Masks are drawn, most people synthetic")))
-    return f'<p>{html.escape(line)}</p><div class="examples">{buttons}</div>'
+    return render("examples", line=line, examples=named, side=THUMBNAIL)

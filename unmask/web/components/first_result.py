@@ -4,8 +4,6 @@ Two small files, and not a run when the server starts: so the first visitor has 
 and it is there where the weights are not. A test makes the result anew and compares.
 """
 
-import html
-
 import gradio as gr
 from PIL import Image
 
@@ -15,6 +13,7 @@ from unmask.web.components.inputs import models_on_page
 from unmask.web.components.status import PICTOGRAM
 from unmask.web.i18n import tr
 from unmask.web.pictures import STATIC
+from unmask.web.templates import render
 
 BEFORE, AFTER = STATIC / "first-before.png", STATIC / "first-after.png"
 LINE_AT = 50  # %: half of the face with its mask, half without
@@ -37,14 +36,13 @@ def draw(before: str, after: str) -> str:
     )
     caption = tr("An example with a drawn mask. The face beneath it is an invention of GANMasker's, a network.")
     text = tr("Here you will see the photo with its mask in pink. You can correct it with a brush.")
-    return (
-        f'<div class="first-result">{large}<p class="how-to">{html.escape(caption)}</p>{_draw_models()}</div>'
-        f'<div class="empty-bench">{PICTOGRAM}<p>{html.escape(text)}</p></div>'
+    return render(
+        "first_result", result=large, caption=caption, models=_name_models(), pictogram=PICTOGRAM, text=text
     )
 
 
-def _draw_models() -> str:
+def _name_models() -> str:
     """Which models will be compared, and how many more there are."""
     names = [MODELS[name].title for name in DEFAULT_MODELS]
     more = tr("{count} more", count=len(set(models_on_page()) - set(DEFAULT_MODELS)))
-    return f'<p class="how-to">{html.escape(tr("Side by side:"))} {html.escape(", ".join([*names, more]))}</p>'
+    return f"{tr('Side by side:')} {', '.join([*names, more])}"

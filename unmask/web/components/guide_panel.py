@@ -3,7 +3,6 @@
 Drawn here and not by Gradio, whose sliders do not say when an arrow key has moved them.
 """
 
-import html
 import math
 from collections.abc import Sequence
 
@@ -13,6 +12,7 @@ from unmask import Guide, PhotoError
 from unmask.faces.editing import AS_FOUND
 from unmask.web.i18n import on_page, tr
 from unmask.web.pictures import STATIC, THUMBNAIL
+from unmask.web.templates import render
 
 GUIDED = "landmark-guided"
 SCRIPT = (STATIC / "guide.js").read_text()
@@ -39,16 +39,12 @@ def build() -> tuple[gr.HTML, gr.HTML]:
 
 def draw_expressions(pictures: Sequence[str]) -> str:
     """One button for each of EXPRESSIONS, with its small picture (a URL)."""
-    buttons = ""
-    for (label, guide), url in zip(EXPRESSIONS.items(), pictures, strict=True):
-        text = html.escape(tr(label))
-        data = " ".join(f'data-{name}="{getattr(guide, name):g}"' for name in SLIDERS)
-        buttons += (
-            f'<button type="button" {data}><img src="{html.escape(url)}" alt="" width="{THUMBNAIL}" '
-            f'height="{THUMBNAIL}">{text}</button>'
-        )
-    caption = html.escape(tr("Other faces that fit as well. None of them is the person's."))
-    return f'<p class="how-to">{caption}</p><div class="choices">{buttons}</div>'
+    faces = [
+        (tr(label), url, {name: getattr(guide, name) for name in SLIDERS})
+        for (label, guide), url in zip(EXPRESSIONS.items(), pictures, strict=True)
+    ]
+    caption = tr("Other faces that fit as well. None of them is the person's.")
+    return render("expressions", caption=caption, faces=faces, side=THUMBNAIL)
 
 
 def guide_of(event: gr.EventData) -> Guide:
@@ -61,12 +57,6 @@ def guide_of(event: gr.EventData) -> Guide:
 
 
 def _draw() -> str:
-    sliders = "".join(
-        f'<label>{html.escape(tr(label))}<input type="range" name="{name}" min="{least}" max="1" step="{STEP}" '
-        'value="0"></label>'
-        for name, (label, least) in SLIDERS.items()
-    )
-    return (
-        f"<details><summary>{html.escape(tr('Move the mouth'))}</summary><form>{sliders}"
-        f'<button type="reset">{html.escape(tr("Back to the face as found"))}</button></form></details>'
-    )
+    sliders = [(name, tr(label), least) for name, (label, least) in SLIDERS.items()]
+    title, reset = tr("Move the mouth"), tr("Back to the face as found")
+    return render("guide", title=title, sliders=sliders, step=STEP, reset=reset)

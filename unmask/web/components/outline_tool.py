@@ -1,10 +1,9 @@
 """Outline by click: Segment Anything beside the mask editor. What is clicked on is added to the mask, or taken from it.
 
 The editor tells nobody where it was clicked, so the tool lays the same picture over it while it is switched on. It is
-on the page where the host has installed what it needs (unmask.sam); elsewhere nobody sees a control that does nothing.
+on the page unless the host has turned it off (UNMASK_OUTLINE).
 """
 
-import html
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import gradio as gr
 
 from unmask import PhotoError
 from unmask.sam import Sam
+from unmask.web import templates
 from unmask.web.clicks import Click
 from unmask.web.components.status import build_queue_line
 from unmask.web.events import COMPUTE, PRIVATE
@@ -54,23 +54,17 @@ def build(sam: Sam) -> Tool:
 
 def render(visit: Visit, photo: str, mask: str) -> str:
     """The tool as HTML. photo, mask: URLs of what the editor shows, and of the mask over it."""
-    face = "null" if visit.current is None else visit.current
-    label = tr("Outline what is here: click on it, or move the cross with the arrow keys and press Enter.")
-    undo = "" if visit.steps else " disabled"
-    modes = "".join(
-        f'<button type="button" data-act="mode" data-adds="{adds}" aria-pressed="{adds}">{html.escape(text)}</button>'
-        for adds, text in (("true", tr("Mark what I click")), ("false", tr("Unmark what I click")))
+    return templates.render(
+        "outline",
+        face="null" if visit.current is None else visit.current,
+        label=tr("Outline what is here: click on it, or move the cross with the arrow keys and press Enter."),
+        photo=photo,
+        mask=mask,
+        switch=tr("Outline by click"),
+        modes=(("true", tr("Mark what I click")), ("false", tr("Unmark what I click"))),
+        undo=bool(visit.steps),
+        back=tr("Undo"),
     )
-    return f"""
-<div class="stage"><button type="button" class="view" data-act="mark" data-face="{face}"
-  aria-label="{html.escape(label)}">
-  <img class="photo" src="{html.escape(photo)}" alt="" draggable="false" loading="lazy">
-  <img src="{html.escape(mask)}" alt="" draggable="false" loading="lazy"><span class="cross"></span>
-</button></div>
-<div class="bar">
-  <button type="button" data-act="switch" aria-pressed="false">{html.escape(tr("Outline by click"))}</button>
-  <span class="more">{modes}<button type="button" data-act="undo"{undo}>{html.escape(tr("Undo"))}</button></span>
-</div>"""
 
 
 def click_of(visit: Visit, event: gr.EventData) -> Click:

@@ -11,7 +11,6 @@ by the style sheet. Who opens the browser's tools to look there can tell which i
 that voting at random would not give.
 """
 
-import html
 import secrets
 import threading
 from collections import OrderedDict
@@ -38,6 +37,7 @@ from unmask.web.kept_photo import KeptPhoto
 from unmask.web.pictures import STATIC, View, cached_png, file_url
 from unmask.web.security.rate_limit import RateLimit, visitor_of
 from unmask.web.session import Visit
+from unmask.web.templates import render
 from unmask.web.types import Updates
 
 DONE_HINT = "Done. Before you see the names: which looks more real?"
@@ -162,40 +162,32 @@ def wire(page: gr.HTML) -> Votes:
 
 def draw_hold() -> str:
     """What stands there while the models are at work, and all their results wait."""
-    text, skip = html.escape(tr("Two results come first, without names.")), _draw_skip()
-    return f'<section class="vote blind"><p class="quiet">{text} {skip}</p></section>'
+    text = tr("Two results come first, without names.")
+    return render("vote_hold", text=text, skip=tr("Show the results"))
 
 
 def draw_question(token: str, files: Sequence[str], shape: tuple[int, ...]) -> str:
     """The question of two pictures' files, of one shape (H, W, 3)."""
-    pictures = "".join(
-        f'<figure><img src="{html.escape(file_url(file))}" alt="{html.escape(tr("Result {letter}", letter=letter))}" '
-        f'width="{shape[1]}" height="{shape[0]}"><figcaption aria-hidden="true">{letter}</figcaption></figure>'
-        for letter, file in zip("AB", files, strict=True)
+    return render(
+        "vote_question",
+        token=token,
+        question=tr("Which looks more real, A or B?"),
+        pictures=[
+            (letter, tr("Result {letter}", letter=letter), file_url(file))
+            for letter, file in zip("AB", files, strict=True)
+        ],
+        height=shape[0],
+        width=shape[1],
+        choices=(("A", tr("A looks more real")), ("tie", tr("Cannot tell")), ("B", tr("B looks more real"))),
+        note=" ".join((tr("These are inventions, not the person's face."), tr(KEPT))),
+        skip=tr("Show the results"),
     )
-    note = " ".join((tr("These are inventions, not the person's face."), tr(KEPT)))
-    choices = (("A", tr("A looks more real")), ("tie", tr("Cannot tell")), ("B", tr("B looks more real")))
-    answers = "".join(
-        f'<button type="button" data-answer="{answer}">{html.escape(text)}</button>' for answer, text in choices
-    )
-    return f"""
-<section class="vote blind" data-token="{token}" aria-labelledby="vote-question">
-  <h2 id="vote-question" tabindex="-1">{html.escape(tr("Which looks more real, A or B?"))}</h2>
-  <div class="two">{pictures}</div>
-  <div class="answers">{answers}</div>
-  <p class="quiet">{html.escape(note)} {_draw_skip()}</p>
-</section>"""
 
 
 def draw_names(first: str, second: str) -> str:
     """What is said after the answer."""
-    text = html.escape(tr("Thank you! A was {first}, B was {second}.", first=_title(first), second=_title(second)))
-    board = html.escape(tr("What all votes say"))
-    return f'<section class="vote"><p tabindex="-1" role="status">{text} <a href="board/">{board}</a></p></section>'
-
-
-def _draw_skip() -> str:
-    return f'<button type="button" class="plain" data-act="skip">{html.escape(tr("Show the results"))}</button>'
+    text = tr("Thank you! A was {first}, B was {second}.", first=_title(first), second=_title(second))
+    return render("vote_names", text=text, board=tr("What all votes say"))
 
 
 def _title(name: str) -> str:

@@ -6,9 +6,10 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import gradio as gr
+from pydantic import BaseModel, BeforeValidator
 
 from unmask import Unmasker
 from unmask.registry import DEFAULT_MODELS
@@ -35,6 +36,7 @@ MOST_FURTHER = len(STATEMENTS)  # questions beside the first, on the form
 MASKED, BARE = "The masked photos", "The bare photos"
 KEPT_FOR = 86_400  # s that uploads wait for their study, at most; they go with the page before
 
+Value = str | float | bool | None  # of a field of the form
 Kept = Mapping[str, Mapping[str, str]]  # what the files are -> uploaded file -> our copy
 
 
@@ -43,7 +45,7 @@ class Wizard(NamedTuple):
 
     form: gr.Column
     create: gr.Button
-    inputs: list
+    inputs: list[gr.components.Component]
 
 
 def build(token: gr.Textbox) -> Wizard:
@@ -81,28 +83,72 @@ def build(token: gr.Textbox) -> Wizard:
     return Wizard(form, create, [kept, models, *names, *further, *fields.values()])
 
 
-# The order in which the form's values come, after the conditions' names and the further questions.
-FIELDS = ["title", "question", "scale_max", "low", "high", "consent", "presentation", "pairs", "rank", "raters"]
-FIELDS += ["trials", "repeats", "attention", "by_invitation", "ends", "completion"]
+Text = Annotated[str, BeforeValidator(lambda given: given or "")]  # None: never touched
 
 
-def make(unmasker: Unmasker, folder: Path, kept: Kept, models: Sequence[str], given: Sequence) -> Study:
+class Fields(BaseModel):
+    """The form's values in its order, after conditions' names and further questions. None: an emptied number."""
+
+    title: Text
+    question: Text
+    scale_max: float | None
+    low: Text
+    high: Text
+    consent: Text
+    presentation: Text
+    pairs: Text  # of PAIRS
+    rank: float | None
+    raters: float | None
+    trials: float | None
+    repeats: float | None
+    attention: float | None
+    by_invitation: bool
+    ends: Text
+    completion: Text
+
+
+class Row(BaseModel):
+    """A further question, as the form has it."""
+
+    text: Text
+    scale_max: float
+    low: Text
+    high: Text
+
+
+def make(unmasker: Unmasker, folder: Path, kept: Kept, models: Sequence[str], given: Sequence[Value]) -> Study:
     """The draft of a new study in `folder`, of what `Wizard.inputs` gives. Raises StudyError, WeightsError, OSError."""
     names, given = given[:MOST_CONDITIONS], given[MOST_CONDITIONS:]
-    further, values = _read_further(given[: 4 * MOST_FURTHER]), dict(zip(FIELDS, given[4 * MOST_FURTHER :]))
-    conditions = [gather(name.strip(), of) for place, name in enumerate(names) if (of := _files(kept, f"{place}"))]
+    further = _read_further(given[: len(Row.model_fields) * MOST_FURTHER])
+    values = Fields.model_validate(dict(zip(Fields.model_fields, given[-len(Fields.model_fields) :])))
+    conditions = [
+        gather(str(name or "").strip(), of) for place, name in enumerate(names) if (of := _files(kept, f"{place}"))
+    ]
     masked, bare = (gather(what, of) if (of := _files(kept, what)) else None for what in (MASKED, BARE))
-    labels = values.pop("low"), values.pop("high")
-    values["trials"] = int(values["trials"] or 0) or None
-    for name in ("scale_max", "rank", "raters", "repeats", "attention"):
-        values[name] = int(values[name] or 0)
-    values["choose"] = values["pairs"] or "balanced"
-    values["pairs"] = bool(values["pairs"])
-    values["ends"] = values["ends"].strip() or None
-    pictures = pair(conditions, masked, bare)
-    used = models if masked else []
-    out = folder / secrets.token_hex(4)
-    return create_study(pictures, out, used, unmasker, scale_labels=labels, further=further, draft=True, **values)
+    return create_study(
+        pair(conditions, masked, bare),
+        folder / secrets.token_hex(4),
+        models if masked else [],
+        unmasker,
+        title=values.title,
+        raters=int(values.raters or 0),
+        scale_max=int(values.scale_max or 0),
+        scale_labels=(values.low, values.high),
+        presentation=values.presentation,
+        pairs=bool(values.pairs),
+        choose=values.pairs or "balanced",
+        repeats=int(values.repeats or 0),
+        attention=int(values.attention or 0),
+        ends=values.ends.strip() or None,
+        by_invitation=values.by_invitation,
+        question=values.question,
+        consent=values.consent,
+        draft=True,
+        completion=values.completion,
+        further=further,
+        rank=int(values.rank or 0),
+        trials=int(values.trials or 0) or None,
+    )
 
 
 def advise(
@@ -167,7 +213,7 @@ def _build_pictures(kept: gr.State, token: gr.Textbox) -> list[gr.Textbox]:
         _upload(static("Masked photos (for our models)"), MASKED, kept, token)
         _upload(static("The bare photos, hidden among the others (optional)"), BARE, kept, token)
 
-    def add(count: int) -> list:
+    def add(count: int) -> list[object]:
         count = min(count + 1, MOST_CONDITIONS)
         button = gr.update(visible=count < MOST_CONDITIONS)
         return [count, button, *(gr.update(visible=place < count) for place in range(MOST_CONDITIONS))]
@@ -216,7 +262,7 @@ def _build_further() -> list[gr.components.Component]:
         fields += [text, top, *ends]
     more, shown = gr.Button(static("Ask something else, too, of every picture"), size="sm"), gr.State(0)
 
-    def add(count: int) -> list:
+    def add(count: int) -> list[object]:
         statement = list(STATEMENTS.values())[count]
         values = [tr(statement.text), statement.scale_max, *map(tr, statement.scale_labels.values())]
         filled = [gr.update()] * len(fields)
@@ -228,10 +274,12 @@ def _build_further() -> list[gr.components.Component]:
     return fields
 
 
-def _read_further(values: Sequence) -> list[Question]:
+def _read_further(values: Sequence[Value]) -> list[Question]:
     """What the rows of `_build_further` hold, without those that are empty."""
-    rows = (values[start : start + 4] for start in range(0, len(values), 4))
-    return [scale(text.strip(), int(top), low, high) for text, top, low, high in rows if text and text.strip()]
+    wide = len(Row.model_fields)
+    given = (zip(Row.model_fields, values[start : start + wide]) for start in range(0, len(values), wide))
+    rows = [Row.model_validate(dict(row)) for row in given]
+    return [scale(text, int(row.scale_max), row.low, row.high) for row in rows if (text := row.text.strip())]
 
 
 def _build_raters() -> dict[str, gr.components.Component]:
