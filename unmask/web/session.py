@@ -363,11 +363,11 @@ class Visit:
         """This visit with the mask as the visitor left it in the editor.
 
         Only where something was drawn: everywhere else the mask keeps the photo's own resolution. An editor that is not
-        open answers without a picture.
+        open has nothing to say, or what was drawn on the photo before.
         """
         assert self.shown is not None  # since `begin`
         picture = (value or {}).get("background")
-        if picture is None:
+        if picture is None or not self.turns.editing:
             return self
         drawn = mask_from_editor(value, (EDITOR_SIZE, EDITOR_SIZE))
         loading = self.earlier if time.monotonic() - self.put_at < LOADING else ()

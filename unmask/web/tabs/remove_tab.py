@@ -44,7 +44,7 @@ from unmask.web.types import EditorValue, EventOptions, Updates
 LOOKING = "Looking for the face …"
 # Every click counts, one after the other.
 IN_TURN = {"trigger_mode": "multiple", "concurrency_id": "mask", "concurrency_limit": 1}
-# The editor, when it is not wanted. Without a value, or leaving the page would send its pictures.
+# The editor, when it is not wanted. As it leaves the page, Gradio reads it once more: its value is to be put anew then.
 CLOSED = gr.update(value=None, visible=False)
 # After an event that may have changed mask or faces: results follow, as after a stroke.
 FOLLOW = {"js": edit_line.CHANGED, "api_visibility": "private"}
@@ -207,9 +207,8 @@ class RemoveTab:
         photo = cached_view(page.still, value["background"], "photo.jpg")
         layers = [cached_png(page.still, layer, "mask.png") for layer in value["layers"]]
         urls = file_url(photo), file_url(layers[0])
-        updates: Updates = {page.still: still.render(*urls)}
-        if new.turns.editing:
-            updates[page.editor] = value | {"background": photo, "layers": layers}
+        in_editor = value | {"background": photo, "layers": layers} if new.turns.editing else None
+        updates: Updates = {page.still: still.render(*urls), page.editor: in_editor}
         if page.outline:
             updates[page.outline.panel] = outline_tool.render(new, *urls)
         return updates
@@ -244,7 +243,9 @@ class RemoveTab:
         new = Visit.begin(picture, found, faces, small, self.memory.keep(file, picture))
         overview = file_url(cached_view(page.panel, picture, "photo.jpg"))
         new = replace(new, overview=overview, stem=stem_of(path))
-        gone = {page.empty_bench: "", page.editor: CLOSED} | self.runs.nothing()
+        if old is not None and old.turns.editing:
+            yield {page.editor: CLOSED}
+        gone = {page.empty_bench: ""} | self.runs.nothing()
         gone |= for_browsers(page.photo, file, picture)
         if is_empty(found):
             waits = {page.run_status: status(tr(WAITING_HINT), "warn")}
