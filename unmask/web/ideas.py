@@ -20,6 +20,7 @@ IDEAS = {
     ),
     "telea": "No learning: colours march into the hole from its edge. The baseline to beat.",
     "navier-stokes": "No learning: brightness flows into the hole like a fluid, along its own contours.",
+    "refiner": "On large faces it adds the fine detail that the other networks are too coarse to paint.",
     "face-detector": "A small network looks at the photo twice and boxes every face, masked or bare.",
     "parsing": "Says what every pixel of a face is: skin, lip, brow, hair. It judges others' faces in training.",
     "gender-hint": "A guess from the visible half, which its paper gives to landmark-guided inpainting as a hint.",
