@@ -33,6 +33,7 @@ from unmask.web.components import (
     outline_tool,
     scores,
     status,
+    still,
     viewer_bar,
     vote_card,
 )
@@ -59,7 +60,7 @@ def texts_in_code() -> set[str]:
     found = set()
     tabs = (remove_page, remove_tab, remove_runs, remove_texts, truth_tab, live_tab, *STUDIES)
     panels = (beside, canvas, edit_switch, faces_panel, first_result, guide_panel)
-    panels += (disagreement_card, outline_tool, scores, viewer_bar)
+    panels += (disagreement_card, outline_tool, scores, still, viewer_bar)
     pages = (web_app, board_page, cards, drawn_mask, examples, guard, inputs, status, pictures, theme, vote_card)
     for module in (*pages, *panels, *tabs):
         for node in ast.walk(ast.parse(inspect.getsource(module))):

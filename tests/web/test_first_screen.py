@@ -73,7 +73,7 @@ def test_it_gives_way_to_a_photo_and_to_what_is_said_of_a_bad_one(page, pictures
     give_photo(page, pictures["one"])
     wait_until_done(page)
     assert page.locator(".first-result").count() == 0
-    assert page.locator("#editor").is_visible() and page.locator("#run").is_visible()
+    assert page.locator("#still img").first.is_visible() and page.locator("#run").is_visible()
 
 
 def test_it_is_what_the_released_network_makes_of_the_example(script):

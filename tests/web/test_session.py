@@ -21,7 +21,9 @@ from unmask.web.turns import Turns
 def begin(photo=None) -> Visit:
     photo = crowd() if photo is None else photo
     faces = [face_from_box(LEFT), face_from_box(RIGHT)]
-    return Visit.begin(photo, StandIn().segment(photo, faces=faces), faces)
+    visit = Visit.begin(photo, StandIn().segment(photo, faces=faces), faces)
+    visit.turns.editing = True
+    return visit
 
 
 def drawn(now: Visit, add: Face | None = None, erase: Face | None = None) -> dict:
@@ -43,6 +45,15 @@ def test_a_stroke_lands_where_it_was_drawn_and_nowhere_else():
     far = cv2.dilate(painted, np.ones((9, 9))) == 0
     assert np.array_equal(edited.mask[far], visit.mask[far])
     assert edited.edited(drawn(visit, add=True)) is edited
+
+
+def test_an_editor_that_is_not_open_changes_nothing():
+    visit = begin().look_at(1)
+    stroke = drawn(visit, add=True)
+    assert visit.edited(None) is visit
+    assert visit.edited({"background": None, "layers": [], "composite": None}) is visit
+    visit.turns.editing = False
+    assert visit.edited(stroke) is visit
 
 
 def test_edits_are_kept_when_the_face_changes():

@@ -4,6 +4,7 @@ import re
 import threading
 import time
 
+import cv2
 import numpy as np
 import pytest
 
@@ -19,6 +20,7 @@ from tests.web.web_page import (
     drag,
     give_photo,
     look_at_editor,
+    look_at_still,
     mask_change,
     needs_browser,
     one_at_work,
@@ -33,6 +35,7 @@ from unmask import read_photo
 from unmask.faces.face import face_from_box
 from unmask.imaging.metadata import write_png
 from unmask.masks import share
+from unmask.metrics import iou
 from unmask.registry import DEFAULT_MODELS, MODELS
 from unmask.web.session import Visit
 
@@ -86,11 +89,15 @@ def first_visit(photo) -> Visit:
     return Visit.begin(photo, StandIn().segment(photo, faces=faces), faces)
 
 
-def begin(page, pictures) -> Canvas:
-    """Give the photo, wait for its results, and find the picture in the editor."""
+def give(page, pictures):
+    """Give the photo and wait for its results; its mask is shown in the still."""
     give_photo(page, pictures["one"])
     wait_until_done(page)
-    page.wait_for_timeout(500)
+
+
+def begin(page, pictures) -> Canvas:
+    """Give the photo, wait for its results, and find the picture in the editor."""
+    give(page, pictures)
     return look_at_editor(page, first_visit(read_photo(pictures["one"])).copy)[0]
 
 
@@ -300,6 +307,8 @@ def test_the_editor_has_the_same_tools_in_every_language(browser, demo, pictures
     with visit(browser, demo, locale=locale) as page:
         give_photo(page, pictures["one"])
         wait_until_done(page)
+        page.locator("#edit-switch button").click()
+        page.wait_for_selector(".workbench.open")
         top, side = page.locator("#editor .icon-button-wrapper button"), page.locator("#editor .toolbar-wrap button")
         page.locator("#editor .half-container:first-child .highlight").wait_for()
         # Pan, zoom out, zoom in, undo, redo, without the last; brush, eraser, size, without colour and layers.
@@ -319,9 +328,75 @@ def masks_of(stand_in, count: int = len(DEFAULT_MODELS)) -> list[np.ndarray]:
     return [mask for _, mask in stand_in.asked[-count:]]
 
 
-def test_results_follow_the_buttons(page, pictures, stand_in, tmp_path):
-    """Grow, shrink, clear, reset and an imported mask: as after a stroke, the old results dimmed until then."""
+def test_the_editor_opens_where_the_still_is(page, pictures):
+    """By the keyboard: it says that it opens, shows the same in the same place, and has the focus."""
+    give(page, pictures)
+    now = first_visit(read_photo(pictures["one"]))
+    assert not page.locator("#editor").count()
+    still, still_mask = look_at_still(page, now.copy)
+    top = page.evaluate("scrollY")
+    switch = page.locator("#edit-switch button")
+    switch.focus()
+    said = page.evaluate("() => { const it = document.activeElement; it.click(); return it.textContent; }")
+    assert said == "Opening the editor …"
+    page.wait_for_selector(".workbench.open")
+    assert page.evaluate("document.activeElement.closest('#editor') !== null"), "the focus is elsewhere"
+    assert not switch.is_visible() and not page.locator("#still").is_visible()
+    place, mask = look_at_editor(page, now.copy)
+    moved = page.evaluate("scrollY") - top
+    apart = place.x - still.x, place.y + moved - still.y, place.side - still.side
+    assert np.abs(apart).max() <= 3, apart
+    assert iou(mask, cv2.resize(still_mask, mask.shape[::-1])) > 0.9
+    assert np.array_equal(download_mask(page), now.mask)
+
+
+def test_another_photo_goes_back_to_the_still(page, pictures, stand_in):
+    canvas = begin(page, pictures)
+    drag(page, canvas, "Brush", ABOVE)
+    wait_until_done(page)
+    stand_in.asked.clear()
+    give_photo(page, pictures["crowd"])
+    page.locator("#editor").wait_for(state="detached")
+    page.locator("#edit-switch").get_by_role("button", name="Edit the mask", exact=True).wait_for()
+    page.wait_for_selector("#faces .several")
+    wait_until_done(page)
+    crowd = read_photo(pictures["crowd"])
+    assert np.array_equal(download_mask(page), StandIn().segment(crowd)), "the stroke has come along"
+    # And the editor opens once more, with this photo.
+    there = Visit.begin(crowd, StandIn().segment(crowd), StandIn().find(crowd))
+    canvas, mask = look_at_editor(page, there.copy)
+    assert iou(mask, cv2.resize(there.shown, mask.shape[::-1])) > 0.9
+    drag(page, canvas, "Brush", ABOVE)
+    assert share(download_mask(page)) > share(StandIn().segment(crowd))
+
+
+def test_buttons_act_on_an_open_editor_too(page, pictures):
     begin(page, pictures)
+    found = download_mask(page)
+    with mask_change(page):
+        page.get_by_role("button", name="Grow", exact=True).click()
+    grown = download_mask(page)
+    assert share(grown) > share(found)
+    now = first_visit(read_photo(pictures["one"])).with_mask(grown)
+    page.wait_for_timeout(1000)  # the editor loads its pictures
+    _, mask = look_at_editor(page, now.copy)
+    assert iou(mask, cv2.resize(now.shown, mask.shape[::-1])) > 0.9
+
+
+def test_the_editor_of_a_forgotten_photo_says_so(page, pictures, demo):
+    give(page, pictures)
+    for state in demo.state_holder.session_data.values():
+        state.state_data.clear()
+    page.locator("#edit-switch button").click()
+    page.locator(".toast-body").get_by_text("No photo is here").wait_for()
+    page.locator("#edit-switch").get_by_role("button", name="Edit the mask", exact=True).wait_for()
+    assert not page.locator("#editor").count() and page.locator("#still").is_visible()
+
+
+def test_results_follow_the_buttons(page, pictures, stand_in, tmp_path):
+    """Grow, shrink, clear, reset and an imported mask: as after a stroke, the old results dimmed until then. They need
+    no editor, and the still shows what they do."""
+    give(page, pictures)
     found = download_mask(page)
     last = found
     for name, is_other in (
@@ -341,6 +416,9 @@ def test_results_follow_the_buttons(page, pictures, stand_in, tmp_path):
         assert opacity(page) == 1
         before, last = last, download_mask(page)
         assert is_other(last, before), name
+        shown = first_visit(read_photo(pictures["one"])).with_mask(last)
+        _, tinted = look_at_still(page, shown.copy)
+        assert iou(tinted, cv2.resize(shown.shown, tinted.shape[::-1])) > 0.9, name
         assert [model for model, _ in stand_in.asked] == list(DEFAULT_MODELS), name
         assert all(np.array_equal(mask, last) for mask in masks_of(stand_in)), name
 
@@ -361,10 +439,11 @@ def test_results_follow_the_buttons(page, pictures, stand_in, tmp_path):
     wait_until_done(page)
     assert np.array_equal(download_mask(page), other)
     assert all(np.array_equal(mask, other) for mask in masks_of(stand_in)) and opacity(page) == 1
+    assert not page.locator("#editor").count(), "the editor has come up unasked"
 
 
 def test_a_button_pressed_several_times_is_one_run(page, pictures, stand_in):
-    begin(page, pictures)
+    give(page, pictures)
     stand_in.asked.clear()
     grow = page.get_by_role("button", name="Grow", exact=True)
     for _ in range(3):
@@ -377,7 +456,7 @@ def test_a_button_pressed_several_times_is_one_run(page, pictures, stand_in):
 
 
 def test_a_button_pressed_while_the_models_paint_begins_anew(page, pictures, stand_in):
-    begin(page, pictures)
+    give(page, pictures)
     found = download_mask(page)
     stand_in.go.clear()
     stand_in.asked.clear()
@@ -415,9 +494,9 @@ def test_strokes_of_a_finger(browser, demo, pictures):
         before = percent(page)
         assert not page.locator(".brush-keys").first.is_visible(), "a phone has no keys"
         # Nobody has said that he edits: the finger turns the page, and the picture stays as it is.
-        page.evaluate("document.querySelector('#editor').scrollIntoView({ block: 'center', behavior: 'instant' })")
+        page.evaluate("document.querySelector('#still').scrollIntoView({ block: 'center', behavior: 'instant' })")
         page.wait_for_timeout(500)
-        top, box = page.evaluate("scrollY"), page.locator("#editor").bounding_box()
+        top, box = page.evaluate("scrollY"), page.locator("#still").bounding_box()
         middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         swipe(page, middle, (middle[0], middle[1] - 150))
         page.wait_for_function("top => scrollY > top + 50", arg=top)
@@ -452,7 +531,7 @@ def test_the_result_is_seen_while_one_edits(browser, demo, pictures, size):
         give_photo(page, pictures["one"])
         wait_until_done(page)
         if touch:
-            places = [page.locator(each).bounding_box()["y"] for each in ("#photo", "#results", "#editor")]
+            places = [page.locator(each).bounding_box()["y"] for each in ("#photo", "#results", "#still")]
             photo, results, editor = places
             assert photo < results < editor and results - photo < 600, "the result is not right under the photo"
             begin_editing(page)

@@ -21,6 +21,7 @@ from tests.web.web_page import (
     drag,
     give_photo,
     look_at_editor,
+    look_at_still,
     mask_change,
     mask_status,
     needs_browser,
@@ -231,11 +232,11 @@ def test_one_face_keeps_the_panel_small(page, pictures):
     page.wait_for_timeout(500)
     assert page.locator("#faces").bounding_box()["height"] < 60
     assert not page.locator("#faces .picture").is_visible()
-    # The editor shows the face, larger than in the photo.
+    # The still shows the face, larger than in the photo.
     photo = read_photo(pictures["one"])
     now = Visit.begin(photo, StandIn().segment(photo), StandIn().find(photo))
     assert now.frame.side < 250
-    canvas, tinted = look_at_editor(page, now.copy)
+    canvas, tinted = look_at_still(page, now.copy)
     assert iou(tinted, cv2.resize(now.shown, (canvas.side, canvas.side))) > 0.9
 
 
@@ -298,7 +299,7 @@ def test_a_photo_that_lies_on_its_side(page, pictures):
     shown = cv2.resize(photo, shot.shape[1::-1], interpolation=cv2.INTER_AREA)
     assert np.median(np.abs(shot.astype(int) - shown)) < 8
     now = Visit.begin(photo, StandIn().segment(photo), StandIn().find(photo))
-    canvas, tinted = look_at_editor(page, now.copy)
+    canvas, tinted = look_at_still(page, now.copy)
     assert iou(tinted, cv2.resize(now.shown, (canvas.side, canvas.side))) > 0.9
     assert download_result(page).shape == photo.shape
 

@@ -186,8 +186,16 @@ class Canvas:
         return self.x + x * self.side, self.y + y * self.side
 
 
+def open_editor(page):
+    """Put the mask's editor in the place of the still, if it is not there."""
+    if not page.locator(".workbench.open").count():
+        page.get_by_role("button", name="Edit the mask", exact=True).click()
+        page.wait_for_selector(".workbench.open #editor canvas")
+
+
 def look_at_editor(page, copy: np.ndarray) -> tuple[Canvas, np.ndarray]:
     """Find the working copy in a screenshot of the editor: where it is, and which pixels are tinted."""
+    open_editor(page)
     page.locator("#editor").scroll_into_view_if_needed()
     page.mouse.move(5, 5)  # the brush draws its outline under the pointer
     page.wait_for_timeout(400)
@@ -202,11 +210,24 @@ def look_at_editor(page, copy: np.ndarray) -> tuple[Canvas, np.ndarray]:
         matches.append((error, x, y, plain))
     _, x, y, plain = min(matches, key=lambda match: match[0])
     side = len(plain)
-    toward_pink = np.array(MASK_COLOR) - plain.astype(float)
-    change = shot[y : y + side, x : x + side] - plain.astype(float)
-    tint = (change * toward_pink).sum(axis=2) / np.maximum((toward_pink**2).sum(axis=2), 1)
     box = page.locator("#editor").bounding_box()
-    return Canvas(box["x"] + x, box["y"] + y, side), np.where(tint > 0.3, 255, 0).astype(np.uint8)
+    return Canvas(box["x"] + x, box["y"] + y, side), tinted(shot[y : y + side, x : x + side], plain)
+
+
+def look_at_still(page, copy: np.ndarray) -> tuple[Canvas, np.ndarray]:
+    """Where the still shows the working copy, and which of its pixels are tinted."""
+    page.wait_for_function("[...document.querySelectorAll('#still img')].every(each => each.complete)")
+    shot = screenshot(page, "#still .still > div")  # which brings it into view
+    box = page.locator("#still .still > div").bounding_box()
+    return Canvas(box["x"], box["y"], round(box["width"])), tinted(shot, cv2.resize(copy, shot.shape[1::-1]))
+
+
+def tinted(shot: np.ndarray, plain: np.ndarray) -> np.ndarray:
+    """Where a picture on the screen is pinker than it is by itself: uint8 (H, W)."""
+    toward_pink = np.array(MASK_COLOR) - plain.astype(float)
+    change = shot - plain.astype(float)
+    tint = (change * toward_pink).sum(axis=2) / np.maximum((toward_pink**2).sum(axis=2), 1)
+    return np.where(tint > 0.3, 255, 0).astype(np.uint8)
 
 
 def stroke(page, canvas: Canvas, tool: str, points: list[tuple[float, float]]):
@@ -233,9 +254,9 @@ def drag(page, canvas: Canvas, tool: str, points: list[tuple[float, float]]):
 
 
 def begin_editing(page):
-    """With a finger: until then a swipe over the editor turns the page."""
+    """With a finger: until then a swipe there turns the page."""
     page.get_by_role("button", name="Edit the mask", exact=True).tap()
-    page.wait_for_selector(".workbench.editing .toolbar")
+    page.wait_for_selector(".workbench.editing #editor canvas")
 
 
 def open_live_tab(page):

@@ -362,14 +362,18 @@ class Visit:
     def edited(self, value: EditorValue | None) -> "Visit":
         """This visit with the mask as the visitor left it in the editor.
 
-        Only where something was drawn: everywhere else the mask keeps the photo's own resolution.
+        Only where something was drawn: everywhere else the mask keeps the photo's own resolution. An editor that is not
+        open has nothing to say, or what was drawn on the photo before.
         """
         assert self.shown is not None  # since `begin`
+        picture = (value or {}).get("background")
+        if picture is None or not self.turns.editing:
+            return self
         drawn = mask_from_editor(value, (EDITOR_SIZE, EDITOR_SIZE))
         loading = self.earlier if time.monotonic() - self.put_at < LOADING else ()
         if any(np.array_equal(drawn, known) for known in (self.shown, *loading)):
             return self
-        if not self._is_in(value):
+        if not self._is_in(picture):
             return self  # drawn on another face, before this one had come
         shape = self.shape
         unedited = self._own(self.found_now)
@@ -379,9 +383,8 @@ class Visit:
         mask = np.where(changed, mask_to_photo(drawn, self.frame, shape), self.mask)
         return replace(self, kept_mask=PackedMask.pack(mask), shown=drawn)
 
-    def _is_in(self, value: EditorValue | None) -> bool:
-        """Whether the editor shows what it is to show, as far as its answer tells."""
-        picture = (value or {}).get("background")
-        if picture is None or self.copy is None or picture.shape[:2] != self.copy.shape[:2]:
+    def _is_in(self, picture: np.ndarray) -> bool:
+        """Whether the editor, which shows this picture (H, W, 3 or 4), shows what it is to show."""
+        if self.copy is None or picture.shape[:2] != self.copy.shape[:2]:
             return True
         return float(cv2.absdiff(np.ascontiguousarray(picture[..., :3]), self.copy).mean()) < SAME_PICTURE

@@ -1,7 +1,5 @@
 """How the page looks: palette, fonts, style sheet, header, footer. Nothing comes from other servers."""
 
-from pathlib import Path
-
 import gradio as gr
 from gradio.themes.utils import sizes
 from gradio.themes.utils.colors import Color
@@ -149,4 +147,6 @@ def draw_footer() -> str:
     return render("footer", studies=tr("Take part in a rating study"), private=private, invention=invention)
 
 
-CSS = (Path(__file__).resolve().parent / "static" / "page.css").read_text()
+# In this order: where two rules weigh the same, the later one counts.
+STYLE_SHEETS = ("page", "faces", "live", "editor", "results", "viewer", "scores", "small_screens")
+CSS = "\n".join((STATIC / f"{name}.css").read_text() for name in STYLE_SHEETS)

@@ -6,7 +6,7 @@ import threading
 class Turns:
     """Counts the runs of models on one photo, and what ends them: of all runs, only the last one may show results.
 
-    A visitor's events overlap, and all of them see the same object.
+    A visitor's events overlap, and all of them see the same object: so it also says whether the mask's editor is open.
     """
 
     def __init__(self) -> None:
@@ -16,6 +16,7 @@ class Turns:
         self.version = 0  # of the visit that was put on the page last
         self.closed = False  # another photo is being looked at: nothing is painted any more
         self.settled = False  # all results of the last run are on the page
+        self.editing = False  # the mask's editor is open: it is sent all that is shown in the still
 
     def take(self) -> int:
         """Begin a run, which ends those before. Returns its number."""

@@ -14,8 +14,7 @@ const clamp = (value) => Math.min(Math.max(value, 0), 1);
 function draw() {
   if (!find(".view")) on = false;
   element.classList.toggle("on", on);
-  const editor = document.getElementById("editor");
-  if (editor) editor.inert = on;
+  for (const below of document.querySelectorAll("#editor, #still, #edit-switch")) below.inert = on;
   const note = document.getElementById("outline-note");
   if (note) note.style.visibility = on ? "" : "hidden";
   find("[data-act=switch]")?.setAttribute("aria-pressed", on);

@@ -19,6 +19,7 @@ from unmask.web.components import (
     first_result,
     guide_panel,
     outline_tool,
+    still,
     viewer_bar,
     vote_card,
 )
@@ -71,6 +72,8 @@ class RemovePage:
     empty_bench: gr.HTML  # where there is no photo
     first: tuple[str, str]  # the files of the result that is shown there
     panel: gr.HTML  # the faces
+    still: gr.HTML  # photo and mask, in the editor's place until that is wanted
+    edit_switch: gr.HTML  # its event `open` asks for the editor
     editor: gr.ImageEditor
     outline: outline_tool.Tool | None
     grow: gr.Button
@@ -104,7 +107,8 @@ class RemovePage:
 
     def mask_parts(self) -> list[Any]:
         """All that another mask changes."""
-        return [self.visit, self.editor, self.panel, self.mask_status, self.run_status, *self.outline_parts()]
+        parts = [self.visit, self.still, self.editor, self.panel, self.mask_status, self.run_status]
+        return [*parts, *self.outline_parts()]
 
 
 def draw_how_to() -> str:
@@ -150,7 +154,8 @@ def build_page(sam: Sam | None) -> RemovePage:
             )  # fmt: skip
             panel = faces_panel.build()
             with gr.Column(elem_classes="workbench"):
-                edit_switch.build()
+                picture = still.build()
+                switch = edit_switch.build()
                 editor = MaskEditor(
                     type="numpy",
                     format="png",
@@ -167,6 +172,7 @@ def build_page(sam: Sam | None) -> RemovePage:
                     interactive=True,
                     show_label=False,
                     height=470,
+                    visible=False,  # its canvas takes a second of two cores where there is no graphics card
                     elem_id="editor",
                 )
                 outline = outline_tool.build(sam) if sam else None
@@ -219,7 +225,7 @@ def build_page(sam: Sam | None) -> RemovePage:
         result_file = gr.DownloadButton(visible="hidden", elem_id="result-file")
     controls, expressions = panels or (None, None)
     return RemovePage(
-        visit, guide, photo, example, mask_status, empty_bench, first, panel, editor, outline, grow, shrink, clear,
-        reset, import_mask, download_mask, mask_file, chosen, realism, run, run_status, edits, cards, controls,
-        expressions, vote, maps[0], row, download_all, result_file,
+        visit, guide, photo, example, mask_status, empty_bench, first, panel, picture, switch, editor, outline, grow,
+        shrink, clear, reset, import_mask, download_mask, mask_file, chosen, realism, run, run_status, edits, cards,
+        controls, expressions, vote, maps[0], row, download_all, result_file,
     )  # fmt: skip

@@ -97,9 +97,11 @@ class Runs:
             fresh |= {page.vote: vote_card.draw_hold()}
         if now.is_stale():  # a button was pressed meanwhile: results of its mask follow
             return
-        yield {page.visit: replace(now, ran=Run(now.kept_mask, now.faces, tuple(names), realism))} | fresh
+        ran = replace(now, ran=Run(now.kept_mask, now.faces, tuple(names), realism))
         painting = painting_text(MODELS[names[0]].title, 1, len(names))
-        yield {page.run_status: status(painting, "busy first" if after_edit is None else "busy")} | (after_edit or {})
+        busy = status(painting, "busy first" if after_edit is None else "busy")
+        # Every message costs the page as much as a picture does: what is known at a time goes into one.
+        yield fresh | {page.visit: ran, page.run_status: busy} | (after_edit or {})
         pending, learned = list(names), {}  # results that are all a network's own idea of this face: parts, as shown
         groups = [names] if after_edit is None else filter(None, (names[:LIVE_FIRST], names[LIVE_FIRST:]))
         outcomes = chain.from_iterable(
@@ -110,31 +112,35 @@ class Runs:
                 return
             name = done.model
             pending.remove(name)
+            shown: Updates = {}
             if done.error is not None:
-                yield failed(cards[name], done.error)
+                shown = failed(cards[name], done.error)
             elif done.image is not None:
                 afters = [to_show(view.cut(done.image)) for view in views.values()]
-                yield finished(cards[name], before, afters, round(1000 * done.seconds))
+                shown = finished(cards[name], before, afters, round(1000 * done.seconds))
                 if ballot is not None:
                     ballot.add(name, done.image)
                 if MODELS[name].kind == "inpainting" and (name != GUIDED or told == AS_FOUND):
                     learned[name] = afters
             if pending:
                 text = painting_text(MODELS[pending[0]].title, len(names) - len(pending) + 1, len(names))
-                yield {page.run_status: status(text, "busy")}
+                shown[page.run_status] = status(text, "busy")
+            yield shown
+        last: Updates = {}
         if len(learned) > 1:
             ideas = [learned[name] for name in names if name in learned]
-            shown = [
+            parts = [
                 disagreement_card.Shown(to_show(view.cut(photo)), list(results), view.cut(mask))
                 for view, results in zip(views.values(), zip(*ideas))
             ]
             longest = max(now.shape)
-            yield {page.map: disagreement_card.render(page.map, before, shown, now.faces, longest)}
+            last[page.map] = disagreement_card.render(page.map, before, parts, now.faces, longest)
         if not now.turns.settle(turn):
             return
-        asked = {page.vote: self.votes.ask(ballot)} if self.votes and ballot is not None else {}
-        done_text = vote_card.DONE_HINT if any(asked.values()) else DONE_HINT
-        yield asked | {page.run_status: status(tr(done_text), "done")}
+        if self.votes and ballot is not None:
+            last[page.vote] = self.votes.ask(ballot)
+        done_text = vote_card.DONE_HINT if last.get(page.vote) else DONE_HINT
+        yield last | {page.run_status: status(tr(done_text), "done")}
         if GUIDED in names:
             yield from self.expressions_beside(photo, mask, now.faces, now.turns)
 

@@ -17,7 +17,7 @@ from unmask.masks import is_empty, read_mask
 from unmask.sam import Sam
 from unmask.web.bundle import stem_of
 from unmask.web.clicks import Click
-from unmask.web.components import edit_line, faces_panel, first_result, outline_tool
+from unmask.web.components import edit_line, edit_switch, faces_panel, first_result, outline_tool, still
 from unmask.web.components.cards import download_through
 from unmask.web.components.guide_panel import GUIDED
 from unmask.web.components.status import status, warn
@@ -44,6 +44,8 @@ from unmask.web.types import EditorValue, EventOptions, Updates
 LOOKING = "Looking for the face …"
 # Every click counts, one after the other.
 IN_TURN = {"trigger_mode": "multiple", "concurrency_id": "mask", "concurrency_limit": 1}
+# The editor, when it is not wanted. As it leaves the page, Gradio reads it once more: its value is to be put anew then.
+CLOSED = gr.update(value=None, visible=False)
 # After an event that may have changed mask or faces: results follow, as after a stroke.
 FOLLOW = {"js": edit_line.CHANGED, "api_visibility": "private"}
 
@@ -65,8 +67,7 @@ def build(unmasker: Unmasker, memory: Memory, sam: Sam | None = None) -> None:
 def wire_photo_and_models(tab: "RemoveTab", private: EventOptions, heavy: EventOptions) -> None:
     page = tab.page
     about_photo = [
-        page.visit, page.editor, page.panel, page.empty_bench, page.mask_status, page.run_status, page.edits,
-        *page.outline_parts(), *page.card_parts(),
+        *page.mask_parts(), page.empty_bench, page.edits, *page.card_parts(),
     ]  # fmt: skip
     new_photo = heavy | {
         "fn": tab.take_photo,
@@ -134,6 +135,10 @@ def wire_mask_and_faces(tab: "RemoveTab", in_turn: EventOptions, heavy: EventOpt
         **in_turn,
     ).then(**FOLLOW)
     panel, parts = page.panel, page.mask_parts()
+    shown = [page.still, page.editor, *page.outline_parts()]
+    page.edit_switch.open(tab.open_editor, page.visit, shown, **in_turn).failure(
+        js=edit_switch.FAILED, api_visibility="private"
+    )
     leave_or_choose = tab.change_faces(
         lambda now, index: now.choose(index, not now.candidates[index].chosen)
     )
@@ -185,25 +190,26 @@ class RemoveTab:
 
     # ------------------------------------------------------------ updates
 
-    def in_editor(self, new: Visit) -> Updates:
-        """The editor's update: the working copy and its mask, as files."""
-        editor, value = self.page.editor, new.editor_value()
-        layers = [cached_png(editor, layer, "mask.png") for layer in value["layers"]]
-        return value | {"background": cached_png(editor, value["background"], "photo.png"), "layers": layers}
-
     def show(self, new: Visit, text: str | None = None) -> Updates:
         """Updates that put a visit's faces and mask on the page, and say how much the mask covers."""
         self.memory.make_room(new)
-        page, value = self.page, self.in_editor(new)
+        page = self.page
         tone = "warn" if text or is_empty(new.mask) else "done"
-        updates = {
+        return self.pictures(new) | {
             page.visit: new,
-            page.editor: value,
             page.panel: faces_panel.render(new),
             page.mask_status: status(text or mask_text(new), tone),
         }
+
+    def pictures(self, new: Visit) -> Updates:
+        """Updates of all that shows the mask on the photo: the still, the tool "Outline by click", an open editor."""
+        page, value = self.page, new.editor_value()
+        photo = cached_view(page.still, value["background"], "photo.jpg")
+        layers = [cached_png(page.still, layer, "mask.png") for layer in value["layers"]]
+        urls = file_url(photo), file_url(layers[0])
+        in_editor = value | {"background": photo, "layers": layers} if new.turns.editing else None
+        updates: Updates = {page.still: still.render(*urls), page.editor: in_editor}
         if page.outline:
-            urls = file_url(value["background"]), file_url(value["layers"][0])
             updates[page.outline.panel] = outline_tool.render(new, *urls)
         return updates
 
@@ -237,12 +243,15 @@ class RemoveTab:
         new = Visit.begin(picture, found, faces, small, self.memory.keep(file, picture))
         overview = file_url(cached_view(page.panel, picture, "photo.jpg"))
         new = replace(new, overview=overview, stem=stem_of(path))
-        yield {page.empty_bench: ""} | for_browsers(page.photo, file, picture) | self.runs.nothing()
+        if old is not None and old.turns.editing:
+            yield {page.editor: CLOSED}
+        gone = {page.empty_bench: ""} | self.runs.nothing()
+        gone |= for_browsers(page.photo, file, picture)
         if is_empty(found):
             waits = {page.run_status: status(tr(WAITING_HINT), "warn")}
-            yield self.show(new, nothing_found_text(new)) | waits
+            yield gone | self.show(new, nothing_found_text(new)) | waits
             return
-        yield self.show(new)
+        yield gone | self.show(new)
         yield from self.runs.fill(new, names, told, realism)
 
     def start_over(self) -> Updates:
@@ -250,7 +259,8 @@ class RemoveTab:
         page = self.page
         return {
             page.visit: None,
-            page.editor: None,
+            page.still: "",
+            page.editor: CLOSED,
             page.panel: "",
             page.empty_bench: first_result.draw(*page.first),
             page.mask_status: status(tr(MASK_HINT)),
@@ -259,6 +269,14 @@ class RemoveTab:
         } | dict.fromkeys(page.outline_parts(), "") | self.runs.nothing()
 
     # ------------------------------------------------------------ mask and faces
+
+    def open_editor(self, old: Visit | None) -> Updates:
+        """The editor in the place of the still, with what that shows. Raises gr.Error where the photo is forgotten."""
+        if old is None or old.turns.closed:
+            raise gr.Error(tr(NO_PHOTO), print_exception=False)
+        old.turns.editing = True
+        updates, editor = self.pictures(old), self.page.editor
+        return updates | {editor: gr.update(value=updates[editor], visible=True)}
 
     def change_mask(self, change: Callable[..., Visit]) -> Callable[..., Updates]:
         """A button's callback from a function (Visit as edited, ...) -> Visit with another mask."""
