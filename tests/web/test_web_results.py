@@ -31,6 +31,8 @@ def test_all_results_stand_side_by_side_and_one_is_large(browser, demo, pictures
         wait_until_done(page)
         models = tiles(page).filter(has_not_text="disagree")
         assert models.count() == len(DEFAULT_MODELS)
+        page.wait_for_function("[...document.querySelectorAll('#results img')].every(each => each.complete)")
+        page.locator("#results .tile .crop").last.scroll_into_view_if_needed()
         boxes = [each.locator(".crop").bounding_box() for each in models.all()]
         assert min(box["width"] for box in boxes) >= 240
         assert len({round(box["y"]) for box in boxes}) == 1, "they do not stand in one row"

@@ -219,7 +219,9 @@ def look_at_still(page, copy: np.ndarray) -> tuple[Canvas, np.ndarray]:
     page.wait_for_function("[...document.querySelectorAll('#still img')].every(each => each.complete)")
     shot = screenshot(page, "#still .still > div")  # which brings it into view
     box = page.locator("#still .still > div").bounding_box()
-    return Canvas(box["x"], box["y"], round(box["width"])), tinted(shot, cv2.resize(copy, shot.shape[1::-1]))
+    side = round(box["width"])  # of the screenshot's pixels some are cut by its edge
+    shot = cv2.resize(shot, (side, side))
+    return Canvas(box["x"], box["y"], side), tinted(shot, cv2.resize(copy, (side, side)))
 
 
 def tinted(shot: np.ndarray, plain: np.ndarray) -> np.ndarray:
