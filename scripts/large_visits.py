@@ -87,8 +87,7 @@ async def visit(visitor: load.Visitor, number: int, megapixels: float, seen: See
             if not visitor.told:
                 seen.errors.append(f"visit {number}: neither a result nor a sentence")
             return
-        for path in pictures_in(outputs)[:1]:
-            await check_own(await visitor.fetch({"path": path}), number)
+        check_own([await visitor.fetch({"path": path}) for path in pictures_in(outputs)], number)
         seen.results += 1
     except load.LoadError as error:
         (seen.sentences.update if BUSY.search(str(error)) else seen.errors.extend)([str(error)])
@@ -99,11 +98,15 @@ async def visit(visitor: load.Visitor, number: int, megapixels: float, seen: See
         seen.done += 1
 
 
-async def check_own(file: bytes, number: int) -> None:
-    """Raises LoadError for a picture with a square of another's colour; a cut that has no square says nothing."""
-    corner = read_photo(file)[:3, :3].reshape(-1, 3).mean(0)
-    own = np.abs(corner - colour_of(number)).max() < FAR
-    if not own and any(np.abs(corner - colour_of(other)).max() < FAR for other in range(27)):
+def check_own(files: list[bytes], number: int) -> None:
+    """Raises LoadError where a picture has a square of another's colour, and none has one's own; a cut has no square,
+    and may by chance have such a colour in its corner."""
+    corners = [read_photo(file)[:3, :3].reshape(-1, 3).mean(0) for file in files]
+
+    def shown(other: int) -> bool:
+        return any(np.abs(corner - colour_of(other)).max() < FAR for corner in corners)
+
+    if not shown(number) and any(map(shown, range(27))):
         raise load.LoadError(f"visit {number}: somebody else's picture")
 
 

@@ -132,6 +132,7 @@ def test_an_outline_lands_where_it_was_clicked(current):
 
 def test_undo_takes_back_the_outline_and_nothing_else():
     visit = crowd().look_at(0)
+    visit.turns.editing = True
     disk = Counting().outline(sam.Embedding(None, (LOOKED_AT, LOOKED_AT)), [(512, 512)])
     before = visit.with_mask(np.where(np.arange(600) < 100, 255, 0).astype(np.uint8) + np.zeros((300, 1), np.uint8))
     marked = before.outlined(Click(visit.frame, (0.5, 0.5)), disk)
@@ -141,7 +142,7 @@ def test_undo_takes_back_the_outline_and_nothing_else():
     # What was painted since, beside the outline, stays.
     layer = marked.shown.copy()
     layer[:40, -40:] = 255
-    painted = marked.edited({"layers": [to_layer(layer)]})
+    painted = marked.edited({"background": visit.copy, "layers": [to_layer(layer)]})
     stroke = painted.mask & ~marked.mask
     assert stroke.any() and np.array_equal(painted.undone().mask, before.mask | stroke)
     # Whatever makes a mask of its own leaves nothing to undo.

@@ -87,11 +87,21 @@ def transaction(engine: sa.Engine, writes: bool = False) -> Iterator[sa.Connecti
     # SQLite has one writer at a time, for whom others would wait by asking again and again, in no order.
     turn = _WRITER if writes and engine.dialect.name == "sqlite" else nullcontext()
     try:
-        with turn, engine.execution_options(writes=writes).begin() as connection:
+        with turn, _connect(engine.execution_options(writes=writes)) as connection, connection.begin():
             yield connection
     except (SQLAlchemyError, OSError) as error:  # a driver may pass on the network's
         full = "full" in str(error).lower()
         raise StudyError(DISK_FULL if full else NO_ANSWER, 503) from error
+
+
+def _connect(engine: sa.Engine) -> sa.Connection:
+    """A connection that works, where the database does: of those that it has cut, pg8000 passes on the network's error,
+    which SQLAlchemy does not take for what it is."""
+    try:
+        return engine.connect()
+    except OSError:
+        engine.dispose()
+        return engine.connect()
 
 
 def serialise(connection: sa.Connection, what: str) -> None:

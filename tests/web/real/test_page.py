@@ -162,7 +162,8 @@ def test_a_quick_second_click_does_not_undo_the_first():
     photo, mask = np.zeros((300, 400, 3), np.uint8), np.zeros((300, 400), np.uint8)
     mask[100:200, 150:250] = 255
     visit = Visit.begin(photo, mask, [])
-    late = {"layers": [to_layer(visit.shown)]}
+    visit.turns.editing = True
+    late = {"background": visit.copy, "layers": [to_layer(visit.shown)]}
     grown = visit.edited(late).grown(+1)
     assert grown.edited(late) is grown
     assert grown.grown(+1).edited(late).mask.sum() > grown.mask.sum() > mask.sum()
