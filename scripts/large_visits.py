@@ -134,11 +134,7 @@ async def run(
 
 def peak(pid: int) -> float:
     """MB that a process has had in use at most; nan where that is not told."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return float("nan")
-    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
+    return load.resident(pid, "VmHWM")
 
 
 def report(seen: Seen, most: float, asked: int) -> dict[str, object]:

@@ -166,13 +166,13 @@ async def visit(visitor: Visitor, number: int, rounds: int, models: list[str]) -
         earlier = answers
 
 
-def resident(pid: int) -> float:
-    """MB of memory that a process has in use; nan where that is not told."""
+def resident(pid: int, which: str = "VmRSS") -> float:
+    """MB of memory that a process has in use, or, as "VmHWM", has had at most; nan where that is not told."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return float("nan")
-    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS:"))
+    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith(f"{which}:"))
 
 
 async def watch_memory(pid: int, figures: Figures) -> None:

@@ -343,7 +343,7 @@ class Unmasker:
             mask = self.segment(photo, faces=faces)
             if is_empty(mask):
                 raise PhotoError("No mask was found in this photo: mark it by hand.")
-        holes = find_holes(photo, mask, faces, REFINED if self.refines else CROP)
+        holes = self._find_holes(photo, mask, faces)
         inpaint = partial(self.inpaint, photo, holes, guide=guide, realism=realism)
         return dict(zip(models, self._pool.map(inpaint, models), strict=True))
 
@@ -362,7 +362,7 @@ class Unmasker:
         gives up those models that have not begun.
         """
         models = self.check_models(models, realism)
-        holes = find_holes(photo, mask, faces, REFINED if self.refines else CROP)
+        holes = self._find_holes(photo, mask, faces)
         paint = partial(self.inpaint, photo, holes, guide=guide, realism=realism)
         started = [self._pool.submit(Outcome.of, name, partial(paint, name)) for name in models]
         try:
@@ -371,6 +371,9 @@ class Unmasker:
         finally:
             for each in started:
                 each.cancel()
+
+    def _find_holes(self, photo: np.ndarray, mask: np.ndarray, faces: list[Face]) -> list[Hole]:
+        return find_holes(photo, mask, faces, REFINED if self.refines else CROP)
 
     def check_models(self, models: Iterable[str], realism: float = 1.0) -> list[str]:
         """The models' names, each once. Raises PhotoError for one that is none, or for a realism out of range."""

@@ -102,18 +102,22 @@ def load_faces(data: Path, split: str, cache: Path, limit: int | None = None, pa
     landmarks = stored["points"][[index[name] for name in names]].astype(np.float32)
     path = cache / f"{fingerprint(data)}-{split}-{len(names)}.npy"
     if not path.exists():
-        place = {name: i for i, name in enumerate(names)}
-        photos = new_array(path, (len(names), SIDE, SIDE, 3))
-        found = 0
-        with ThreadPoolExecutor() as pool:
-            wanted = ((place[stem], data_) for stem, data_ in read_images(data, "faces-*.tar", set(place)))
-            for i, image in pool.map(lambda item: (item[0], decode(item[1])), wanted):
-                photos[i] = image
-                found += 1
-        if found != len(names):
-            raise ValueError(f"{data} lacks {len(names) - found} of the {len(names)} pictures that faces.csv names.")
+        if missing := decode_into(path, data, "faces-*.tar", names, SIDE):
+            raise ValueError(f"{data} lacks {missing} of the {len(names)} pictures that faces.csv names.")
         publish(path)
     return Faces(names, mapped(path), landmarks, rows)
+
+
+def decode_into(path: Path, data: Path, pattern: str, names: list[str], side: int) -> int:
+    """Fill a new array (N, side, side, 3) at `path` with the named pictures of data/<pattern>; how many are missing."""
+    place = {name: i for i, name in enumerate(names)}
+    photos, found = new_array(path, (len(names), side, side, 3)), 0
+    with ThreadPoolExecutor() as pool:
+        wanted = ((place[stem], content) for stem, content in read_images(data, pattern, set(place)))
+        for i, image in pool.map(lambda item: (item[0], decode(item[1], side)), wanted):
+            photos[i] = image
+            found += 1
+    return len(names) - found
 
 
 def _part(path: Path) -> Path:

@@ -18,14 +18,13 @@ from train.data.draws import Draws
 from train.data.faces import (
     SIDE,
     Faces,
-    decode,
+    decode_into,
     draw_pairs,
     fingerprint,
     load_faces,
     mapped,
     new_array,
     publish,
-    read_images,
 )
 from unmask import weights
 from unmask.masks import grow
@@ -42,13 +41,8 @@ def load_large(data: Path, faces: Faces, cache: Path) -> np.ndarray:
     listing = hashlib.sha256("\n".join(faces.names).encode()).hexdigest()[:10]
     path = cache / f"{fingerprint(data)}-large-{listing}.npy"
     if not path.exists():
-        place = {name: i for i, name in enumerate(faces.names)}
-        photos, found = new_array(path, (len(place), LARGE, LARGE, 3)), set()
-        for stem, content in read_images(data, "faces512-*.tar", set(place)):
-            photos[place[stem]] = decode(content, LARGE)
-            found.add(stem)
-        if len(found) != len(place):
-            raise ValueError(f"{data} lacks {len(place) - len(found)} of the {len(place)} faces at {LARGE} px.")
+        if missing := decode_into(path, data, "faces512-*.tar", faces.names, LARGE):
+            raise ValueError(f"{data} lacks {missing} of the {len(faces.names)} faces at {LARGE} px.")
         publish(path)
     return mapped(path)
 
@@ -94,7 +88,7 @@ class SharpFaces:
     ):  # fmt: skip
         """size: px of the sharp faces: LARGE, for which the data folder needs its shards, or less, for which all faces
         serve. window: px of the square that `get` cuts out; the whole picture unless given."""
-        self.size, self.seed, self.device, self.window = size, seed, device, window
+        self.size, self.seed, self.device, self.window = size, seed, device, window or size
         faces = load_faces(data, split, cache, limit)
         masks = draw_pairs(faces, cache, 1, seed)[..., 3]
         if size == LARGE:
@@ -121,7 +115,7 @@ class SharpFaces:
         face = draws.pick(self.probabilities)
         row = face + self.count * draws.below(len(DEFAULT_MODELS))
         paired = draws.uniform(1, 1, 1) < PAIRED
-        photo, stored, valid = self._collect(face, row, self._corners(row, draws))
+        photo, stored, valid = self._collect(face, row, self._corners(row, draws), self.window)
         photo = soften(photo.repeat(1, 2, 1, 1), draws)[:, :3]
         small = torch.where(paired, F.avg_pool2d(photo, 2), stored[:, :3])
         coarse = F.interpolate(small, scale_factor=2.0, mode="bicubic", align_corners=False)
@@ -137,7 +131,7 @@ class SharpFaces:
     def first(self, count: int) -> Batch:
         """The first `count` faces, if there are so many, as they are, with the first model's fills."""
         face = torch.arange(min(count, self.count), device=self.device)
-        photo, stored, valid = self._collect(face, face, torch.zeros(len(face), 2, dtype=torch.long), whole=True)
+        photo, stored, valid = self._collect(face, face, torch.zeros(len(face), 2, dtype=torch.long), self.size)
         coarse = F.interpolate(stored[:, :3], scale_factor=2.0, mode="bicubic", align_corners=False).clamp(0, 255)
         hole = F.interpolate(stored[:, 3:], scale_factor=2.0, mode="nearest")
         return self._batch(torch.cat([photo, coarse], dim=1), hole, valid, torch.zeros(len(face), 1, 1, 1) > 0)
@@ -145,7 +139,7 @@ class SharpFaces:
     def _corners(self, row: Tensor, draws: Draws) -> Tensor:
         """(B, 2) long, x and y in px of the half-size picture: a window at each hole's middle, up to a fifth of its
         side off it."""
-        half, side = (self.window or self.size) // 2, self.size // 2
+        half, side = self.window // 2, self.size // 2
         hole, line = self.painted[row][..., 3].float(), torch.arange(side, dtype=torch.float32, device=self.device)
         total = hole.sum(dim=(1, 2)).clamp_min(1)
         middle = torch.stack([(hole.sum(dim=axis) * line).sum(dim=1) / total for axis in (1, 2)], dim=1)
@@ -153,12 +147,10 @@ class SharpFaces:
         return (middle + shift - half / 2).round().long().clamp(0, side - half)
 
     def _collect(
-        self, face: Tensor, row: Tensor, corner: Tensor, whole: bool = False
+        self, face: Tensor, row: Tensor, corner: Tensor, window: int
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Photo (B, 3, S, S), painted picture and hole (B, 4, S / 2, S / 2), both float32 in 0-255, valid (B, 1, S, S)
         of {0, 1}."""
-        window = self.size if whole or not self.window else self.window
-
         def cut(pictures: Tensor, which: Tensor, start: Tensor, side: int) -> Tensor:
             places = start[:, :, None] + torch.arange(side, device=self.device)  # (B, 2, side)
             columns, rows = places.unbind(1)

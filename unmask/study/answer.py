@@ -12,11 +12,7 @@ LEVEL = 0.05  # of a p that is corrected for all pairs of models
 Say = Callable[..., str]  # (English template, values by name) -> sentence, to have it in another language
 
 
-def in_english(text: str, **values: object) -> str:
-    return text.format(**values)
-
-
-def answer(summary: Mapping[str, pd.DataFrame], scale_max: int, say: Say = in_english) -> str:
+def answer(summary: Mapping[str, pd.DataFrame], scale_max: int, say: Say = str.format) -> str:
     """The best model against the next: by like index, or, where nothing was scored, by rankings or pairs.
 
     After screening; before, where nobody is left. summary: what `summarise` gives. "More" is said where p < 0.05: of

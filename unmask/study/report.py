@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from unmask.study.answer import Say, answer, in_english
+from unmask.study.answer import Say, answer
 from unmask.study.statistics import (
     agreement,
     comparison,
@@ -94,7 +94,7 @@ def summarise(data: StudyData) -> dict[str, pd.DataFrame]:
     return {name: table.assign(simulated=data.simulated) for name, table in tables.items()}
 
 
-def write_report(data: StudyData, out_dir: Path, say: Say = in_english, language: str = "en") -> Path:
+def write_report(data: StudyData, out_dir: Path, say: Say = str.format, language: str = "en") -> Path:
     """Write report.html into the folder, and beside it report.json, the data and all tables as CSV and Parquet, and
     references.bib with what the methods cite.
 
@@ -124,7 +124,7 @@ def write_report(data: StudyData, out_dir: Path, say: Say = in_english, language
 
 
 def render(
-    data: StudyData, summary: Mapping[str, pd.DataFrame], say: Say = in_english, language: str = "en"
+    data: StudyData, summary: Mapping[str, pd.DataFrame], say: Say = str.format, language: str = "en"
 ) -> str:
     """The page, of the tables that summarise made of the same data; say, language: of its answer."""
     raters, tests = summary["raters"], data.stimuli[data.stimuli["role"] == "test"]

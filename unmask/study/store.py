@@ -27,7 +27,7 @@ from unmask.study.order import (
     order_screens,
 )
 from unmask.study.plan import Plan, Study, StudyError
-from unmask.study.questions import read_key
+from unmask.study.questions import pair_key, read_key
 from unmask.study.tables import ANSWERS, ASKED_PAIRS, HISTORY, META, RATERS, AnswerRow, Key, Said
 from unmask.types import Json
 
@@ -121,7 +121,7 @@ class Store:
             rater = self._rater(connection, rater_id)
             said = asked.read_said(connection, plan)
         position = len(rater.pairs)
-        if any("-".join(pair) not in rater.answers for pair in rater.pairs):
+        if any(pair_key(*pair) not in rater.answers for pair in rater.pairs):
             return rater
         if position >= len(order_contenders(plan, rater.number)):
             raise StudyError("You have been asked about all pairs.", 410)

@@ -9,11 +9,19 @@ import sqlalchemy as sa
 from sqlalchemy.schema import SchemaItem
 
 META = sa.MetaData()
+
+
+def _rater_columns() -> list[SchemaItem]:
+    return [
+        sa.Column("study_id", sa.String(32), primary_key=True),
+        sa.Column("rater_id", sa.String(32), primary_key=True),
+    ]
+
+
 RATERS = sa.Table(
     "raters",
     META,
-    sa.Column("study_id", sa.String(32), primary_key=True),
-    sa.Column("rater_id", sa.String(32), primary_key=True),
+    *_rater_columns(),
     sa.Column("number", sa.Integer, nullable=False),  # 0, 1, ...: which order this rater sees
     sa.Column("consent", sa.String(16), nullable=False),  # digest of the text agreed to
     sa.Column("version", sa.String(32), nullable=False),  # of this program
@@ -35,8 +43,7 @@ def _answer_columns() -> list[SchemaItem]:
 ANSWERS = sa.Table(
     "answers",
     META,
-    sa.Column("study_id", sa.String(32), primary_key=True),
-    sa.Column("rater_id", sa.String(32), primary_key=True),
+    *_rater_columns(),
     sa.Column("question", sa.String(64), primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),  # of the newest answer, which stands here
     *_answer_columns(),
@@ -44,8 +51,7 @@ ANSWERS = sa.Table(
 HISTORY = sa.Table(
     "answer_history",
     META,
-    sa.Column("study_id", sa.String(32), primary_key=True),
-    sa.Column("rater_id", sa.String(32), primary_key=True),
+    *_rater_columns(),
     sa.Column("question", sa.String(64), primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True),
     *_answer_columns(),
@@ -54,8 +60,7 @@ HISTORY = sa.Table(
 ASKED_PAIRS = sa.Table(
     "asked_pairs",
     META,
-    sa.Column("study_id", sa.String(32), primary_key=True),
-    sa.Column("rater_id", sa.String(32), primary_key=True),
+    *_rater_columns(),
     sa.Column("position", sa.Integer, primary_key=True),  # 0, 1, ...: of this rater's pairs
     sa.Column("question", sa.String(64), nullable=False),
 )

@@ -21,7 +21,7 @@ from unmask.study.backup import Backup, backup_from_environment
 from unmask.study.create import create_example_study
 from unmask.study.order import count_questions, order_pairs, order_rankings, order_screens
 from unmask.study.plan import Study, StudyError, find_studies, studies_folder
-from unmask.study.questions import ranking_key
+from unmask.study.questions import pair_key, ranking_key
 from unmask.study.store import Rater, Store
 from unmask.types import Json
 from unmask.web.rater_words import rater_words
@@ -260,7 +260,7 @@ def _describe(store: Store, rater: Rater) -> Part:
         code=rater.rater_id,
         token=store.rater_token(rater.rater_id),
         screens=[[each for item in screen for each in asked_of(item)] for screen in rater.screens],
-        pairs=[compared(pair, "-".join(pair)) for pair in rater.pairs],
+        pairs=[compared(pair, pair_key(*pair)) for pair in rater.pairs],
         rankings=[compared(items, ranking_key(items)) for items in rater.rankings],
         completion=plan.completion if rater.finished else "",
     )

@@ -93,16 +93,12 @@ class Design:
         return high
 
 
-def _say(text: str, **values: object) -> str:
-    return text.format(**values)
-
-
 def advise(
     design: Design,
     effect: float | None = None,
     raters: int | None = None,
     pictures: int | None = None,
-    say: Callable[..., str] = _say,
+    say: Callable[..., str] = str.format,
 ) -> str:
     """A sentence or two: how many raters and photos find `effect` points; or what can be seen with those given.
 
