@@ -346,7 +346,8 @@ def test_the_editor_opens_where_the_still_is(page, pictures):
     moved = page.evaluate("scrollY") - top
     apart = place.x - still.x, place.y + moved - still.y, place.side - still.side
     assert np.abs(apart).max() <= 3, apart
-    assert iou(mask, cv2.resize(still_mask, mask.shape[::-1])) > 0.9
+    # Both are read off screenshots, up to three pixels apart: at 330 px that alone costs a tenth.
+    assert iou(mask, cv2.resize(still_mask, mask.shape[::-1])) > 0.8
     assert np.array_equal(download_mask(page), now.mask)
 
 
