@@ -175,7 +175,24 @@ def test_realism_mixes_the_two_outputs_and_runs_what_is_needed(unmasker, monkeyp
     unmasker.fill("ganmasker", crop, mask)
     unmasker.fill("ganmasker", crop, mask, realism=0.0)
     both = [("ganmasker", "faithful"), ("ganmasker", "realistic")]
-    assert loaded == [*both, ("ganmasker", "faithful")]
+    assert loaded == [*both, *2 * [("ganmasker", "faithful")]]
+
+
+class Ramp(nn.Module):
+    """An inpainting model that paints from dark at the left to light at the right."""
+
+    size = 256
+
+    def forward(self, crop, mask):
+        return torch.where(mask > 0, torch.linspace(-1, 1, 256).expand_as(crop), crop)
+
+
+def test_the_faithful_output_is_the_mean_of_both_ways_round(unmasker):
+    crop, mask = np.full((256, 256, 3), 120, np.uint8), np.zeros((256, 256), np.uint8)
+    mask[100:150, 20:60] = 255
+    unmasker._models |= {"ganmasker": Ramp(), "ganmasker-faithful": Ramp()}
+    fill = unmasker.fill("ganmasker", crop, mask, realism=0.0)[mask > 0].astype(int)
+    assert np.abs(fill - 127.5).max() <= 1, "left and right are alike"
 
 
 def test_realism_is_checked_and_a_model_with_one_output_says_that_it_does_not_listen(unmasker, caplog):
