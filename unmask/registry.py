@@ -107,7 +107,7 @@ _ALL = (
         paper="Unmask Masked Face",
         year=2023,
         builder="unmask.nets.pix2pix:Pix2Pix",
-        needs_mask=False,  # the released one does not see it; `sees_mask` does
+        needs_mask=True,  # the released one; that of the paper finds the mask by itself, see `sees_mask`
     ),
     ModelInfo(
         name="glcic",

@@ -1,7 +1,6 @@
 """Pix2Pix: conditional GAN plus 100 L1 (Timmanagoudar and Preethi, section 4).
 
-The network sees the mask that was found, and black in the hole; `sees_mask=False` is the papers' blind one, of
-which the released weights are so far.
+The network sees the mask that was found, and black in the hole; `sees_mask=False` is the papers' blind one.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Pix2Pix (Isola et al. 2017) as used by "Unmask Masked Face" (Timmanagoudar and Preethi): one stage.
 
-The paper's network is given no mask, and neither is the released one: it has to find the fabric by itself, and its
-faces keep some of the fabric's colour. With `sees_mask` it is given the mask, and black in the hole, as GANMasker is.
+The paper's network is given no mask: it has to find the fabric by itself, and its faces keep some of the fabric's
+colour. The released one, with `sees_mask`, is given the mask, and black in the hole, as GANMasker is.
 """
 
 import torch

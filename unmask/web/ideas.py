@@ -7,7 +7,7 @@ IDEAS = {
     "landmark-guided": (
         "Landmarks found under the mask say where mouth and jaw belong; move them, and the face follows."
     ),
-    "pix2pix": "One network translates the whole picture and has to find the mask by itself.",
+    "pix2pix": "One network translates the whole picture, black where the mask was, into a bare face.",
     "glcic": "Dilated convolutions look far around the hole; two discriminators judge the picture and the patch.",
     "ganmasker-one-stage": "The same attention U-Net as GANMasker's, but nobody tells it where the mask is.",
     "two-autoencoders": (
