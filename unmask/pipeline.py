@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
+from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -51,6 +52,9 @@ from unmask.registry import (
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+Keep = Callable[[str, np.ndarray], T]  # of a model's name and its image (H, W, 3) uint8
+
 THRESHOLD = 0.6  # of a face's score
 SMALLEST_FACE = 24  # px of the box: nothing can be painted into a smaller face, and half of them are none
 # M-Seg's edge is right to about a pixel; a rim of fabric left beside the hole would be carried into the face.
@@ -76,24 +80,24 @@ def pick_device(device: str = "auto") -> torch.device:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of one model: an image (H, W, 3) uint8 of the photo's size, or the error that kept it away."""
+class Outcome(Generic[T]):
+    """What came of one model: what was kept of its image, or the error that kept it away."""
 
     model: str
-    image: np.ndarray | None
+    kept: T | None
     error: PhotoError | weights.WeightsError | None
-    seconds: float  # that it took
+    seconds: float  # that the image took
 
     @classmethod
-    def of(cls, model: str, paint: Callable[[], np.ndarray]) -> "Outcome":
-        """What comes of `paint`, whose PhotoError or WeightsError is kept, not raised."""
+    def of(cls, model: str, paint: Callable[[], np.ndarray], keep: Keep[T]) -> "Outcome[T]":
+        """What comes of `paint`, whose PhotoError or WeightsError is kept, not raised, and then of `keep`."""
         start = time.perf_counter()
-        image, error = None, None
         try:
             image = paint()
         except (PhotoError, weights.WeightsError) as refusal:
-            error = refusal
-        return cls(model, image, error, time.perf_counter() - start)
+            return cls(model, None, refusal, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        return cls(model, keep(model, image), None, seconds)
 
 
 class Unmasker:
@@ -336,13 +340,7 @@ class Unmasker:
         weights.
         """
         models = self.check_models(models, realism)
-        faces = self.find(photo, aligned) if faces is None else faces
-        if mask is None:
-            if not faces:
-                raise PhotoError("No face was found in this photo: give a mask of what is to be removed.")
-            mask = self.segment(photo, faces=faces)
-            if is_empty(mask):
-                raise PhotoError("No mask was found in this photo: mark it by hand.")
+        mask, faces = self.mask_and_faces(photo, mask, faces, aligned)
         holes = self._find_holes(photo, mask, faces)
         inpaint = partial(self.inpaint, photo, holes, guide=guide, realism=realism)
         return dict(zip(models, self._pool.map(inpaint, models), strict=True))
@@ -353,10 +351,14 @@ class Unmasker:
         mask: np.ndarray,
         models: Iterable[str],
         faces: list[Face],
+        keep: Keep[T],
         guide: Guide = AS_FOUND,
         realism: float = 1.0,
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[Outcome[T]]:
         """As `remove`, each model's result as soon as it is there; a model that cannot is one with an error.
+
+        keep: what is wanted of each image, which is gone afterwards. However many models and callers there are, no more
+        images of a photo's size are there at a time than the pool has threads; `keep` runs on those.
 
         Raises PhotoError as `remove` does. Photo and mask must not change while this goes on. Closing the iterator
         gives up those models that have not begun.
@@ -364,13 +366,30 @@ class Unmasker:
         models = self.check_models(models, realism)
         holes = self._find_holes(photo, mask, faces)
         paint = partial(self.inpaint, photo, holes, guide=guide, realism=realism)
-        started = [self._pool.submit(Outcome.of, name, partial(paint, name)) for name in models]
+        started = [self._pool.submit(Outcome[T].of, name, partial(paint, name), keep) for name in models]
         try:
             for done in as_completed(started):
                 yield done.result()
         finally:
             for each in started:
                 each.cancel()
+
+    def mask_and_faces(
+        self,
+        photo: np.ndarray,
+        mask: np.ndarray | None = None,
+        faces: list[Face] | None = None,
+        aligned: bool = False,
+    ) -> tuple[np.ndarray, list[Face]]:
+        """What `remove` works with: each is found in the photo unless it is given. Raises PhotoError for none."""
+        faces = self.find(photo, aligned) if faces is None else faces
+        if mask is None:
+            if not faces:
+                raise PhotoError("No face was found in this photo: give a mask of what is to be removed.")
+            mask = self.segment(photo, faces=faces)
+            if is_empty(mask):
+                raise PhotoError("No mask was found in this photo: mark it by hand.")
+        return mask, faces
 
     def _find_holes(self, photo: np.ndarray, mask: np.ndarray, faces: list[Face]) -> list[Hole]:
         return find_holes(photo, mask, faces, REFINED if self.refines else CROP)
