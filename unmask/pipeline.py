@@ -3,12 +3,9 @@
 import logging
 import math
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -37,6 +34,8 @@ from unmask.masks import (
     share,
 )
 from unmask.nets.layers import Network
+from unmask.outcome import Keep, Outcome, T
+from unmask.refining import REFINED, add_detail
 from unmask.registry import (
     DEFAULT_MODELS,
     DEFAULT_SEGMENTATION_MODEL,
@@ -52,9 +51,6 @@ from unmask.registry import (
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-Keep = Callable[[str, np.ndarray], T]  # of a model's name and its image (H, W, 3) uint8
-
 THRESHOLD = 0.6  # of a face's score
 SMALLEST_FACE = 24  # px of the box: nothing can be painted into a smaller face, and half of them are none
 # M-Seg's edge is right to about a pixel; a rim of fabric left beside the hole would be carried into the face.
@@ -64,8 +60,6 @@ MARGIN_ON_FACE = 7 / 256  # likewise, inside it
 # What a segmentation model takes for fabric with this probability is painted, too, where it touches what is fabric to
 # it: on photographs straps, strips under glasses and patches of odd light, which would be left beside the hole.
 DOUBTFUL = 0.15
-REFINED = 512  # px of the crop in which large faces are refined
-SEEN = 40  # px of that crop around the hole which the refiner looks at
 WIDER = (1.25, LARGEST)  # sides of the crop in which a mask is looked for that runs out of the crop
 SMALLEST = 0.03  # share of a face's crop; what is smaller than any mask is none
 
@@ -77,27 +71,6 @@ def pick_device(device: str = "auto") -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-@dataclass(frozen=True)
-class Outcome(Generic[T]):
-    """What came of one model: what was kept of its image, or the error that kept it away."""
-
-    model: str
-    kept: T | None
-    error: PhotoError | weights.WeightsError | None
-    seconds: float  # that the image took
-
-    @classmethod
-    def of(cls, model: str, paint: Callable[[], np.ndarray], keep: Keep[T]) -> "Outcome[T]":
-        """What comes of `paint`, whose PhotoError or WeightsError is kept, not raised, and then of `keep`."""
-        start = time.perf_counter()
-        try:
-            image = paint()
-        except (PhotoError, weights.WeightsError) as refusal:
-            return cls(model, None, refusal, time.perf_counter() - start)
-        seconds = time.perf_counter() - start
-        return cls(model, keep(model, image), None, seconds)
 
 
 class Unmasker:
@@ -251,7 +224,7 @@ class Unmasker:
         else:
             painted, detail = self._mix(name, crop, mask, guide, realism), realism
         if len(crop) > CROP and info.kind == "inpainting" and detail > 0 and self.refines:
-            return self._refine(painted, crop, mask, detail)
+            return add_detail(self.model(REFINER), self.device, painted, crop, mask, detail)
         return painted
 
     def _mix(self, name: str, crop: np.ndarray, mask: np.ndarray, guide: Guide, realism: float) -> np.ndarray:
@@ -281,24 +254,6 @@ class Unmasker:
     def refines(self) -> bool:
         """Whether there are weights that add detail to large faces."""
         return REFINER in self._models or REFINER in list_models("refiner", own=self._paths)
-
-    def _refine(self, painted: np.ndarray, crop: np.ndarray, mask: np.ndarray, detail: float) -> np.ndarray:
-        """What was painted into a crop, both (S, S, 3) uint8, with the refiner's detail in the mask (S, S) uint8.
-
-        detail: how much of it, 0 to 1.
-        """
-        hole = binarise(mask, 0)
-        x, y, width, height = cv2.boundingRect(hole)
-        if width == 0:
-            return painted
-        # The hole and what the network sees around it: the rest would be computed for nothing.
-        left, right, top, bottom = _steps(x, x + width, len(crop)) + _steps(y, y + height, len(crop))
-        box = np.s_[top:bottom, left:right]
-        inputs = to_tensor(painted[box]), to_tensor(crop[box]), mask_to_tensor(hole[box])
-        refined = to_image(self.model(REFINER)(*(each.to(self.device) for each in inputs)))
-        result = painted.copy()
-        result[box] = np.rint(painted[box] + detail * (refined.astype(np.float32) - painted[box])).astype(np.uint8)
-        return result
 
     def segment(
         self,
@@ -415,12 +370,6 @@ class Unmasker:
             fills = [self.fill(name, look.crop, look.mask, guide, realism) for look in hole.looks]
             hole.blend(fills, result)
         return result
-
-
-def _steps(start: int, end: int, size: int) -> tuple[int, int]:
-    """A range with what the refiner sees around it, within 0 and `size`, in multiples of what it can halve."""
-    low, high = max(start - SEEN, 0), min(end + SEEN, size)
-    return low - low % 8, high + -high % 8
 
 
 def mask_of(probability: torch.Tensor, shape: tuple[int, int], doubtful: float = 0.5) -> np.ndarray:

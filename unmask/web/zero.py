@@ -11,7 +11,7 @@ import numpy as np
 from unmask import PhotoError, Unmasker, WeightsError, list_models
 from unmask.faces.editing import AS_FOUND, Guide
 from unmask.faces.face import Face
-from unmask.pipeline import Keep, Outcome, T
+from unmask.outcome import Keep, Outcome, T
 from unmask.types import Json
 
 SECONDS = 15  # asked for a call, which takes one or two: a short request is served sooner and costs less quota
