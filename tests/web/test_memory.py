@@ -104,7 +104,7 @@ def test_pixels_are_kept_while_there_is_room_and_are_each_visitors_own():
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library does as it likes")
-def test_what_is_free_is_given_back_before_a_large_photo_is_kept(script):
+def test_what_is_free_is_given_back_before_a_large_photo_and_every_minute(script, monkeypatch):
     photo = np.zeros((5000, 5000, 3), np.uint8)
     small = photo[:100, :100]
     memory = Memory(None, 1)
@@ -114,6 +114,13 @@ def test_what_is_free_is_given_back_before_a_large_photo_is_kept(script):
     memory.keep(b"", small)
     assert before - script.resident(os.getpid()) < 20
     memory.keep(b"", photo)
+    assert before - script.resident(os.getpid()) > 40
+
+    blocks = [np.ones(100_000, np.uint8) for _ in range(600)]
+    del blocks[:-1]
+    before = script.resident(os.getpid())
+    monkeypatch.setattr("unmask.web.memory.GIVE_BACK_EVERY", 0)
+    memory.keep(b"", small)
     assert before - script.resident(os.getpid()) > 40
 
 

@@ -4,6 +4,7 @@
 """
 
 import ctypes
+import time
 
 import gradio as gr
 import numpy as np
@@ -14,6 +15,7 @@ from unmask.web.kept_photo import DecodedPhotos, KeptPhoto
 from unmask.web.session import Visit
 
 LARGE = 50_000_000  # bytes of a photo's pixels, from which on what earlier ones have left is given back first
+GIVE_BACK_EVERY = 60.0  # s, however small the photos are
 
 
 class Memory:
@@ -23,10 +25,13 @@ class Memory:
         """budget: bytes; by default what UNMASK_VISITS_MB says."""
         budget = budget or VISITS_MB.read() * 1_000_000
         self.demo, self.budget, self.decoded = demo, budget // 2, DecodedPhotos(budget // 2)
+        self._given_back = time.monotonic()
 
     def keep(self, file: bytes, pixels: np.ndarray) -> KeptPhoto:
         """A photo (H, W, 3) for a visit, and the file that it was read from."""
-        if pixels.nbytes > LARGE:
+        now = time.monotonic()
+        if pixels.nbytes > LARGE or now - self._given_back > GIVE_BACK_EVERY:
+            self._given_back = now
             give_back()
         return KeptPhoto(file, pixels, self.decoded)
 
