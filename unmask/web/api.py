@@ -97,8 +97,9 @@ def build(unmasker: Unmasker) -> None:
             covered, faces = unmasker.mask_and_faces(photo, given)
             files: dict[str, str] = {}
             for done in unmasker.remove_each(photo, covered, models, faces, write, realism=realism):
-                if done.kept is None:
-                    raise done.error or PhotoError("There is no result.")
+                if done.error is not None:
+                    raise done.error
+                assert done.kept is not None  # there is the one or the other
                 files[done.model] = done.kept
             return [files[name] for name in models]
 
