@@ -9,7 +9,9 @@ and which sentence the others got, the median and longest time, and the server's
 each quarter of the visits, over all that came one after another. --minutes ends it early, and says so. Exit status 1
 when someone got neither result nor sentence, or another's picture, or when the peak is above --limit.
 
-`--minutes 3 --visits 150 --megapixels 2 --pause 1` is the long run's short form: whether memory stays flat.
+The long run: `--visits 2000 --at-once 0 --megapixels 2 --pause 1 --go 5 --flat 3`, an hour on two idle cores, in which
+of five visitors one breaks off the upload and one closes the tab while the models paint. It fails, too, when the
+memory's last quarter is above the second by more than 3 %. `--visits 150 --minutes 3` is its short form.
 """
 
 import argparse
@@ -20,6 +22,7 @@ import re
 import sys
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,6 +57,7 @@ class Seen:
     seconds: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)  # resident MB after each visit that came alone
     done: int = 0
+    left: int = 0  # visitors who broke off an upload, or closed the tab while the models painted
 
 
 def colour_of(number: int) -> tuple[int, int, int]:
@@ -98,6 +102,32 @@ async def visit(visitor: load.Visitor, number: int, megapixels: float, seen: See
         seen.done += 1
 
 
+class GoneError(Exception):
+    """The visitor's connection broke."""
+
+
+async def break_off(web: httpx.AsyncClient, data: bytes) -> None:
+    """Begin an upload, and end the connection half-way."""
+    head = b'--part\r\nContent-Disposition: form-data; name="files"; filename="photo.jpg"\r\n\r\n'
+
+    async def half() -> AsyncIterator[bytes]:
+        yield head + data[: len(data) // 2]
+        raise GoneError
+
+    headers = {"Content-Type": "multipart/form-data; boundary=part", "Content-Length": str(len(head) + len(data) + 12)}
+    try:
+        await web.post(load.API + "upload", content=half(), headers=headers)
+    except GoneError:
+        pass
+
+
+async def close_tab(visitor: load.Visitor, data: bytes) -> None:
+    """Give a photo, and go while the models paint."""
+    given = await visitor.upload("photo.jpg", data)
+    await visitor.join("take_photo", [given, None, MODELS, None, 1.0])
+    await visitor.leave(after="process_generating")
+
+
 def check_own(files: list[bytes], number: int) -> None:
     """Raises LoadError where a picture has a square of another's colour, and none has one's own; a cut has no square,
     and may by chance have such a colour in its corner."""
@@ -111,8 +141,9 @@ def check_own(files: list[bytes], number: int) -> None:
 
 
 async def run(
-    url: str, pid: int, visits: int, at_once: int, megapixels: float, minutes: float, pause: float = 0
+    url: str, pid: int, visits: int, at_once: int, megapixels: float, minutes: float, pause: float = 0, go: int = 0
 ) -> Seen:
+    """go: of so many visitors in turn one breaks off the upload and one closes the tab; 0 is nobody."""
     seen, until = Seen(), time.monotonic() + 60 * minutes
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=url, timeout=load.PATIENCE, limits=limits) as web:
@@ -124,7 +155,13 @@ async def run(
         for number in range(visits):
             if time.monotonic() > until:
                 break
-            await one(number)
+            if go and number % go in (go - 2, go - 1):
+                data = await asyncio.to_thread(picture, number, megapixels)
+                visitor = load.Visitor(web, functions, load.Figures())
+                await (break_off(web, data) if number % go == go - 2 else close_tab(visitor, data))
+                seen.left += 1
+            else:
+                await one(number)
             seen.memory.append(load.resident(pid))
             await asyncio.sleep(pause)
         if at_once and time.monotonic() < until:
@@ -137,16 +174,28 @@ def peak(pid: int) -> float:
     return load.resident(pid, "VmHWM")
 
 
+def quarters(memory: list[float]) -> list[float]:
+    """The highest of each quarter of these."""
+    return [float(np.max(part)) for part in np.array_split(memory, 4) if len(part)]
+
+
+def growth(memory: list[float]) -> float:
+    """By how many per cent the last quarter's highest is above the second's: what comes first only fills caches."""
+    highest = quarters(memory)
+    return 100 * (highest[-1] / highest[1] - 1) if len(highest) == 4 else 0.0
+
+
 def report(seen: Seen, most: float, asked: int) -> dict[str, object]:
-    quarters = [round(float(np.max(part))) for part in np.array_split(seen.memory, 4) if len(part)]
     return {
-        "visits": f"{seen.done} of {asked}",
+        "visits": f"{seen.done + seen.left} of {asked}",
+        "broke off or closed the tab": seen.left,
         "own results": seen.results,
         "sentences": dict(seen.sentences),
         "errors": seen.errors,
         "seconds, median and longest": [round(float(value), 1) for value in np.quantile(seen.seconds, [0.5, 1])],
         "peak MB": round(most),
-        "resident MB, highest of each quarter": quarters,
+        "resident MB, highest of each quarter": [round(each) for each in quarters(seen.memory)],
+        "growth from the second quarter to the last, %": round(growth(seen.memory), 1),
     }
 
 
@@ -157,18 +206,21 @@ def main() -> int:
     parser.add_argument("--megapixels", type=float, default=49, help="of the picture (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=60, help="after which nobody new comes")
     parser.add_argument("--pause", type=float, default=0, help="s between two visits")
+    parser.add_argument("--go", type=int, default=0, help="of so many visitors one breaks off and one closes the tab")
+    parser.add_argument("--flat", type=float, default=None, help="per cent by which the memory may grow")
     parser.add_argument("--limit", type=float, default=3000, help="MB that the server may take (default: %(default)s)")
     args = parser.parse_args()
     process, url = load.start_server()
     try:
-        options = (args.visits, args.at_once, args.megapixels, args.minutes, args.pause)
+        options = (args.visits, args.at_once, args.megapixels, args.minutes, args.pause, args.go)
         seen = asyncio.run(run(url, process.pid or 0, *options))
         most = peak(process.pid or 0)
     finally:
         process.terminate()
         process.join(20)
     print(json.dumps(report(seen, most, args.visits + args.at_once), indent=1, ensure_ascii=False))
-    return int(bool(seen.errors) or most > args.limit)
+    grows = args.flat is not None and growth(seen.memory) > args.flat
+    return int(bool(seen.errors) or most > args.limit or grows)
 
 
 if __name__ == "__main__":

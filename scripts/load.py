@@ -120,11 +120,12 @@ class Visitor:
         await self.join(name, data)
         await self.leave()
 
-    async def leave(self) -> None:
-        """Look at the queue, and close the connection: what waits there for this visitor is dropped."""
+    async def leave(self, after: str = "") -> None:
+        """Look at the queue until it says this, and close the connection: what is there for this visitor is dropped."""
         async with self.web.stream("GET", API + "queue/data", params={"session_hash": self.session}) as stream:
-            async for _ in stream.aiter_lines():
-                return
+            async for line in stream.aiter_lines():
+                if after in line:
+                    return
 
 
 def own_picture(number: int) -> np.ndarray:

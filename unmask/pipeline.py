@@ -3,10 +3,8 @@
 import logging
 import math
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from functools import partial
 
 import cv2
@@ -37,6 +35,8 @@ from unmask.masks import (
     share,
 )
 from unmask.nets.layers import Network
+from unmask.outcome import Keep, Outcome, T
+from unmask.refining import REFINED, add_detail
 from unmask.registry import (
     DEFAULT_MODELS,
     DEFAULT_SEGMENTATION_MODEL,
@@ -61,8 +61,6 @@ MARGIN_ON_FACE = 7 / 256  # likewise, inside it
 # What a segmentation model takes for fabric with this probability is painted, too, where it touches what is fabric to
 # it: on photographs straps, strips under glasses and patches of odd light, which would be left beside the hole.
 DOUBTFUL = 0.15
-REFINED = 512  # px of the crop in which large faces are refined
-SEEN = 40  # px of that crop around the hole which the refiner looks at
 WIDER = (1.25, LARGEST)  # sides of the crop in which a mask is looked for that runs out of the crop
 SMALLEST = 0.03  # share of a face's crop; what is smaller than any mask is none
 
@@ -74,27 +72,6 @@ def pick_device(device: str = "auto") -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of one model: an image (H, W, 3) uint8 of the photo's size, or the error that kept it away."""
-
-    model: str
-    image: np.ndarray | None
-    error: PhotoError | weights.WeightsError | None
-    seconds: float  # that it took
-
-    @classmethod
-    def of(cls, model: str, paint: Callable[[], np.ndarray]) -> "Outcome":
-        """What comes of `paint`, whose PhotoError or WeightsError is kept, not raised."""
-        start = time.perf_counter()
-        image, error = None, None
-        try:
-            image = paint()
-        except (PhotoError, weights.WeightsError) as refusal:
-            error = refusal
-        return cls(model, image, error, time.perf_counter() - start)
 
 
 class Unmasker:
@@ -244,7 +221,7 @@ class Unmasker:
         else:
             painted, detail = self._mix(name, crop, mask, guide, realism), realism
         if len(crop) > CROP and info.kind == "inpainting" and detail > 0 and self.refines:
-            return self._refine(painted, crop, mask, detail)
+            return add_detail(self.model(REFINER), self.device, painted, crop, mask, detail)
         return painted
 
     def _mix(self, name: str, crop: np.ndarray, mask: np.ndarray, guide: Guide, realism: float) -> np.ndarray:
@@ -274,24 +251,6 @@ class Unmasker:
     def refines(self) -> bool:
         """Whether there are weights that add detail to large faces."""
         return REFINER in self._models or REFINER in list_models("refiner", own=self._paths)
-
-    def _refine(self, painted: np.ndarray, crop: np.ndarray, mask: np.ndarray, detail: float) -> np.ndarray:
-        """What was painted into a crop, both (S, S, 3) uint8, with the refiner's detail in the mask (S, S) uint8.
-
-        detail: how much of it, 0 to 1.
-        """
-        hole = binarise(mask, 0)
-        x, y, width, height = cv2.boundingRect(hole)
-        if width == 0:
-            return painted
-        # The hole and what the network sees around it: the rest would be computed for nothing.
-        left, right, top, bottom = _steps(x, x + width, len(crop)) + _steps(y, y + height, len(crop))
-        box = np.s_[top:bottom, left:right]
-        inputs = to_tensor(painted[box]), to_tensor(crop[box]), mask_to_tensor(hole[box])
-        refined = to_image(self.model(REFINER)(*(each.to(self.device) for each in inputs)))
-        result = painted.copy()
-        result[box] = np.rint(painted[box] + detail * (refined.astype(np.float32) - painted[box])).astype(np.uint8)
-        return result
 
     def segment(
         self,
@@ -333,13 +292,7 @@ class Unmasker:
         weights.
         """
         models = self.check_models(models, realism)
-        faces = self.find(photo, aligned) if faces is None else faces
-        if mask is None:
-            if not faces:
-                raise PhotoError("No face was found in this photo: give a mask of what is to be removed.")
-            mask = self.segment(photo, faces=faces)
-            if is_empty(mask):
-                raise PhotoError("No mask was found in this photo: mark it by hand.")
+        mask, faces = self.mask_and_faces(photo, mask, faces, aligned)
         holes = self._find_holes(photo, mask, faces)
         inpaint = partial(self.inpaint, photo, holes, guide=guide, realism=realism)
         return dict(zip(models, self._pool.map(inpaint, models), strict=True))
@@ -350,10 +303,14 @@ class Unmasker:
         mask: np.ndarray,
         models: Iterable[str],
         faces: list[Face],
+        keep: Keep[T],
         guide: Guide = AS_FOUND,
         realism: float = 1.0,
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[Outcome[T]]:
         """As `remove`, each model's result as soon as it is there; a model that cannot is one with an error.
+
+        keep: what is wanted of each image, which is gone afterwards. However many models and callers there are, no more
+        images of a photo's size are there at a time than the pool has threads; `keep` runs on those.
 
         Raises PhotoError as `remove` does. Photo and mask must not change while this goes on. Closing the iterator
         gives up those models that have not begun.
@@ -361,13 +318,30 @@ class Unmasker:
         models = self.check_models(models, realism)
         holes = self._find_holes(photo, mask, faces)
         paint = partial(self.inpaint, photo, holes, guide=guide, realism=realism)
-        started = [self._pool.submit(Outcome.of, name, partial(paint, name)) for name in models]
+        started = [self._pool.submit(Outcome[T].of, name, partial(paint, name), keep) for name in models]
         try:
             for done in as_completed(started):
                 yield done.result()
         finally:
             for each in started:
                 each.cancel()
+
+    def mask_and_faces(
+        self,
+        photo: np.ndarray,
+        mask: np.ndarray | None = None,
+        faces: list[Face] | None = None,
+        aligned: bool = False,
+    ) -> tuple[np.ndarray, list[Face]]:
+        """What `remove` works with: each is found in the photo unless it is given. Raises PhotoError for none."""
+        faces = self.find(photo, aligned) if faces is None else faces
+        if mask is None:
+            if not faces:
+                raise PhotoError("No face was found in this photo: give a mask of what is to be removed.")
+            mask = self.segment(photo, faces=faces)
+            if is_empty(mask):
+                raise PhotoError("No mask was found in this photo: mark it by hand.")
+        return mask, faces
 
     def _find_holes(self, photo: np.ndarray, mask: np.ndarray, faces: list[Face]) -> list[Hole]:
         return find_holes(photo, mask, faces, REFINED if self.refines else CROP)
@@ -393,12 +367,6 @@ class Unmasker:
             fills = [self.fill(name, look.crop, look.mask, guide, realism) for look in hole.looks]
             hole.blend(fills, result)
         return result
-
-
-def _steps(start: int, end: int, size: int) -> tuple[int, int]:
-    """A range with what the refiner sees around it, within 0 and `size`, in multiples of what it can halve."""
-    low, high = max(start - SEEN, 0), min(end + SEEN, size)
-    return low - low % 8, high + -high % 8
 
 
 def mask_of(probability: torch.Tensor, shape: tuple[int, int], doubtful: float = 0.5) -> np.ndarray:

@@ -85,7 +85,7 @@ def run_postgres() -> Iterator[str]:
 
 
 def token(store, rater, question=None):
-    return store.question_token(rater.rater_id, question or rater.screens[0][0])
+    return store.tokens.of_question(rater.rater_id, question or rater.screens[0][0])
 
 
 def answer_all(store, rater, score=6):

@@ -158,7 +158,7 @@ def test_a_cap_a_preview_and_a_picture_with_fewer_results(tmp_path):
     study = make(tmp_path, trials=12)
     store = Store(study)
     pairs = len(order_contenders(study.plan, 0))
-    assert 1 <= pairs < PICTURES and len(store.preview(store.preview_key()).pairs) == pairs
+    assert 1 <= pairs < PICTURES and len(store.preview(store.tokens.preview()).pairs) == pairs
     for _ in range(3):
         rater = store.join(consent=True)
         for _ in range(pairs):

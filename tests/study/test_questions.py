@@ -73,7 +73,7 @@ def test_the_plan_keeps_its_questions(store):
 def test_every_question_has_its_own_scale_and_place(store):
     rater = store.join(consent=True)
     item = next(item.item_id for item in store.study.plan.stimuli if item.role == "test")
-    save = lambda key, score: store.answer(store.question_token(rater.rater_id, key), score)
+    save = lambda key, score: store.answer(store.tokens.of_question(rater.rater_id, key), score)
     for key, most in ((item, 7), (f"{item}:1", 5), (f"{item}:2", 10)):
         assert save(key, most) == 1
         with pytest.raises(StudyError, match=f"A score is a whole number from 1 to {most}, not '{most + 1}'"):
@@ -94,7 +94,7 @@ def test_whoever_has_answered_all_questions_has_finished(store):
     for count, key in enumerate(keys):
         assert not store.rater(rater.rater_id).finished and store.progress()["finished"] == 0
         assert count == len(store.rater(rater.rater_id).answers)
-        store.answer(store.question_token(rater.rater_id, key), 3)
+        store.answer(store.tokens.of_question(rater.rater_id, key), 3)
     assert store.rater(rater.rater_id).finished and store.progress()["finished"] == 1
 
 
@@ -104,8 +104,8 @@ def test_tables_and_files_carry_the_question(store, tmp_path):
     plan = store.study.plan
     tests = [item.item_id for item in plan.stimuli if item.role == "test"]
     for item in tests:
-        store.answer(store.question_token(rater.rater_id, f"{item}:1"), 2)
-        store.answer(store.question_token(rater.rater_id, f"{item}:2"), 9)
+        store.answer(store.tokens.of_question(rater.rater_id, f"{item}:1"), 2)
+        store.answer(store.tokens.of_question(rater.rater_id, f"{item}:2"), 9)
     data = load(store.study)
     assert set(data.ratings["score"]) == {6} and set(data.ratings["question"]) == {plan.question}
     assert len(data.statements) == 2 * len(tests)

@@ -85,7 +85,7 @@ def test_rate_says_that_a_study_has_ended(demo, folder):
     study = make_study(folder / "ended", pictures=1, title="Ended")
     store = Store(study)
     rater = store.join(consent=True)
-    token = store.question_token(rater.rater_id, rater.screens[0][0])
+    token = store.tokens.of_question(rater.rater_id, rater.screens[0][0])
     client = Client(demo.local_url, verbose=False)
     client.predict(token, 4, api_name="/rate")
     study.close()

@@ -76,7 +76,7 @@ def test_an_interrupted_rating_goes_on_where_it_stopped(browser, demo, single):
 @needs_browser
 def test_an_invitation_goes_on_in_another_browser(browser, demo, folder):
     store = Store(make_study(folder / "invited", pictures=1, title="By link", by_invitation=True))
-    one, other = (f"{url(demo, store)}#{code}" for code in store.invitations(2))
+    one, other = (f"{url(demo, store)}#{code}" for code in store.tokens.invitations(2))
     with visitor(browser) as context:
         page = context.new_page()
         page.goto(url(demo, store))

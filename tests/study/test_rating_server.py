@@ -58,7 +58,7 @@ def test_an_invitation_is_one_rater_on_every_device(tmp_path, monkeypatch):
     study = make_study(tmp_path / "study", by_invitation=True)
     client, api = TestClient(build_app(Studies(Unmasker("cpu")))), f"/api/{study.plan.study_id}"
     assert client.get(api).json()["by_invitation"]
-    one, other = Store(study).invitations(2)
+    one, other = Store(study).tokens.invitations(2)
     join = lambda code: client.post(f"{api}/raters", json={"consent": True, "invitation": code})
     joined = [join(code).json() for code in (one, one, other)]
     assert joined[0] == joined[1] and joined[0]["code"] != joined[2]["code"]

@@ -22,7 +22,7 @@ def demo(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     make_study(tmp_path / "draft", pictures=1, title="Zweite", draft=True)
     store = Store(make_study(tmp_path / "open", pictures=2, title="Erste", ends="2099-01-31", by_invitation=True))
-    for invitation in store.invitations(3):
+    for invitation in store.tokens.invitations(3):
         answer_all(store, store.join(True, invitation), 6)
     demo = launch("127.0.0.1", free_port(), wait=False)
     yield demo

@@ -65,7 +65,7 @@ def test_withdraw_close_and_restore(tmp_path, backup, capsys):
     assert status("invite", study.folder, "--count", 2, "--first", 5, "--url", "https://a.b/") == 0
     links = capsys.readouterr().out.split()
     page = f"https://a.b/study/{study.plan.study_id}"
-    assert [link.split("#") for link in links] == [[page, code] for code in store.invitations(2, 5)]
+    assert [link.split("#") for link in links] == [[page, code] for code in store.tokens.invitations(2, 5)]
     assert status("invite", study.folder, "--count", 0) == 1
     assert "Invite one person or more" in capsys.readouterr().err
     assert status("restore", study.folder, backup.file) == 0

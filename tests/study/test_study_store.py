@@ -48,11 +48,11 @@ def test_tokens_are_good_for_one_rater_and_one_item(store, tmp_path):
         f"{study_id}.{other.rater_id}.{question}.{signature}",  # replayed for another rater
         f"{study_id}.{rater_id}.{another_item}.{signature}",  # for another item
         f"{study_id}.{rater_id}.{question}.{'0' * 32}",
-        f"{study_id}.{rater_id}.{question}.{store.rater_token(rater_id).split('.')[-1]}",
+        f"{study_id}.{rater_id}.{question}.{store.tokens.of_rater(rater_id).split('.')[-1]}",
         f"{study_id}.{rater_id}.{question}.é",
         f"{other_study.study.plan.study_id}.{rater_id}.{question}.{signature}",
-        other_study.question_token(rater_id, question),
-        store.rater_token(rater_id),
+        other_study.tokens.of_question(rater_id, question),
+        store.tokens.of_rater(rater_id),
         "",
         "....",
     ]
@@ -63,13 +63,13 @@ def test_tokens_are_good_for_one_rater_and_one_item(store, tmp_path):
     with pytest.raises(StudyError, match="handed to another rater"):
         store.answer(good, 5, rater_id=other.rater_id)
     with pytest.raises(StudyError, match="not among those"):
-        store.answer(store.question_token(rater_id, "0" * 16), 5)
+        store.answer(store.tokens.of_question(rater_id, "0" * 16), 5)
     with pytest.raises(StudyError, match="no such rater"):
-        store.answer(store.question_token("0" * 32, question), 5)
+        store.answer(store.tokens.of_question("0" * 32, question), 5)
     with pytest.raises(StudyError, match="not valid here"):
-        store.read_rater_token(good)
+        store.tokens.read_rater(good)
     assert store.answers() == []
-    assert store.read_rater_token(store.rater_token(rater_id)) == rater_id
+    assert store.tokens.read_rater(store.tokens.of_rater(rater_id)) == rater_id
 
 
 @pytest.mark.parametrize(("said", "kept"), [(float("nan"), 0), (-1, 0), (float("inf"), 3600), (None, None)])
@@ -121,8 +121,8 @@ def test_nobody_is_let_in_without_consent_or_beyond_the_plan(store):
 
 def test_an_invitation_lets_in_one_person_once(store):
     by_link = Store(replace(store.study, plan=replace(store.study.plan, by_invitation=True, raters=1)))
-    first, second = by_link.invitations(2)
-    assert by_link.invitations(1, first=1) == [second] != [first]
+    first, second = by_link.tokens.invitations(2)
+    assert by_link.tokens.invitations(1, first=1) == [second] != [first]
     with pytest.raises(StudyError, match="by invitation"):
         by_link.join(consent=True)
     for forged in ("0", f"1.{first.split('.')[1]}", first + "0", "é.é", second.replace("1.", "01.")):
@@ -143,7 +143,7 @@ def test_an_invitation_lets_in_one_person_once(store):
 
 
 def test_one_invitation_opened_twice_at_once_is_one_rater(store):
-    [invitation] = store.invitations(1)
+    [invitation] = store.tokens.invitations(1)
     with ThreadPoolExecutor(8) as pool:
         raters = list(pool.map(lambda _: store.join(consent=True, invitation=invitation), range(8)))
     assert len({rater.rater_id for rater in raters}) == 1 and store.progress()["joined"] == 1
@@ -191,7 +191,7 @@ from unmask.study.store import Store
 store = Store(open_study(Path(sys.argv[1])))
 rater = store.join(consent=True)
 for score in list(range(1, 11)) * 1000:
-    version = store.answer(store.question_token(rater.rater_id, rater.screens[0][0]), score)
+    version = store.answer(store.tokens.of_question(rater.rater_id, rater.screens[0][0]), score)
     print(version, score, flush=True)
 """
 

@@ -1,6 +1,7 @@
 """From photo to result: `Unmasker.remove` with stand-ins for the networks."""
 
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -12,6 +13,11 @@ from torch import nn
 from tests.unmask.green_masks import SHAPES, photo_of, two_masks
 from unmask import PhotoError, Unmasker, WeightsError
 from unmask.registry import DEFAULT_MODELS
+
+
+def whole(name: str, image: np.ndarray) -> np.ndarray:
+    """What `remove_each` is to keep."""
+    return image
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -82,12 +88,12 @@ def test_results_come_one_by_one_and_are_those_of_remove(unmasker):
     photo = two_masks()
     faces, mask = unmasker.find(photo), unmasker.segment(photo)
     names = ["telea", "ganmasker", "glcic"]
-    found = {done.model: done for done in unmasker.remove_each(photo, mask, names, faces)}
+    found = {done.model: done for done in unmasker.remove_each(photo, mask, names, faces, whole)}
     together = unmasker.remove(photo, mask, names, faces=faces)
     assert set(found) == set(names)
     for name in names:
         assert found[name].error is None and found[name].seconds > 0
-        assert np.array_equal(found[name].image, together[name])
+        assert np.array_equal(found[name].kept, together[name])
 
 
 def test_one_model_without_weights_does_not_keep_the_others_away(unmasker, monkeypatch):
@@ -100,9 +106,10 @@ def test_one_model_without_weights_does_not_keep_the_others_away(unmasker, monke
     monkeypatch.setattr(Unmasker, "model", model)
     photo = two_masks()
     mask = unmasker.segment(photo)
-    found = {done.model: done for done in unmasker.remove_each(photo, mask, ["glcic", "telea"], unmasker.find(photo))}
-    assert "broken" in str(found["glcic"].error) and found["glcic"].image is None
-    assert found["telea"].error is None and (found["telea"].image[mask == 0] == photo[mask == 0]).all()
+    outcomes = unmasker.remove_each(photo, mask, ["glcic", "telea"], unmasker.find(photo), whole)
+    found = {done.model: done for done in outcomes}
+    assert "broken" in str(found["glcic"].error) and found["glcic"].kept is None
+    assert found["telea"].error is None and (found["telea"].kept[mask == 0] == photo[mask == 0]).all()
 
 
 def test_a_closed_iterator_gives_up_the_models_that_have_not_begun(unmasker, monkeypatch):
@@ -118,12 +125,40 @@ def test_a_closed_iterator_gives_up_the_models_that_have_not_begun(unmasker, mon
     photo = two_masks()
     one_by_one = ThreadPoolExecutor(1)
     monkeypatch.setattr(unmasker, "_pool", one_by_one)
-    outcomes = unmasker.remove_each(photo, unmasker.segment(photo), DEFAULT_MODELS, unmasker.find(photo))
+    outcomes = unmasker.remove_each(photo, unmasker.segment(photo), DEFAULT_MODELS, unmasker.find(photo), whole)
     next(outcomes)
     outcomes.close()
     go_on.set()
     one_by_one.shutdown(wait=True)
     assert len(begun) <= 2 < len(DEFAULT_MODELS)
+
+
+def test_no_more_images_are_there_at_a_time_than_threads(unmasker, monkeypatch):
+    """A photo's results may have 150 MB each: of several callers with several models only a few can be there."""
+    there, most, lock = [0], [0], threading.Lock()
+
+    def inpaint(self, photo, holes, name, guide, realism):
+        image = photo.copy()
+        with lock:
+            there[0] += 1
+            most[0] = max(most[0], there[0])
+        weakref.finalize(image, gone)
+        return image
+
+    def gone():
+        with lock:
+            there[0] -= 1
+
+    monkeypatch.setattr(Unmasker, "inpaint", inpaint)
+    monkeypatch.setattr(unmasker, "_pool", ThreadPoolExecutor(2))
+    photo = two_masks()
+    mask, faces = unmasker.segment(photo), unmasker.find(photo)
+    callers = [
+        unmasker.remove_each(photo, mask, DEFAULT_MODELS, faces, lambda name, image: image.shape) for _ in range(3)
+    ]
+    shapes = [done.kept for outcomes in zip(*callers, strict=True) for done in outcomes]
+    assert shapes == [photo.shape] * 3 * len(DEFAULT_MODELS)
+    assert 1 <= most[0] <= 2 and there[0] == 0
 
 
 def test_bad_masks_and_names_are_refused(unmasker):

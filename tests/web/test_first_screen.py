@@ -120,3 +120,15 @@ def test_tabs_that_a_row_has_no_room_for_are_scrolled_to(browser, demo):
         page.get_by_role("tab").last.tap()
         page.wait_for_function("document.querySelector('[role=tab]:last-of-type').ariaSelected === 'true'")
         assert page.evaluate("document.querySelector('[role=tablist]').scrollLeft") > 0
+
+
+@needs_browser
+def test_a_visitor_takes_nothing_over_from_the_one_before(browser, demo):
+    """Of the tests' own visitors, who share a browser's cache one after the other."""
+    with visit(browser, demo) as page:
+        before = page.context
+        page.evaluate("localStorage.left = 'x'; sessionStorage.left = 'x'; document.cookie = 'left=x'")
+    with visit(browser, demo) as page, visit(browser, demo) as other:
+        assert page.context == before != other.context
+        kept = "['left' in localStorage, 'left' in sessionStorage, document.cookie.includes('left')]"
+        assert page.evaluate(kept) == [False, False, False]

@@ -24,6 +24,20 @@ def test_everyone_gets_an_own_result_and_the_memory_is_told(script):
     assert table["visits"] == "6 of 6" and table["peak MB"] >= max(table["resident MB, highest of each quarter"]) > 0
 
 
+@pytest.mark.slow
+def test_those_who_break_off_or_close_the_tab_are_counted_and_keep_nobody_else_from_a_result(script):
+    with serve(StandIn()) as demo:
+        seen = asyncio.run(script.run(demo.local_url, os.getpid(), 8, 0, 0.5, minutes=30, go=4))
+    assert (seen.done, seen.left, seen.results, seen.errors) == (4, 4, 4, [])
+    assert len(seen.memory) == 8
+
+
+def test_growth_is_told_from_what_fills_caches(script):
+    assert script.growth([100, 200, 200, 200, 200, 200, 200, 206]) == pytest.approx(3)
+    assert script.growth([100, 200, 190, 180]) < 0
+    assert script.growth([100, 200]) == 0
+
+
 def test_anothers_picture_is_noticed(script):
     def jpeg(number: int) -> bytes:
         file = io.BytesIO()

@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import io
+import os
+import platform
 import types
 import zipfile
 from pathlib import Path
@@ -19,6 +21,7 @@ from unmask import read_photo
 from unmask.faces.face import face_from_box
 from unmask.web import launch
 from unmask.web.kept_photo import DecodedPhotos, KeptPhoto
+from unmask.web.memory import Memory
 from unmask.web.packed_mask import PackedMask
 from unmask.web.session import Visit
 from unmask.web.tabs.remove_page import NO_PHOTO
@@ -98,6 +101,27 @@ def test_pixels_are_kept_while_there_is_room_and_are_each_visitors_own():
     del each, kept
     gc.collect()
     assert decoded.nbytes == 0, "the pixels outlive their visit"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library does as it likes")
+def test_what_is_free_is_given_back_before_a_large_photo_and_every_minute(script, monkeypatch):
+    photo = np.zeros((5000, 5000, 3), np.uint8)
+    small = photo[:100, :100]
+    memory = Memory(None, 1)
+    blocks = [np.ones(100_000, np.uint8) for _ in range(600)]
+    del blocks[:-1]  # the last one is in the way of all before it
+    before = script.resident(os.getpid())
+    memory.keep(b"", small)
+    assert before - script.resident(os.getpid()) < 20
+    memory.keep(b"", photo)
+    assert before - script.resident(os.getpid()) > 40
+
+    blocks = [np.ones(100_000, np.uint8) for _ in range(600)]
+    del blocks[:-1]
+    before = script.resident(os.getpid())
+    monkeypatch.setattr("unmask.web.memory.GIVE_BACK_EVERY", 0)
+    memory.keep(b"", small)
+    assert before - script.resident(os.getpid()) > 40
 
 
 # ---------------------------------------------------------------- all visits

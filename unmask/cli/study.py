@@ -191,7 +191,7 @@ def invite(args: argparse.Namespace) -> int:
     study = open_study(args.study)
     if args.count < 1 or args.first < 0:
         raise StudyError("Invite one person or more, and count from 0.")
-    for code in Store(study).invitations(args.count, args.first):
+    for code in Store(study).tokens.invitations(args.count, args.first):
         print(f"{args.url.rstrip('/')}/study/{study.plan.study_id}#{code}")
     return 0
 

@@ -5,7 +5,6 @@ that UNMASK_DATABASE_URL names (PostgreSQL), which several servers may share.
 """
 
 import hashlib
-import hmac
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from unmask.study.order import (
 from unmask.study.plan import Plan, Study, StudyError
 from unmask.study.questions import pair_key, read_key
 from unmask.study.tables import ANSWERS, ASKED_PAIRS, HISTORY, META, RATERS, AnswerRow, Key, Said
+from unmask.study.tokens import Tokens
 from unmask.types import Json
 
 LONGEST = 3600  # seconds: whoever looked longer at a picture was not looking
@@ -54,6 +54,7 @@ class Store:
     def __init__(self, study: Study, backup: Backup | None = None):
         self.study = study
         self.backup = backup
+        self.tokens = Tokens(study.plan.study_id, study.secret)
         self.engine = open_database(study.folder / "ratings.db", META)
 
     # -------------------------------------------------------------- raters
@@ -61,8 +62,8 @@ class Store:
     def join(self, consent: bool, invitation: str | None = None, participant: str | None = None) -> Rater:
         """Let somebody in who has agreed to the consent text. Raises StudyError.
 
-        invitation: one of `invitations`. participant: how a panel such as Prolific knows this person; of it only a hash
-        with the study's secret is kept. Whoever comes back with either is the same rater: it lets in one person.
+        invitation: one of `tokens.invitations`. participant: how a panel such as Prolific knows this person; of it only
+        a hash with the study's secret is kept. Whoever comes back with either is the same rater: it lets in one person.
         """
         plan = self.study.plan
         if not consent:
@@ -71,9 +72,9 @@ class Store:
         if plan.by_invitation and not invitation:
             raise StudyError("This study is by invitation: open it by the link that you were sent.", 403)
         if invitation:
-            rater_id = self._read_invitation(invitation)
+            rater_id = self.tokens.read_invitation(invitation)
         else:
-            rater_id = self._sign("participant", participant) if participant else secrets.token_hex(16)
+            rater_id = self.tokens.sign("participant", participant) if participant else secrets.token_hex(16)
         with self._transaction(writes=True) as connection:
             serialise(connection, f"join {plan.study_id}")
             here = RATERS.c.study_id == plan.study_id
@@ -109,6 +110,11 @@ class Store:
         if plan.choose == "active":
             return replace(described, pairs=asked.read(connection, plan, rater_id))
         return described
+
+    def preview(self, key: str) -> Rater:
+        """Somebody who does not exist, and of whom no answer is taken. Raises StudyError for a key that is not ours."""
+        self.tokens.check_preview(key)
+        return _describe(self.study.plan, "preview", 0, {})
 
     def ask_pair(self, rater_id: str) -> Rater:
         """Where pairs are chosen actively: the rater with one more pair, or as before while one waits for its answer.
@@ -148,10 +154,10 @@ class Store:
     ) -> int:
         """Save an answer and return its version: 1, or more for an edit. It is on disk when this returns.
 
-        token: what `question_token` gave for this rater and question. rater_id: who sends it, if that is
+        token: what `tokens.of_question` gave for this rater and question. rater_id: who sends it, if that is
         known otherwise: it must be the token's. Raises StudyError, and nothing has changed.
         """
-        owner, question = self.read_question_token(token)
+        owner, question = self.tokens.read_question(token)
         if rater_id not in (None, owner):
             raise StudyError("This item was handed to another rater.", 403)
         self._check_open()
@@ -187,62 +193,6 @@ class Store:
         if value not in {str(score) for score in range(1, limit + 1)}:
             raise StudyError(f"A score is a whole number from 1 to {limit}, not {value[:20]!r}.", 422)
         return value
-
-    # -------------------------------------------------------------- tokens
-
-    def invitations(self, count: int, first: int = 0) -> list[str]:
-        """Codes that let one person in each. The same numbers give the same codes: `first` goes on counting."""
-        numbers = range(first, first + count)
-        return [f"{number}.{self._sign('invitation', str(number))}" for number in numbers]
-
-    def _read_invitation(self, invitation: str) -> str:
-        """The id of the rater whom it lets in, from which nobody without the secret can tell the invitation."""
-        number, _, signature = invitation.partition(".")
-        if not hmac.compare_digest(signature.encode(), self._sign("invitation", number).encode()):
-            raise StudyError("This invitation is not valid here: open the link exactly as you were sent it.", 403)
-        return self._sign("invited", number)
-
-    def preview_key(self) -> str:
-        """What shows the study as a rater sees it to whoever plans it."""
-        return f"preview.{self._sign('preview')}"
-
-    def preview(self, key: str) -> Rater:
-        """Somebody who does not exist, and of whom no answer is taken. Raises StudyError for a key that is not ours."""
-        if not hmac.compare_digest(key.encode(), self.preview_key().encode()):
-            raise StudyError("This preview is not valid here: open it from the tab with the studies.", 403)
-        return _describe(self.study.plan, "preview", 0, {})
-
-    def rater_token(self, rater_id: str) -> str:
-        """What a browser keeps to go on later."""
-        study_id = self.study.plan.study_id
-        return f"{study_id}.{rater_id}.{self._sign('rater', rater_id)}"
-
-    def question_token(self, rater_id: str, question: str) -> str:
-        """What allows this rater, and nobody else, to answer this question, and no other."""
-        study_id = self.study.plan.study_id
-        return f"{study_id}.{rater_id}.{question}.{self._sign('question', rater_id, question)}"
-
-    def read_rater_token(self, token: str) -> str:
-        """The rater's id. Raises StudyError for a token that is not ours."""
-        return self._read_token("rater", token, 1)[0]
-
-    def read_question_token(self, token: str) -> tuple[str, str]:
-        """(rater's id, question). Raises StudyError for a token that is not ours."""
-        rater_id, question = self._read_token("question", token, 2)
-        return rater_id, question
-
-    def _read_token(self, purpose: str, token: str, length: int) -> list[str]:
-        study_id, *parts, signature = token.split(".") if token.count(".") == length + 1 else ["", "", ""]
-        right = self._sign(purpose, *parts)
-        if study_id != self.study.plan.study_id or not hmac.compare_digest(
-            signature.encode(), right.encode()
-        ):
-            raise StudyError("This token is not valid here: open the study's page anew.", 403)
-        return parts
-
-    def _sign(self, *parts: str) -> str:
-        message = "\n".join([self.study.plan.study_id, *parts])
-        return hmac.new(self.study.secret, message.encode(), hashlib.sha256).hexdigest()[:32]
 
     # -------------------------------------------------------------- looking at it
 

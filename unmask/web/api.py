@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
+import numpy as np
 from gradio.context import Context
 
 from unmask import PhotoError, Unmasker, read_photo
@@ -93,8 +94,17 @@ def build(unmasker: Unmasker) -> None:
             models = unmasker.check_models(models, realism)
             photo = read_photo(image)
             given = None if mask is None else read_mask(mask, photo.shape[:2])
-            filled = unmasker.remove(photo, given, models, realism=realism)
-            return [cached_png(results_out, filled[name], f"{name}.png", NOTICE) for name in models]
+            covered, faces = unmasker.mask_and_faces(photo, given)
+            files: dict[str, str] = {}
+            for done in unmasker.remove_each(photo, covered, models, faces, write, realism=realism):
+                if done.error is not None:
+                    raise done.error
+                assert done.kept is not None  # there is the one or the other
+                files[done.model] = done.kept
+            return [files[name] for name in models]
+
+    def write(name: str, image: np.ndarray) -> str:
+        return cached_png(results_out, image, f"{name}.png", NOTICE)
 
     be_lenient()
     segment_call.click(segment, image_in, mask_out, api_name="segment", **COMPUTE)

@@ -3,6 +3,9 @@
 `StateHolder.session_data` and `SessionState.state_data` are private parts of Gradio, as seen in 6.31.
 """
 
+import ctypes
+import time
+
 import gradio as gr
 import numpy as np
 from gradio.context import LocalContext
@@ -10,6 +13,9 @@ from gradio.context import LocalContext
 from unmask.settings import VISITS_MB
 from unmask.web.kept_photo import DecodedPhotos, KeptPhoto
 from unmask.web.session import Visit
+
+LARGE = 50_000_000  # bytes of a photo's pixels, from which on what earlier ones have left is given back first
+GIVE_BACK_EVERY = 60.0  # s, however small the photos are
 
 
 class Memory:
@@ -19,9 +25,14 @@ class Memory:
         """budget: bytes; by default what UNMASK_VISITS_MB says."""
         budget = budget or VISITS_MB.read() * 1_000_000
         self.demo, self.budget, self.decoded = demo, budget // 2, DecodedPhotos(budget // 2)
+        self._given_back = time.monotonic()
 
     def keep(self, file: bytes, pixels: np.ndarray) -> KeptPhoto:
         """A photo (H, W, 3) for a visit, and the file that it was read from."""
+        now = time.monotonic()
+        if pixels.nbytes > LARGE or now - self._given_back > GIVE_BACK_EVERY:
+            self._given_back = now
+            give_back()
         return KeptPhoto(file, pixels, self.decoded)
 
     def make_room(self, visit: Visit) -> None:
@@ -38,3 +49,15 @@ class Memory:
                     room -= value.nbytes
                     if room < 0:
                         state.state_data.pop(key, None)
+
+
+def give_back() -> None:
+    """Let the C library return to the system what is free in its heaps.
+
+    glibc keeps up to 64 MB of that for each of the threads on which events run, in case they ask again. On a system
+    with another library nothing is done.
+    """
+    try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    except (OSError, AttributeError):
+        pass

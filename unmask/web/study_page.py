@@ -184,7 +184,7 @@ def build_app(studies: Studies) -> FastAPI:
     def go_elsewhere(study_id: str, body: Elsewhere, authorization: str = Header("")) -> Link:
         """A link, and its QR code as an address of a picture, by which this rater goes on on another device."""
         store = studies.store(study_id)
-        link = f"{body.address}#go-on.{store.rater_token(store.rater(_who(store, authorization)).rater_id)}"
+        link = f"{body.address}#go-on.{store.tokens.of_rater(store.rater(_who(store, authorization)).rater_id)}"
         code = segno.make(link, error="l").svg_data_uri(scale=4, light="#fff", border=3)
         return Link(link=link, code=code)
 
@@ -239,14 +239,14 @@ def build_api(studies: Studies) -> None:
 
 def _who(store: Store, authorization: str) -> str:
     """The rater who sends "Bearer <token>". Raises StudyError."""
-    return store.read_rater_token(authorization.removeprefix("Bearer "))
+    return store.tokens.read_rater(authorization.removeprefix("Bearer "))
 
 
 def _describe(store: Store, rater: Rater) -> Part:
     plan = store.study.plan
 
     def asked(key: str) -> Asked:
-        return Asked(token=store.question_token(rater.rater_id, key), answer=rater.answers.get(key))
+        return Asked(token=store.tokens.of_question(rater.rater_id, key), answer=rater.answers.get(key))
 
     def asked_of(item: str) -> list[AskedScore]:
         """In the questions' order."""
@@ -258,7 +258,7 @@ def _describe(store: Store, rater: Rater) -> Part:
 
     return Part(
         code=rater.rater_id,
-        token=store.rater_token(rater.rater_id),
+        token=store.tokens.of_rater(rater.rater_id),
         screens=[[each for item in screen for each in asked_of(item)] for screen in rater.screens],
         pairs=[compared(pair, pair_key(*pair)) for pair in rater.pairs],
         rankings=[compared(items, ranking_key(items)) for items in rater.rankings],

@@ -11,7 +11,7 @@ import numpy as np
 from unmask import PhotoError, Unmasker, WeightsError, list_models
 from unmask.faces.editing import AS_FOUND, Guide
 from unmask.faces.face import Face
-from unmask.pipeline import Outcome
+from unmask.outcome import Keep, Outcome, T
 from unmask.types import Json
 
 SECONDS = 15  # asked for a call, which takes one or two: a short request is served sooner and costs less quota
@@ -28,12 +28,12 @@ class OneByOne(Unmasker):
     """Gives each result by its own call of `remove`, one model after the other."""
 
     def remove_each(
-        self, photo: np.ndarray, mask: np.ndarray, models: Iterable[str], faces: list[Face], guide: Guide = AS_FOUND,
-        realism: float = 1.0,
-    ) -> Iterator[Outcome]:  # fmt: skip
+        self, photo: np.ndarray, mask: np.ndarray, models: Iterable[str], faces: list[Face], keep: Keep[T],
+        guide: Guide = AS_FOUND, realism: float = 1.0,
+    ) -> Iterator[Outcome[T]]:  # fmt: skip
         """As in Unmasker."""
         for name in self.check_models(models, realism):
-            yield Outcome.of(name, partial(self._remove_one, name, photo, mask, faces, guide, realism))
+            yield Outcome.of(name, partial(self._remove_one, name, photo, mask, faces, guide, realism), keep)
 
     def _remove_one(
         self, name: str, photo: np.ndarray, mask: np.ndarray, faces: list[Face], guide: Guide, realism: float

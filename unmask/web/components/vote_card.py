@@ -65,7 +65,7 @@ class Ballot:
         crop = part[top : round((y + down) * height), left : round((x + across) * width)]
         scale = SIDE / max(crop.shape[:2])
         size = (round(crop.shape[0] * scale), round(crop.shape[1] * scale))
-        self.crops[name] = resize(crop, size) if scale < 1 else crop
+        self.crops[name] = resize(crop, size) if scale < 1 else crop.copy()
 
     def draw_two(self) -> tuple[str, str] | None:
         """Two models at random, in random order; None where there are no two different results."""

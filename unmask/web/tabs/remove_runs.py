@@ -104,8 +104,15 @@ class Runs:
         yield fresh | {page.visit: ran, page.run_status: busy} | (after_edit or {})
         pending, learned = list(names), {}  # results that are all a network's own idea of this face: parts, as shown
         groups = [names] if after_edit is None else filter(None, (names[:LIVE_FIRST], names[LIVE_FIRST:]))
+
+        def keep(name: str, image: np.ndarray) -> list[np.ndarray]:
+            """What is shown of a result, by copies: a cut would hold on to all of it."""
+            if ballot is not None:
+                ballot.add(name, image)
+            return [to_show(view.cut(image)).copy() for view in views.values()]
+
         outcomes = chain.from_iterable(
-            self.unmasker.remove_each(photo, mask, group, now.faces, guide=told, realism=realism) for group in groups
+            self.unmasker.remove_each(photo, mask, group, now.faces, keep, told, realism) for group in groups
         )
         for done in outcomes:
             if not now.turns.holds(turn):
@@ -115,13 +122,10 @@ class Runs:
             shown: Updates = {}
             if done.error is not None:
                 shown = failed(cards[name], done.error)
-            elif done.image is not None:
-                afters = [to_show(view.cut(done.image)) for view in views.values()]
-                shown = finished(cards[name], before, afters, round(1000 * done.seconds))
-                if ballot is not None:
-                    ballot.add(name, done.image)
+            elif done.kept is not None:
+                shown = finished(cards[name], before, done.kept, round(1000 * done.seconds))
                 if MODELS[name].kind == "inpainting" and (name != GUIDED or told == AS_FOUND):
-                    learned[name] = afters
+                    learned[name] = done.kept
             if pending:
                 text = painting_text(MODELS[pending[0]].title, len(names) - len(pending) + 1, len(names))
                 shown[page.run_status] = status(text, "busy")

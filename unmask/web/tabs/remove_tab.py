@@ -229,9 +229,7 @@ class RemoveTab:
         yield {page.run_status: status(tr(LOOKING), "busy outdated"), page.edits: edit_line.answer()}
         try:
             file = read_bytes(path)
-            picture = read_photo(file)
-            faces = self.unmasker.find(picture)
-            found = self.unmasker.segment(picture, faces=faces)
+            new = self.begin(file, path)
         except USER_ERRORS as error:
             if old is not None:
                 old.turns.reopen()
@@ -239,20 +237,28 @@ class RemoveTab:
             refused = {page.photo: before, page.mask_status: warn(tr_error(error))}
             yield refused | {page.run_status: self.runs.results_status(old)}
             return
-        small = [thumbnail(picture, face) for face in faces]
-        new = Visit.begin(picture, found, faces, small, self.memory.keep(file, picture))
-        overview = file_url(cached_view(page.panel, picture, "photo.jpg"))
-        new = replace(new, overview=overview, stem=stem_of(path))
         if old is not None and old.turns.editing:
             yield {page.editor: CLOSED}
         gone = {page.empty_bench: ""} | self.runs.nothing()
-        gone |= for_browsers(page.photo, file, picture)
-        if is_empty(found):
+        gone |= for_browsers(page.photo, file, new.photo)
+        if is_empty(new.found):
             waits = {page.run_status: status(tr(WAITING_HINT), "warn")}
             yield gone | self.show(new, nothing_found_text(new)) | waits
             return
         yield gone | self.show(new)
         yield from self.runs.fill(new, names, told, realism)
+
+    def begin(self, file: bytes, path: str) -> Visit:
+        """The visit of a photo's file, with the faces and the masks that are found. Raises one of USER_ERRORS.
+
+        What is found is as large as the photo, and gone when this returns: the models' runs take long."""
+        picture = read_photo(file)
+        faces = self.unmasker.find(picture)
+        found = self.unmasker.segment(picture, faces=faces)
+        small = [thumbnail(picture, face) for face in faces]
+        overview = file_url(cached_view(self.page.panel, picture, "photo.jpg"))
+        visit = Visit.begin(picture, found, faces, small, self.memory.keep(file, picture))
+        return replace(visit, overview=overview, stem=stem_of(path))
 
     def start_over(self) -> Updates:
         """Forget the photo and all that came from it."""

@@ -90,7 +90,7 @@ def draw_preview(study: Study) -> str:
     """The study as a rater sees it, without saving anything, as HTML."""
     return render(
         "study_preview",
-        address=f"study/{study.plan.study_id}#{Store(study).preview_key()}",
+        address=f"study/{study.plan.study_id}#{Store(study).tokens.preview()}",
         note=tr("This is what a rater sees; nothing that you do here is saved."),
         own_tab=tr("Open it in a tab of its own"),
         title=tr("What a rater sees"),
@@ -261,7 +261,7 @@ def build(unmasker: Unmasker, studies: Studies, tab: gr.Tab) -> None:
 
         def write(study: Study, folder: Path) -> None:
             folder.mkdir()
-            codes = Store(study).invitations(study.plan.raters)
+            codes = Store(study).tokens.invitations(study.plan.raters)
             (folder / "invitations.txt").write_text("".join(f"{link_of(where, study)}#{code}\n" for code in codes))
 
         return hand_out(given, study_id, request, write)
