@@ -97,7 +97,7 @@ def visit(browser, demo, size=DESKTOP, **options):
     page.wait_for_selector("#photo input[type=file]", state="attached")
     yield page
     context.close()
-    assert not faults
+    assert not faults, faults
 
 
 def give_photo(page, path):
