@@ -24,6 +24,8 @@ from tests.web.web_page import (
     mask_change,
     needs_browser,
     one_at_work,
+    open_editor,
+    screenshot,
     serve,
     stroke,
     tiles,
@@ -349,6 +351,21 @@ def test_the_editor_opens_where_the_still_is(page, pictures):
     # Both are read off screenshots, up to three pixels apart: at 330 px that alone costs a tenth.
     assert iou(mask, cv2.resize(still_mask, mask.shape[::-1])) > 0.8
     assert np.array_equal(download_mask(page), now.mask)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_still_and_editor_lie_on_the_same_ground(browser, demo, pictures, scheme):
+    with visit(browser, demo, color_scheme=scheme) as page:
+        give_photo(page, pictures["one"])
+        wait_until_done(page)
+        page.wait_for_function("[...document.querySelectorAll('#still img')].every(each => each.complete)")
+        ground = screenshot(page, "#still .still")[60:120, 8:20]
+        open_editor(page)
+        now = first_visit(read_photo(pictures["one"]))
+        look_at_editor(page, now.copy)  # which waits until it is drawn
+        editor = screenshot(page, "#editor")[60:120, 8:20]
+        assert np.ptp(ground, axis=(0, 1)).max() == 0, "this is no ground"
+        assert np.abs(editor.astype(int) - ground).max() <= 2
 
 
 def test_another_photo_goes_back_to_the_still(page, pictures, stand_in):
