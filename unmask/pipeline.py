@@ -15,6 +15,7 @@ import torch
 from torch.nn import functional as F
 
 from unmask import weights
+from unmask.blending.outputs import mix
 from unmask.catalog import list_inpainting_models, list_models
 from unmask.faces.alignment import CROP, align, mask_to_photo, upright_crop
 from unmask.faces.detector import detect_turned
@@ -232,13 +233,9 @@ class Unmasker:
 
         Only the masked pixels of the result are meant to be used: a model of another size has resampled the rest.
         guide: what the visitor tells a network that is guided by landmarks; the others do not listen. realism: 1 is
-        the realistic output, 0 the faithful one, between them a mix of the two; a model with one output gives that.
+        the realistic output, 0 the faithful one, between them `mix` of the two; a model with one output gives that.
         Into a crop of more than CROP px the refiner puts its detail, where there is one: `realism` of it, for detail is
         as little known as the rest.
-
-        The mix is linear, pixel by pixel. Between the mean of all plausible pictures and a perfect sample of them, no
-        other estimate comes nearer to the truth for the realism it has (Freirich, Michaeli and Meir 2021, A Theory of
-        the Distortion-Perception Tradeoff in Wasserstein Space, theorem 3).
         """
         info = MODELS[current_name(name)]
         detail = 1.0
@@ -252,13 +249,13 @@ class Unmasker:
 
     def _mix(self, name: str, crop: np.ndarray, mask: np.ndarray, guide: Guide, realism: float) -> np.ndarray:
         """`fill` by a model with two outputs."""
-        shares = {REALISTIC: realism, FAITHFUL: 1 - realism}
-        fills = [
-            share_of * self._fill(self.model(name, output), name, crop, mask, guide).astype(np.float32)
-            for output, share_of in shares.items()
-            if share_of > 0
-        ]
-        return np.rint(sum(fills)).astype(np.uint8)
+        faithful = self._fill(self.model(name, FAITHFUL), name, crop, mask, guide)
+        if realism == 0:
+            # The mean of both ways round is nearer to the mean of all plausible faces.
+            mirrored = self._fill(self.model(name, FAITHFUL), name, cv2.flip(crop, 1), cv2.flip(mask, 1), guide)
+            return cv2.addWeighted(faithful, 0.5, cv2.flip(mirrored, 1), 0.5, 0)
+        realistic = self._fill(self.model(name, REALISTIC), name, crop, mask, guide)
+        return mix(faithful, realistic, mask, realism)
 
     def _fill(self, model: Network, name: str, crop: np.ndarray, mask: np.ndarray, guide: Guide) -> np.ndarray:
         """`fill` by one network."""

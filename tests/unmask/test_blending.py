@@ -161,6 +161,32 @@ def test_hair_everywhere_is_not_taken_for_grain():
     assert 3 < _quietest((120 + noise).astype(np.float32), everywhere) < 5  # the quietest of many squares
 
 
+def test_hair_in_the_colours_of_skin_is_not_strewn_over_a_face():
+    """Beside the mask is nothing but slanting strands."""
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]].astype(np.float32)
+    strands = 12 * np.sin((x + 0.4 * y) / 2) * np.sin((x + 0.4 * y) / 5.3)
+    error = paste_back(grainy(skin() + strands[..., None], 2), FACE, fill(), hole(), FEATHER) - skin()
+    assert error[cv2.erode(hole(), np.ones((41, 41))) > 0].std() < 3, "the strands' standard deviation is 6"
+
+
+def test_texture_has_no_direction():
+    """Of grain that is drawn out a little in one direction the fill gets as much, and round grains."""
+    noise = np.random.default_rng(1).standard_normal(SHAPE).astype(np.float32)
+    noise = cv2.GaussianBlur(noise, (0, 0), sigmaX=1.2, sigmaY=0.9)
+    photo, mask = np.rint(skin() + 5 / noise.std() * noise[..., None]).astype(np.uint8), hole()
+    inner = cv2.erode(mask, np.ones((41, 41))) > 0
+    painted = (paste_back(photo, FACE, fill(), mask, FEATHER) - skin())[..., 1]
+
+    def change(image: np.ndarray, axis: int) -> float:
+        both = np.roll(inner, -1, axis) & inner
+        return float(((np.roll(image, -1, axis) - image)[both] ** 2).mean())
+
+    there = (photo - skin())[..., 1]
+    assert change(there, 0) > 1.4 * change(there, 1)
+    assert change(painted, 0) == pytest.approx(change(painted, 1), rel=0.1)
+    assert painted[inner].std() == pytest.approx(there[mask == 0].std(), rel=0.25)
+
+
 def test_bricks_and_cloth_around_a_small_face_are_not_strewn_over_it():
     rng = np.random.default_rng(0)
     wall = cv2.GaussianBlur(rng.normal(0, 1, (256, 256, 1)), (0, 0), 2)

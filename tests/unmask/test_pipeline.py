@@ -153,18 +153,46 @@ class Grey(nn.Module):
         return torch.where(mask > 0, torch.full_like(crop, self.level), crop)
 
 
+class Stripes(Grey):
+    """The same with stripes of two pixels, lighter and darker by 0.2."""
+
+    def forward(self, crop, mask):
+        stripes = 0.2 * (1 - torch.arange(256) // 2 % 2 * 2)
+        return torch.where(mask > 0, self.level + stripes.expand_as(crop), crop)
+
+
 def test_realism_mixes_the_two_outputs_and_runs_what_is_needed(unmasker, monkeypatch):
     crop, mask = np.full((256, 256, 3), 120, np.uint8), np.zeros((256, 256), np.uint8)
     mask[100:150, 100:150] = 255
-    unmasker._models |= {"ganmasker": Grey(0.0), "ganmasker-faithful": Grey(0.4)}
-    levels = [unmasker.fill("ganmasker", crop, mask, realism=each)[125, 125, 0] for each in (1, 0.5, 0)]
-    assert levels[0] == 128 and levels[2] == 178 and abs(levels[1] - 153) <= 1
+    unmasker._models |= {"ganmasker": Stripes(0.0), "ganmasker-faithful": Grey(0.4)}
+    fills = [unmasker.fill("ganmasker", crop, mask, realism=each)[112:140, 112:140, 0] for each in (1, 0.5, 0)]
+    contrasts = [int(fill.max()) - fill.min() for fill in fills]
+    assert abs(contrasts[0] - 51) <= 1 and abs(contrasts[1] - 26) <= 1 and contrasts[2] == 0
+    assert all(abs(fill.mean() - 178) < 1 for fill in fills), "all are as light as the faithful one"
     loaded = []
     model = Unmasker.model
     monkeypatch.setattr(Unmasker, "model", lambda self, *name: loaded.append(name) or model(self, *name))
     unmasker.fill("ganmasker", crop, mask)
     unmasker.fill("ganmasker", crop, mask, realism=0.0)
-    assert loaded == [("ganmasker", "realistic"), ("ganmasker", "faithful")]
+    both = [("ganmasker", "faithful"), ("ganmasker", "realistic")]
+    assert loaded == [*both, *2 * [("ganmasker", "faithful")]]
+
+
+class Ramp(nn.Module):
+    """An inpainting model that paints from dark at the left to light at the right."""
+
+    size = 256
+
+    def forward(self, crop, mask):
+        return torch.where(mask > 0, torch.linspace(-1, 1, 256).expand_as(crop), crop)
+
+
+def test_the_faithful_output_is_the_mean_of_both_ways_round(unmasker):
+    crop, mask = np.full((256, 256, 3), 120, np.uint8), np.zeros((256, 256), np.uint8)
+    mask[100:150, 20:60] = 255
+    unmasker._models |= {"ganmasker": Ramp(), "ganmasker-faithful": Ramp()}
+    fill = unmasker.fill("ganmasker", crop, mask, realism=0.0)[mask > 0].astype(int)
+    assert np.abs(fill - 127.5).max() <= 1, "left and right are alike"
 
 
 def test_realism_is_checked_and_a_model_with_one_output_says_that_it_does_not_listen(unmasker, caplog):

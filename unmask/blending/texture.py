@@ -17,6 +17,7 @@ LARGEST_PATCH = 128  # photo px
 PATCHES = 24  # at most
 FEWEST_PATCHES = 3
 STRONGEST = 0.02  # of the brightness: skin texture of this standard deviation passes beside any grain
+DIRECTED = 0.5  # coherence from which a patch has a direction, as hair and wrinkles have and neither grain nor pores
 LIKE = (12.0, 12.0, 60.0)  # levels of Cr, Cb, Y within which a patch has the fill's colour: other skin, other light
 WITHOUT_EDGES = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
 LARGEST_TILE = 768  # px, the period of the texture
@@ -51,7 +52,7 @@ class Skin:
         if not hole.any():
             return None
         colour = np.median(fill[hole], axis=0)
-        there = self._in_photo(self._patches.smooth(self._free, colour))
+        there = self._in_photo(self._patches.smooth(self._free, colour, DIRECTED))
         own = self._in_photo(Patches(fill, self._patch).smooth(self._covered == 255, colour))
         if min(len(there), len(own)) < FEWEST_PATCHES:
             return None
@@ -60,8 +61,8 @@ class Skin:
         missing = missing - _spectrum(np.array([place((x, y, x + size, y + size), 1) for x, y in own]))
         missing -= np.eye(3) / 12
         # Waves as long as the patch are shading, which the fill has.
-        fy, fx = np.fft.fftfreq(size)[:, None] * size, np.arange(size // 2 + 1)
-        missing *= np.clip(np.hypot(fx, fy) - 0.5, 0, 1)[..., None, None]
+        frequency = np.hypot(np.fft.fftfreq(size)[:, None] * size, np.arange(size // 2 + 1))
+        missing = _same_in_all_directions(missing, frequency) * np.clip(frequency - 0.5, 0, 1)[..., None, None]
         power, axes = np.linalg.eigh(missing)
         power = np.maximum(power, 0)
         # Wrinkles, stubble and hair are no texture to strew over a face: it is at most somewhat more than grain.
@@ -131,7 +132,7 @@ class Patches:
     """Square patches of a picture (h, w, 3), `size` px wide, with little structure in them."""
 
     def __init__(self, image: np.ndarray, size: int):
-        self._size = size
+        self._image, self._size = image, size
         self._none = min(image.shape[:2]) < size
         if self._none:
             return
@@ -140,8 +141,21 @@ class Patches:
         self._structure = self._box((cv2.GaussianBlur(grey, (0, 0), 1) - cv2.GaussianBlur(grey, (0, 0), 4)) ** 2)
         self._mean = self._box(image)
 
-    def smooth(self, inside: np.ndarray, colour: np.ndarray | None) -> list[tuple[int, int]]:
-        """Corners (x, y) of the patches inside a region (h, w), smoothest first; of about `colour`, where given."""
+    @cached_property
+    def _coherence(self) -> np.ndarray:
+        """How much a patch is of one direction, 0 to 1: of its structure tensor (Bigun and Granlund 1987)."""
+        grey = self._image @ LUMA
+        fine = cv2.GaussianBlur(grey, (0, 0), 0.7) - cv2.GaussianBlur(grey, (0, 0), 4)
+        dx, dy = cv2.Sobel(fine, -1, 1, 0), cv2.Sobel(fine, -1, 0, 1)
+        xx, yy, xy = self._box(dx * dx), self._box(dy * dy), self._box(dx * dy)
+        coherence: np.ndarray = np.sqrt((xx - yy) ** 2 + 4 * xy**2) / np.maximum(xx + yy, 1e-6)
+        return coherence
+
+    def smooth(
+        self, inside: np.ndarray, colour: np.ndarray | None, directed: float | None = None
+    ) -> list[tuple[int, int]]:
+        """Corners (x, y) of the patches inside a region (h, w), smoothest first; where given, of about `colour`, and of
+        less coherence than `directed`."""
         size = self._size
         if self._none:
             return []
@@ -155,6 +169,9 @@ class Patches:
             away = (_ycc(self._mean[y, x]) - _ycc(colour))[:, [1, 2, 0]] / LIKE
             like = (away**2).sum(axis=1) < 1
             y, x = y[like], x[like]
+        if directed is not None:
+            aimless = self._coherence[y, x] < directed
+            y, x = y[aimless], x[aimless]
         structure = self._structure[y, x]
         order = np.argsort(structure, kind="stable")
         # Of patches with grain alone most pass; of a face with features, only the smooth ones.
@@ -189,6 +206,16 @@ def _spectrum(patches: np.ndarray) -> np.ndarray:
     waves = np.fft.rfft2(pixels * window[..., None], axes=(1, 2))  # (n, P, P / 2 + 1, 3)
     spectrum: np.ndarray = np.einsum("nyxc,nyxd->yxcd", waves, waves.conj()).real / (len(pixels) * (window**2).sum())
     return spectrum
+
+
+def _same_in_all_directions(spectrum: np.ndarray, frequency: np.ndarray) -> np.ndarray:
+    """A spectrum (P, P / 2 + 1, 3, 3) with what it has at each frequency on average: a hair or a wrinkle that is among
+    the patches must not give the whole face a grain like wood's."""
+    rings = np.rint(frequency).astype(int).ravel()
+    counts = np.maximum(np.bincount(rings), 1)
+    flat = spectrum.reshape(rings.size, 9)
+    means = np.stack([np.bincount(rings, flat[:, i]) / counts for i in range(9)], axis=1)
+    return np.asarray(means[rings].reshape(spectrum.shape))
 
 
 def _noise(root: np.ndarray, white: np.ndarray) -> np.ndarray:
