@@ -1,5 +1,7 @@
-"""Takes docs/screenshot.png: the real page in Chromium, after a click on an example.
+"""Takes the pictures of docs/: the real page in Chromium, as it opens or after a click on an example.
 
+    python scripts/screenshot.py                                    docs/screenshot.png, the first screen
+    python scripts/screenshot.py --example p001-photo --out docs/results.png
     python scripts/screenshot.py [--out FILE] [--example NAME] [--dark] [--phone]
 
 Needs the released weights, the extra `dev` of pyproject.toml, and Chromium on the PATH.
@@ -14,15 +16,13 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshot.png")
-    parser.add_argument(
-        "--example", default="p008-photo", help="a file of examples/, without its suffix"
-    )
+    parser.add_argument("--example", help="a file of examples/, without its suffix; by default none is clicked")
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--phone", action="store_true")
     args = parser.parse_args()
@@ -42,9 +42,12 @@ def main() -> int:
             viewport=PHONE if args.phone else DESKTOP, color_scheme="dark" if args.dark else "light"
         )
         page.goto(demo.local_url)
-        show_results(page, args.example)
+        if args.example:
+            show_results(page, args.example)
+        else:
+            show_first_screen(page)
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=args.out, full_page=True)
+        page.screenshot(path=args.out, full_page=bool(args.example))
         browser.close()
     demo.close()
     print(args.out)
@@ -55,6 +58,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def show_first_screen(page: Page) -> None:
+    """Wait until every picture on it has come."""
+    page.wait_for_selector("#photo input[type=file]", state="attached", timeout=60_000)
+    page.wait_for_function(
+        "[...document.images].every((each) => each.complete) && document.querySelector('.first-result img')"
+    )
+    page.wait_for_timeout(1000)
 
 
 def show_results(page: Page, example: str) -> None:

@@ -230,6 +230,19 @@ def test_pixels_of_overlapping_crops_belong_to_the_nearer_face():
     assert parts[0][50, 60] == 255 and parts[1][50, 60] == 0
 
 
+def test_part_of_an_only_face_is_what_lies_in_its_crop():
+    generator = np.random.default_rng(0)
+    for _ in range(50):
+        mask = np.zeros((120, 100), np.uint8)
+        x, y, width, height = generator.integers(0, 60, 4)
+        mask[y : y + height, x : x + width] = 255
+        center, side, angle = tuple(generator.uniform(20, 80, 2)), generator.uniform(20, 150), generator.uniform(-1, 1)
+        face = Face((0, 0, 1, 1), center, side, angle)
+        ys, xs = np.mgrid[:120, :100] + 0.5
+        inside = np.abs(np.einsum("ij,jyx->iyx", face.to_crop(1), np.stack([xs, ys, np.ones_like(xs)])) - 0.5) <= 0.5
+        np.testing.assert_array_equal(masks.part_of_face(mask, [face], 0), mask * inside.all(axis=0))
+
+
 def face_with_mask():
     """A face's oval, and a mask over its lower half that runs out beside the jaw: (256, 256) each."""
     face, covered = np.zeros((256, 256), np.uint8), np.zeros((256, 256), np.uint8)

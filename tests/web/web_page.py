@@ -112,7 +112,7 @@ def visit(browser, demo, size=DESKTOP, **options):
     for each in context.pages:
         each.close()
     left.append(context)
-    assert not faults
+    assert not faults, faults
 
 
 def give_photo(page, path):

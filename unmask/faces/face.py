@@ -3,7 +3,7 @@
 Coordinates are in pixels with the origin at the top-left corner of the top-left pixel.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -40,6 +40,15 @@ class Face:
         unit = np.array([[[0, 0], [1, 0], [1, 1], [0, 1]]], float)
         corners: np.ndarray = cv2.transform(unit, cv2.invertAffineTransform(self.to_crop(1)))[0]
         return corners
+
+    def scaled(self, factor: float) -> "Face":
+        """This face in the photo resized by a factor."""
+        x0, y0, x1, y1 = (factor * each for each in self.box)
+        x, y = self.center
+        points = self.points and tuple((factor * px, factor * py) for px, py in self.points)
+        return replace(
+            self, box=(x0, y0, x1, y1), center=(factor * x, factor * y), side=factor * self.side, points=points
+        )
 
 
 def whole_photo(photo: np.ndarray) -> Face:

@@ -16,6 +16,7 @@ from unmask.web import api, board_page, mcp_tools, study_page
 from unmask.web.events import FORGET_AFTER
 from unmask.web.i18n import i18n, on_page, static
 from unmask.web.memory import Memory
+from unmask.web.quick_blocks import QuickBlocks
 from unmask.web.security import calls, guard, temporary_files
 from unmask.web.tabs import live_tab, remove_tab, researcher_tab, truth_tab
 from unmask.web.theme import CSS, HEAD, build_theme, draw_footer, draw_header
@@ -29,7 +30,7 @@ def build_demo(unmasker: Unmasker | None = None, studies: study_page.Studies | N
     limit_pillow()
     torch.set_num_threads(1)  # see events.COMPUTE; the inpainting models' own pool has as many threads as there were
     studies = studies or study_page.Studies(unmasker)
-    with gr.Blocks(
+    with QuickBlocks(
         title="Unmask",
         analytics_enabled=False,
         # A file lives until the first clean-up after its age is up.

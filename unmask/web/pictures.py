@@ -101,6 +101,11 @@ class View:
     columns: slice
     face: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)  # a face in it: x, y, width, height in shares
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Its height and width, px."""
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
     def cut(self, image: np.ndarray) -> np.ndarray:
         """This part of a picture (H, W, ...) in the photo's size."""
         return image[self.rows, self.columns]

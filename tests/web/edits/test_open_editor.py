@@ -17,6 +17,8 @@ from tests.web.web_page import (
     look_at_editor,
     look_at_still,
     needs_browser,
+    open_editor,
+    screenshot,
     stroke,
     visit,
     wait_for_edits,
@@ -75,6 +77,21 @@ def test_the_editor_has_the_same_tools_in_every_language(browser, demo, pictures
         if locale == "en-US":
             hidden = ("Clear canvas", "Color")
             assert not any(page.locator("#editor").get_by_label(name, exact=True).is_visible() for name in hidden)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_still_and_editor_lie_on_the_same_ground(browser, demo, pictures, scheme):
+    with visit(browser, demo, color_scheme=scheme) as page:
+        give_photo(page, pictures["one"])
+        wait_until_done(page)
+        page.wait_for_function("[...document.querySelectorAll('#still img')].every(each => each.complete)")
+        ground = screenshot(page, "#still .still")[60:120, 8:20]
+        open_editor(page)
+        now = first_visit(read_photo(pictures["one"]))
+        look_at_editor(page, now.copy)  # which waits until it is drawn
+        editor = screenshot(page, "#editor")[60:120, 8:20]
+        assert np.ptp(ground, axis=(0, 1)).max() == 0, "this is no ground"
+        assert np.abs(editor.astype(int) - ground).max() <= 2
 
 
 def test_another_photo_goes_back_to_the_still(page, pictures, stand_in):

@@ -23,7 +23,8 @@ from unmask.web.components.inputs import models_on_page
 from unmask.web.components.status import painting_text, status, timed, warn
 from unmask.web.errors import USER_ERRORS, plain_errors
 from unmask.web.i18n import tr, tr_error
-from unmask.web.pictures import View, cached_view, thumbnail, to_show, views_of
+from unmask.web.pictures import cached_view, thumbnail, to_show
+from unmask.web.proof import Proof
 from unmask.web.session import Run, Visit
 from unmask.web.tabs.remove_page import NO_PHOTO, RUN_HINT, RemovePage
 from unmask.web.turns import Turns
@@ -88,11 +89,11 @@ class Runs:
             yield refused
             return
         turn = now.turns.take()
-        views = views_of(mask, now.faces)
-        before = self.before(now, now.faces, views)
+        proof = Proof.of(photo, mask, now.faces)
+        before = self.before(now, now.faces, proof)
         kept = () if now.ran is None else now.ran.names  # earlier results stay, dimmed, until the new ones come
         fresh = self.nothing_said() | waiting(cards, names, before, kept)
-        ballot = self.votes.begin(now, views, names, told, realism) if self.votes else None
+        ballot = self.votes.begin(now, proof.views, names, told, realism) if self.votes else None
         if ballot is not None:
             fresh |= {page.vote: vote_card.draw_hold()}
         if now.is_stale():  # a button was pressed meanwhile: results of its mask follow
@@ -109,10 +110,11 @@ class Runs:
             """What is shown of a result, by copies: a cut would hold on to all of it."""
             if ballot is not None:
                 ballot.add(name, image)
-            return [to_show(view.cut(image)).copy() for view in views.values()]
+            return [to_show(view.cut(image)).copy() for view in proof.views.values()]
 
         outcomes = chain.from_iterable(
-            self.unmasker.remove_each(photo, mask, group, now.faces, keep, told, realism) for group in groups
+            self.unmasker.remove_each(proof.photo, proof.mask, group, proof.faces, keep, told, realism)
+            for group in groups
         )
         for done in outcomes:
             if not now.turns.holds(turn):
@@ -134,11 +136,11 @@ class Runs:
         if len(learned) > 1:
             ideas = [learned[name] for name in names if name in learned]
             parts = [
-                disagreement_card.Shown(to_show(view.cut(photo)), list(results), view.cut(mask))
-                for view, results in zip(views.values(), zip(*ideas))
+                disagreement_card.Shown(to_show(view.cut(proof.photo)), list(results), view.cut(proof.mask))
+                for view, results in zip(proof.views.values(), zip(*ideas))
             ]
-            longest = max(now.shape)
-            last[page.map] = disagreement_card.render(page.map, before, parts, now.faces, longest)
+            longest = max(proof.mask.shape)
+            last[page.map] = disagreement_card.render(page.map, before, parts, proof.faces, longest)
         if not now.turns.settle(turn):
             return
         if self.votes and ballot is not None:
@@ -146,7 +148,7 @@ class Runs:
         done_text = vote_card.DONE_HINT if last.get(page.vote) else DONE_HINT
         yield last | {page.run_status: status(tr(done_text), "done")}
         if GUIDED in names:
-            yield from self.expressions_beside(photo, mask, now.faces, now.turns)
+            yield from self.expressions_beside(proof, now.turns)
 
     def add_model(self, old: Visit | None, names: list[str], told: Guide, event: gr.EventData) -> Iterator[Updates]:
         """One more model beside the others, on the mask and the faces of their results."""
@@ -157,15 +159,15 @@ class Runs:
         if name not in page.cards:
             yield {page.run_status: warn(tr("There is no such model."))}
             return
-        card, ran, mask = page.cards[name], old.ran, old.ran.mask
-        views = views_of(mask, ran.faces)
-        before = self.before(old, ran.faces, views)
+        card, ran = page.cards[name], old.ran
+        proof = Proof.of(old.photo, ran.mask, ran.faces)
+        before = self.before(old, ran.faces, proof)
         added, run = replace(old, ran=replace(ran, names=(*ran.names, name))), old.turns.run
         waits = waiting({name: card}, [name], before)
         painting = status(painting_text(card.title, 1, 1), "busy")
         yield {page.visit: added, page.chosen: [*names, name], page.run_status: painting} | waits
         try:
-            painted = self.paint(name, old.photo, mask, ran, told, views, before)
+            painted = self.paint(name, proof, told, ran.realism, before)
         except USER_ERRORS as error:
             painted = failed(card, error)
         if old.turns.run != run:
@@ -174,39 +176,34 @@ class Runs:
         if not old.turns.at_work:
             yield {page.run_status: self.results_status(added)}
         if name == GUIDED:
-            yield from self.expressions_beside(old.photo, mask, ran.faces, old.turns)
+            yield from self.expressions_beside(proof, old.turns)
 
-    def paint(
-        self, name: str, photo: np.ndarray, mask: np.ndarray, ran: Run, told: Guide, views: dict[int, View],
-        before: Before,
-    ) -> Updates:  # fmt: skip
+    def paint(self, name: str, proof: Proof, told: Guide, realism: float, before: Before) -> Updates:
         """Updates that put one model's result on its card, beside those of a run. Raises one of USER_ERRORS."""
         results, milliseconds = timed(
-            self.unmasker.remove, photo, mask, [name], faces=ran.faces, guide=told, realism=ran.realism
+            self.unmasker.remove, proof.photo, proof.mask, [name], faces=proof.faces, guide=told, realism=realism
         )
-        afters = [view.cut(results[name]) for view in views.values()]
+        afters = [view.cut(results[name]) for view in proof.views.values()]
         return finished(self.page.cards[name], before, afters, milliseconds)
 
-    def before(self, visit: Visit, faces: list[Face], views: dict[int, View]) -> Before:
-        """The photo as results are compared with it: whole, and the views of these faces, by their index."""
+    def before(self, visit: Visit, faces: list[Face], proof: Proof) -> Before:
+        """The photo as results are compared with it: whole, and the views of these faces in its proof."""
         pictures = next(iter(self.page.cards.values())).pictures
-        photo, shape = visit.photo, visit.shape
+        shape = proof.mask.shape
         known = [each.face for each in visit.candidates]
         parts = []
-        for index, view in views.items():
-            file = cached_view(pictures, view.cut(photo), "photo.jpg")
+        for index, view in proof.views.items():
+            file = cached_view(pictures, view.cut(proof.photo), "photo.jpg")
             place = view.place(shape)
-            number = known.index(faces[index]) + 1 if len(views) > 1 and faces[index] in known else None
+            number = known.index(faces[index]) + 1 if len(proof.views) > 1 and faces[index] in known else None
             parts.append(Part(file, place, within(place, view.face), number))
         return Before(shape[1] / shape[0], tuple(parts), visit.overview)
 
-    def expressions_beside(
-        self, photo: np.ndarray, mask: np.ndarray, faces: list[Face], turns: Turns
-    ) -> Iterator[Updates]:
+    def expressions_beside(self, proof: Proof, turns: Turns) -> Iterator[Updates]:
         """Updates that put faces to choose from beside the guided model's result, where there is but one face."""
-        if self.page.expressions is not None and len(faces) == 1:
+        if self.page.expressions is not None and len(proof.faces) == 1:
             run = turns.run
-            drawn = self.expressions(photo, mask, faces[0])
+            drawn = self.expressions(proof.photo, proof.mask, proof.faces[0])
             if turns.run == run:
                 yield {self.page.expressions: drawn}
 
@@ -233,11 +230,11 @@ class Runs:
         if old is None or old.ran is None:
             yield {page.run_status: warn(tr(NO_PHOTO))}
             return
-        ran, mask, run = old.ran, old.ran.mask, old.turns.run
-        views = views_of(mask, ran.faces)
+        ran, run = old.ran, old.turns.run
+        proof = Proof.of(old.photo, ran.mask, ran.faces)
         yield {page.run_status: status(painting_text(page.cards[GUIDED].title, 1, 1), "busy")}
         try:
-            painted = self.paint(GUIDED, old.photo, mask, ran, told, views, self.before(old, ran.faces, views))
+            painted = self.paint(GUIDED, proof, told, ran.realism, self.before(old, ran.faces, proof))
         except USER_ERRORS as error:
             yield {page.run_status: warn(tr_error(error))}
             return
