@@ -21,7 +21,7 @@ from unmask.web.study_page import STATIC, Studies, build_app
 SCRIPT = "\n".join(path.read_text(encoding="utf-8") for path in sorted(STATIC.glob("study*.js")))
 FILES = (STATIC.parent / "locales" / "raters").glob("*.json")
 TABLES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FILES}
-SERVING = ("study/store.py", "study/create.py", "study/database.py", "web/study_page.py")
+SERVING = ("study/store.py", "study/tokens.py", "study/create.py", "study/database.py", "web/study_page.py")
 SERVER = [ROOT / "unmask" / name for name in SERVING]
 PLACE = r"{\w+}"
 
@@ -40,7 +40,8 @@ def test_every_language_has_every_text_of_the_page():
 
 
 def test_every_language_has_the_questions_of_pairs_and_rankings_and_what_is_refused():
-    refused = set(re.findall(r'StudyError\("([^"]+)"', SERVER[0].read_text(encoding="utf-8")))
+    source = "".join(path.read_text(encoding="utf-8") for path in SERVER[:2])
+    refused = set(re.findall(r'StudyError\("([^"]+)"', source))
     assert len(refused) > 10
     for language, table in TABLES.items():
         assert refused | {PAIR_QUESTION, RANK_QUESTION, DISK_FULL, NO_ANSWER} <= set(table), language
