@@ -84,12 +84,17 @@ def new_mask(page):
     before = page.locator("#outline .view img").nth(1).get_attribute("src")
     yield
     page.wait_for_function(
-        "before => document.querySelectorAll('#outline .view img')[1].getAttribute('src') !== before", arg=before
+        """before => {
+            const shown = document.querySelectorAll('#outline .view img')[1];
+            return shown.getAttribute('src') !== before && shown.decode().then(() => true);
+        }""",
+        arg=before,
     )
 
 
 def click_at(page, x: float, y: float):
     """Click on the picture, at shares of it, and wait for the answer."""
+    page.locator("#outline .view").click(trial=True)  # waits until it stays where it is
     box = page.locator("#outline .view").bounding_box()
     assert box["width"] == pytest.approx(box["height"], abs=1)
     with new_mask(page):
