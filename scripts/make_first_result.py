@@ -20,7 +20,7 @@ from unmask.imaging.tensors import resize  # noqa: E402
 from unmask.web.components.first_result import AFTER, BEFORE  # noqa: E402
 from unmask.web.pictures import STATIC, view_of  # noqa: E402
 
-EXAMPLE, MODEL = "p008-photo.jpg", "ganmasker"
+EXAMPLE, MODEL = "p001-photo.jpg", "ganmasker"
 WIDTH = 600  # px: it is on the way before anything else of the page
 
 
