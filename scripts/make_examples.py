@@ -73,7 +73,6 @@ SELFIES = {
     "p007": ((23, "cloth", "well", "plain", BLACK), 6),
     "p008": ((25, "surgical", "well", "plain", BLUE), 10),
     "p009": ((22, "n95", "well", "plain", WHITE), 6),
-    "p010": ((24, "cloth", "well", "floral", NAVY), 8),
 }
 LANDMARKS = Path(__file__).with_name("example_landmarks.json")
 BARE = ("p005", "p007", "p009")  # studio portraits, for the test against the truth
