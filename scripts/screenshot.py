@@ -2,6 +2,9 @@
 
     python scripts/screenshot.py                                    docs/screenshot.png, the first screen
     python scripts/screenshot.py --example p001-photo --out docs/results.png
+    python scripts/screenshot.py --example both-photo --out docs/crowd.jpg
+    python scripts/screenshot.py --example p005-photo --phone --out docs/phone.jpg
+    python scripts/screenshot.py --example p009-photo --dark --out docs/dark.jpg
     python scripts/screenshot.py [--out FILE] [--example NAME] [--dark] [--phone]
 
 Needs the released weights, the extra `dev` of pyproject.toml, and Chromium on the PATH.
