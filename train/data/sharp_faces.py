@@ -29,7 +29,7 @@ from train.data.faces import (
 from unmask import weights
 from unmask.masks import grow
 from unmask.pipeline import Unmasker
-from unmask.registry import DEFAULT_MODELS
+from unmask.registry import DEFAULT_MODELS, RELEASES
 
 LARGE = 512  # px: the side of the faces in the shards faces512-*.tar
 MARGINS = (3, 5, 7, 9)  # px of 256: how far each model's hole reaches beyond the drawn mask, as found masks do
@@ -96,7 +96,8 @@ class SharpFaces:
             masks = masks[places]
         photos = shrink(faces.photos, size) if size < LARGE else faces.photos
         released = weights.released_hashes()
-        key = repr([faces.names, MARGINS, seed, size, [released.get(f"{name}.safetensors") for name in DEFAULT_MODELS]])
+        painters = [name for name in RELEASES if RELEASES[name].name in DEFAULT_MODELS]  # GANMasker has two files
+        key = repr([faces.names, MARGINS, seed, size, [released.get(f"{name}.safetensors") for name in painters]])
         path = cache / f"{fingerprint(data)}-painted-{hashlib.sha256(key.encode()).hexdigest()[:10]}.npy"
         painted = paint(photos, masks, size // 2, path)
         self.count = len(faces.names)
