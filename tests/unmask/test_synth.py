@@ -235,6 +235,6 @@ def test_the_examples_are_what_their_script_makes(tmp_path):
 def test_pictures_of_synthetic_people_are_small_and_their_licence_is_there():
     notes = (ROOT / "examples" / "README.md").read_text()
     pictures = sorted((ROOT / "examples").glob("*.jpg"))
-    assert len(pictures) == 9 and "MIT License" in notes and "do not exist" in notes
+    assert len(pictures) == 8 and "MIT License" in notes and "do not exist" in notes
     for path in pictures:
         assert f"`{path.name}`" in notes and path.stat().st_size < 350e3 and max(Image.open(path).size) <= 1100
