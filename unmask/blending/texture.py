@@ -132,20 +132,20 @@ class Patches:
     """Square patches of a picture (h, w, 3), `size` px wide, with little structure in them."""
 
     def __init__(self, image: np.ndarray, size: int):
-        self._image, self._size = image, size
+        self._size = size
         self._none = min(image.shape[:2]) < size
         if self._none:
             return
-        grey = image @ LUMA
+        self._grey = image @ LUMA
+        self._shading = cv2.GaussianBlur(self._grey, (0, 0), 4)
         # Structure is what is larger than grain.
-        self._structure = self._box((cv2.GaussianBlur(grey, (0, 0), 1) - cv2.GaussianBlur(grey, (0, 0), 4)) ** 2)
+        self._structure = self._box((cv2.GaussianBlur(self._grey, (0, 0), 1) - self._shading) ** 2)
         self._mean = self._box(image)
 
     @cached_property
     def _coherence(self) -> np.ndarray:
         """How much a patch is of one direction, 0 to 1: of its structure tensor (Bigun and Granlund 1987)."""
-        grey = self._image @ LUMA
-        fine = cv2.GaussianBlur(grey, (0, 0), 0.7) - cv2.GaussianBlur(grey, (0, 0), 4)
+        fine = cv2.GaussianBlur(self._grey, (0, 0), 0.7) - self._shading
         dx, dy = cv2.Sobel(fine, -1, 1, 0), cv2.Sobel(fine, -1, 0, 1)
         xx, yy, xy = self._box(dx * dx), self._box(dy * dy), self._box(dx * dy)
         coherence: np.ndarray = np.sqrt((xx - yy) ** 2 + 4 * xy**2) / np.maximum(xx + yy, 1e-6)
