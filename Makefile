@@ -15,7 +15,7 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/python app.py
 
 test: $(VENV)/dev.stamp services lint
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations 25 --durations-min 5 tests
+	$(BIN)/python -m pytest -q -r fER -n 2 --dist loadfile --no-loadscope-reorder --durations 25 --durations-min 5 tests
 
 check: $(VENV)/dev.stamp lint
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not browser" tests

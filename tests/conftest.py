@@ -19,6 +19,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if {"browser", "page"} & set(item.fixturenames):
             item.add_marker(pytest.mark.browser)
+            # On a machine with other work a browser now and then draws too late. Who fails has a second try, and is
+            # counted among the "rerun" at the end.
+            item.add_marker(pytest.mark.flaky(reruns=1))
         slow, browser = (item.get_closest_marker(name) is not None for name in ("slow", "browser"))
         seconds[item.path] += 20 if slow else 8 if browser else 0.5
     items.sort(key=lambda item: -seconds[item.path])

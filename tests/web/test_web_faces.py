@@ -27,6 +27,7 @@ from tests.web.web_page import (
     needs_browser,
     run_again,
     screenshot,
+    settled,
     toast,
     visit,
     wait_for_edits,
@@ -39,11 +40,16 @@ from unmask.masks import is_empty
 from unmask.metrics import iou
 from unmask.web.session import EDITOR_SIZE, PAD, Visit
 
+PICTURE = "#faces .picture"
 CAMERA_READY = "document.querySelector('#photo video')?.videoWidth > 0"
 
 
 def outline(page, number: int):
-    return page.locator(f"#faces .box[data-face='{number - 1}']")
+    return page.locator(box_of(number))
+
+
+def box_of(number: int) -> str:
+    return f"#faces .box[data-face='{number - 1}']"
 
 
 def tile(page, number: int):
@@ -69,7 +75,10 @@ def decode(picture: str) -> np.ndarray:
 
 def corner(page, x: float, y: float, photo: np.ndarray) -> tuple[float, float]:
     """A point of the photo, on the page."""
-    box = page.locator("#faces .picture").bounding_box()
+    return point_in(settled(page, PICTURE)[0], x, y, photo)
+
+
+def point_in(box: dict[str, float], x: float, y: float, photo: np.ndarray) -> tuple[float, float]:
     return box["x"] + x / photo.shape[1] * box["width"], box["y"] + y / photo.shape[0] * box["height"]
 
 
@@ -83,9 +92,9 @@ def test_choosing_among_faces(page, pictures):
     assert np.array_equal(download_mask(page), found)
     # The outlines lie on the faces.
     for number, (x0, y0, x1, y1) in enumerate((LEFT, RIGHT), 1):
-        box = outline(page, number).bounding_box()
-        left, top = corner(page, x0, y0, photo)
-        right, bottom = corner(page, x1, y1, photo)
+        box, picture = settled(page, box_of(number), PICTURE)
+        left, top = point_in(picture, x0, y0, photo)
+        right, bottom = point_in(picture, x1, y1, photo)
         seen = (box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"])
         assert np.abs(np.subtract(seen, (left, top, right, bottom))).max() < 2
     # Left out on the photo, a face keeps its mask on.
@@ -163,7 +172,7 @@ def test_boxing_a_missed_face(page, pictures):
     wait_until_done(page)
     add = page.get_by_role("button", name="Add a face")
     add.click()
-    page.locator("#faces .picture").scroll_into_view_if_needed()
+    page.locator(PICTURE).scroll_into_view_if_needed()
     # A box that is too small is refused, and nothing is lost.
     page.mouse.move(*corner(page, 500, 100, photo))
     page.mouse.down()
@@ -197,8 +206,8 @@ def test_boxing_a_missed_face(page, pictures):
     for key in ("ArrowRight", "Shift+ArrowDown", "Enter"):
         page.keyboard.press(key)
     outline(page, 3).wait_for()
-    box = outline(page, 3).bounding_box()
-    left, top = corner(page, 0.42 * photo.shape[1], 0.3 * photo.shape[0], photo)
+    box, picture = settled(page, box_of(3), PICTURE)
+    left, top = point_in(picture, 0.42 * photo.shape[1], 0.3 * photo.shape[0], photo)
     assert abs(box["x"] - left) < 2 and abs(box["y"] - top) < 2
 
 
@@ -208,30 +217,28 @@ def test_a_photo_without_a_face(page, pictures):
     page.get_by_text("No face was found, so nothing is painted by itself.").wait_for()
     assert page.locator("#results .card:visible").count() == 0
     assert page.locator("#faces button:visible").count() == 1, "there is nothing to choose from"
-    assert not page.locator("#faces .picture").is_visible()
+    assert not page.locator(PICTURE).is_visible()
     page.get_by_role("button", name="Box a face by hand").click()
     photo = read_photo(pictures["nobody"])
-    page.locator("#faces .picture").scroll_into_view_if_needed()
+    page.locator(PICTURE).scroll_into_view_if_needed()
     page.mouse.move(*corner(page, 200, 40, photo))
     page.mouse.down()
     page.mouse.move(*corner(page, 400, 150, photo), steps=4)  # beyond the photo: the edge counts
     page.mouse.up()
     page.get_by_text("No mask was found on the new face").wait_for()
-    box = outline(page, 1).bounding_box()
-    frame = page.locator("#faces .picture").bounding_box()
+    box, frame = settled(page, box_of(1), PICTURE)
     assert abs(box["x"] + box["width"] - frame["x"] - frame["width"]) < 2
     with mask_change(page):
         page.get_by_role("button", name="Remove the box of face 1").click()
-    assert not page.locator("#faces .picture").is_visible()
+    assert not page.locator(PICTURE).is_visible()
 
 
 @needs_browser
 def test_one_face_keeps_the_panel_small(page, pictures):
     give_photo(page, pictures["one"])
     wait_until_done(page)
-    page.wait_for_timeout(500)
-    assert page.locator("#faces").bounding_box()["height"] < 60
-    assert not page.locator("#faces .picture").is_visible()
+    assert settled(page, "#faces")[0]["height"] < 60
+    assert not page.locator(PICTURE).is_visible()
     # The still shows the face, larger than in the photo.
     photo = read_photo(pictures["one"])
     now = Visit.begin(photo, StandIn().segment(photo), StandIn().find(photo))
@@ -295,7 +302,7 @@ def test_a_photo_that_lies_on_its_side(page, pictures):
     for picture in ("#photo img", "#faces .picture img"):
         size = page.locator(picture).evaluate("image => [image.naturalWidth, image.naturalHeight]")
         assert size == [photo.shape[1], photo.shape[0]], f"{picture} is turned"
-    shot = screenshot(page, "#faces .picture")
+    shot = screenshot(page, PICTURE)
     shown = cv2.resize(photo, shot.shape[1::-1], interpolation=cv2.INTER_AREA)
     assert np.median(np.abs(shot.astype(int) - shown)) < 8
     now = Visit.begin(photo, StandIn().segment(photo), StandIn().find(photo))

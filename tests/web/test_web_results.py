@@ -10,6 +10,7 @@ from tests.web.web_page import (
     give_photo,
     needs_browser,
     screenshot,
+    settled,
     tiles,
     visit,
     wait_until_done,
@@ -33,10 +34,10 @@ def test_all_results_stand_side_by_side_and_one_is_large(browser, demo, pictures
         assert models.count() == len(DEFAULT_MODELS)
         page.wait_for_function("[...document.querySelectorAll('#results img')].every(each => each.complete)")
         page.locator("#results .tile .crop").last.scroll_into_view_if_needed()
-        boxes = [each.locator(".crop").bounding_box() for each in models.all()]
+        boxes = settled(page, "#results .tile .crop")[: len(DEFAULT_MODELS)]
         assert min(box["width"] for box in boxes) >= 240
         assert len({round(box["y"]) for box in boxes}) == 1, "they do not stand in one row"
-        large = page.locator("#results .card[data-current] .before-after").bounding_box()
+        (large,) = settled(page, "#results .card[data-current] .before-after")
         assert large["height"] > 500 and large["y"] < boxes[0]["y"]
         # The small picture is the face of the photo: as the stand-in left it.
         photo = read_photo(pictures["one"])

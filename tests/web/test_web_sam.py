@@ -19,6 +19,7 @@ from tests.web.web_page import (
     mask_status,
     needs_browser,
     screenshot,
+    settled,
     visit,
     wait_until_done,
 )
@@ -95,7 +96,7 @@ def new_mask(page):
 def click_at(page, x: float, y: float):
     """Click on the picture, at shares of it, and wait for the answer."""
     page.locator("#outline .view").click(trial=True)  # waits until it stays where it is
-    box = page.locator("#outline .view").bounding_box()
+    (box,) = settled(page, "#outline .view")
     assert box["width"] == pytest.approx(box["height"], abs=1)
     with new_mask(page):
         page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
@@ -130,8 +131,7 @@ def test_a_click_marks_what_is_there(browser, demo, photo, size):
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         page.locator("#outline .view").scroll_into_view_if_needed()
         # The picture lies where the still or the editor is, and shows its mask.
-        below = page.locator("#editor" if size == PHONE else "#still").bounding_box()
-        stage = page.locator("#outline .stage").bounding_box()
+        below, stage = settled(page, "#editor" if size == PHONE else "#still", "#outline .stage")
         assert all(abs(stage[key] - below[key]) <= 2 for key in stage), (stage, below)
         click_at(page, 0.3, 0.2)
         mask, away = download_mask(page), disk(frames.frame, 0.3, 0.2, found.shape)

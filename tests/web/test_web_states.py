@@ -18,6 +18,7 @@ from tests.web.web_page import (
     mask_change,
     needs_browser,
     serve,
+    settled,
     tiles,
     toast,
     visit,
@@ -195,8 +196,7 @@ def test_light_and_dark_have_one_font_and_the_masthead_stays(browser, demo):
             places = set()
             for number in range(3):
                 page.locator("button[role=tab]:visible").nth(number).click()
-                page.wait_for_timeout(500)
-                box = page.locator(".masthead").bounding_box()
+                (box,) = settled(page, ".masthead")
                 places.add((box["x"], box["y"], box["width"]))
             assert len(places) == 1, f"the masthead jumps: {places}"
     assert len(fonts) == 1, fonts

@@ -9,6 +9,7 @@ from tests.web.web_page import (
     card,
     give_photo,
     needs_browser,
+    settled,
     tiles,
     visit,
     wait_until_done,
@@ -54,7 +55,7 @@ def seen(page, frame: int = 0) -> list[float]:
 
 
 def middle(page) -> tuple[float, float]:
-    box = page.locator(FRAME).first.bounding_box()
+    box = settled(page, FRAME)[0]
     return box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.3
 
 
@@ -174,7 +175,7 @@ def test_two_to_four_are_compared_and_move_as_one(page):
     act(page, "compare").click()
     frames = page.locator(FRAME)
     assert frames.count() == 4 and act(page, "compare").get_attribute("aria-pressed") == "true"
-    tops = [each.bounding_box()["y"] for each in frames.all()]
+    tops = [each["y"] for each in settled(page, FRAME)]
     assert tops[0] == tops[1] and tops[2] == tops[3] > tops[0]
     assert "These are inventions" in page.inner_text("#viewer")
     page.wait_for_timeout(500)  # a wheel that has just turned the page does not zoom
@@ -201,7 +202,7 @@ def test_fingers_zoom_move_and_hold_on_a_phone(browser, demo, pictures):
         give_photo(page, pictures["crowd"])
         wait_until_done(page)
         page.locator(FRAME).scroll_into_view_if_needed()
-        box = page.locator(FRAME).bounding_box()
+        (box,) = settled(page, FRAME)
         assert abs(box["width"] - box["height"]) < 2, "on a narrow screen the face is not as large as can be"
         x, y = middle(page)
         touch = page.context.new_cdp_session(page)
@@ -228,7 +229,7 @@ def test_fingers_zoom_move_and_hold_on_a_phone(browser, demo, pictures):
         page.wait_for_function("scrollX === 0")
         assert seen(page)[0] > near[0]
         act(page, "compare").click()
-        lefts = [each.bounding_box()["x"] for each in page.locator(FRAME).all()]
+        lefts = [each["x"] for each in settled(page, FRAME)]
         assert len(lefts) == 4 and lefts[0] == lefts[2] < lefts[1] == lefts[3]
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         small = "button => button.checkVisibility() && Math.min(button.offsetWidth, button.offsetHeight) < 44"
@@ -243,7 +244,7 @@ def test_without_a_full_screen_the_picture_fills_the_window(browser, demo, pictu
         wait_until_done(page)
         card(page).get_by_label("Show full screen").tap()
         page.locator(".before-after.fills").wait_for()
-        box = page.locator(".before-after.fills").bounding_box()
+        (box,) = settled(page, ".before-after.fills")
         assert (box["width"], box["height"]) == PHONE
         card(page).get_by_label("Show full screen").tap()
         page.locator(".before-after.fills").wait_for(state="detached")

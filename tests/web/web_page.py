@@ -28,6 +28,21 @@ CHROMIUM_ARGS = (
 )
 DESKTOP, PHONE = (1280, 900), (390, 844)
 MODEL = "GANMasker"
+# Six frames in a row, and a tenth of a second: a busy machine draws few frames, an idle one many.
+SETTLED = """async selectors => {
+  const look = () => selectors.flatMap(each => [...document.querySelectorAll(each)]).map(each => {
+    const { x, y, width, height } = each.getBoundingClientRect();
+    return { x, y, width, height, scrolled: scrollY };
+  });
+  let seen, same = 0, since = performance.now();
+  while (same < 6 || performance.now() - since < 100) {
+    await new Promise(requestAnimationFrame);
+    const now = look();
+    if (JSON.stringify(now) === JSON.stringify(seen)) same += 1;
+    else [seen, same, since] = [now, 0, performance.now()];
+  }
+  return seen;
+}"""
 _left = weakref.WeakKeyDictionary()  # browser -> kind of visitor -> contexts whose visitors have left
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
@@ -188,13 +203,26 @@ def screenshot(page, selector: str) -> np.ndarray:
     return np.array(Image.open(io.BytesIO(page.locator(selector).screenshot())).convert("RGB"))
 
 
+def settled(page, *selectors: str) -> list[dict[str, float]]:
+    """Where all that is selected is on the screen (x, y, width, height; px), and how far the page is scrolled (px).
+
+    Once it lies still: pictures that come in and the page's own scrolling move things for a moment, and two calls would
+    see two moments.
+    """
+    return page.evaluate(SETTLED, list(selectors))
+
+
 @dataclass
 class Canvas:
-    """Where the editor has drawn its working copy: the top-left corner and the side, px of the screen."""
+    """Where the editor has drawn its working copy: the top-left corner and the side, px of the screen.
+
+    `scrolled` is how far the page was scrolled then.
+    """
 
     x: float
     y: float
     side: int
+    scrolled: float
 
     def point(self, x: float, y: float) -> tuple[float, float]:
         """A point of the working copy, given as shares of its side, on the page."""
@@ -214,6 +242,7 @@ def look_at_editor(page, copy: np.ndarray) -> tuple[Canvas, np.ndarray]:
     page.locator("#editor").scroll_into_view_if_needed()
     page.mouse.move(5, 5)  # the brush draws its outline under the pointer
     page.wait_for_timeout(400)
+    settled(page, "#editor")
     shot = screenshot(page, "#editor")
     zoom = int(re.search(r"(\d+)%", page.inner_text("#editor .zoom-number")).group(1)) / 100
     matches = []
@@ -225,18 +254,19 @@ def look_at_editor(page, copy: np.ndarray) -> tuple[Canvas, np.ndarray]:
         matches.append((error, x, y, plain))
     _, x, y, plain = min(matches, key=lambda match: match[0])
     side = len(plain)
-    box = page.locator("#editor").bounding_box()
-    return Canvas(box["x"] + x, box["y"] + y, side), tinted(shot[y : y + side, x : x + side], plain)
+    (box,) = settled(page, "#editor")
+    return Canvas(box["x"] + x, box["y"] + y, side, box["scrolled"]), tinted(shot[y : y + side, x : x + side], plain)
 
 
 def look_at_still(page, copy: np.ndarray) -> tuple[Canvas, np.ndarray]:
     """Where the still shows the working copy, and which of its pixels are tinted."""
     page.wait_for_function("[...document.querySelectorAll('#still img')].every(each => each.complete)")
-    shot = screenshot(page, "#still .still > div")  # which brings it into view
-    box = page.locator("#still .still > div").bounding_box()
+    page.locator("#still .still > div").scroll_into_view_if_needed()
+    (box,) = settled(page, "#still .still > div")
+    shot = screenshot(page, "#still .still > div")
     side = round(box["width"])  # of the screenshot's pixels some are cut by its edge
     shot = cv2.resize(shot, (side, side))
-    return Canvas(box["x"], box["y"], side), tinted(shot, cv2.resize(copy, (side, side)))
+    return Canvas(box["x"], box["y"], side, box["scrolled"]), tinted(shot, cv2.resize(copy, (side, side)))
 
 
 def tinted(shot: np.ndarray, plain: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from tests.web.web_page import (
     needs_browser,
     open_editor,
     screenshot,
+    settled,
     stroke,
     visit,
     wait_for_edits,
@@ -39,7 +40,6 @@ def test_the_editor_opens_where_the_still_is(page, pictures):
     now = first_visit(read_photo(pictures["one"]))
     assert not page.locator("#editor").count()
     still, still_mask = look_at_still(page, now.copy)
-    top = page.evaluate("scrollY")
     switch = page.locator("#edit-switch button")
     switch.focus()
     said = page.evaluate("() => { const it = document.activeElement; it.click(); return it.textContent; }")
@@ -48,7 +48,7 @@ def test_the_editor_opens_where_the_still_is(page, pictures):
     assert page.evaluate("document.activeElement.closest('#editor') !== null"), "the focus is elsewhere"
     assert not switch.is_visible() and not page.locator("#still").is_visible()
     place, mask = look_at_editor(page, now.copy)
-    moved = page.evaluate("scrollY") - top
+    moved = place.scrolled - still.scrolled
     apart = place.x - still.x, place.y + moved - still.y, place.side - still.side
     assert np.abs(apart).max() <= 3, apart
     # Both are read off screenshots, up to three pixels apart: at 330 px that alone costs a tenth.
@@ -146,8 +146,8 @@ def test_strokes_of_a_finger(browser, demo, pictures):
         assert not page.locator(".brush-keys").first.is_visible(), "a phone has no keys"
         # Nobody has said that he edits: the finger turns the page, and the picture stays as it is.
         page.evaluate("document.querySelector('#still').scrollIntoView({ block: 'center', behavior: 'instant' })")
-        page.wait_for_timeout(500)
-        top, box = page.evaluate("scrollY"), page.locator("#still").bounding_box()
+        (box,) = settled(page, "#still")
+        top = box["scrolled"]
         middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         swipe(page, middle, (middle[0], middle[1] - 150))
         page.wait_for_function("top => scrollY > top + 50", arg=top)
@@ -182,7 +182,7 @@ def test_the_result_is_seen_while_one_edits(browser, demo, pictures, size):
         give_photo(page, pictures["one"])
         wait_until_done(page)
         if touch:
-            places = [page.locator(each).bounding_box()["y"] for each in ("#photo", "#results", "#still")]
+            places = [each["y"] for each in settled(page, "#photo", "#results", "#still")]
             photo, results, editor = places
             assert photo < results < editor and results - photo < 600, "the result is not right under the photo"
             begin_editing(page)
