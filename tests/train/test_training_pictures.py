@@ -61,6 +61,25 @@ def test_nothing_comes_round_from_the_other_border():
     assert holes.reach_beyond(low)[:, :, :20].sum() == 0
 
 
+def test_holes_reach_ahead_of_turned_heads_towards_the_nose():
+    torch.manual_seed(0)
+    mask = torch.zeros(300, 1, 128, 128)
+    mask[:, :, 50:80, 50:80] = 1
+    turn = torch.tensor([0.0, 25.0, 35.0, -40.0, 60.0]).repeat(60)
+    hole = holes.reach_ahead(mask, turn)
+    assert (hole >= mask).all() and torch.equal(hole[turn.abs() <= 25], mask[turn.abs() <= 25])
+    columns, rows = hole.amax(dim=2)[:, 0], hole.amax(dim=3)[:, 0]  # (N, 128)
+    first, last = columns.argmax(dim=1), 127 - columns.flip(1).argmax(dim=1)
+    right, left = last - 79, 50 - first
+    assert (left[turn > 0] == 0).all() and (right[turn < 0] == 0).all()
+    for degrees, most in ((35, 20), (-40, 30), (60, 44)):
+        reached = (left if degrees < 0 else right)[turn == degrees]
+        assert 0.8 * most < reached.max() <= most and reached.min() < 0.3 * most
+    far = turn == 60
+    assert 26 <= rows.argmax(dim=1)[far].min() < 34 and 86 < (127 - rows.flip(1).argmax(dim=1))[far].max() <= 91
+    assert torch.equal(rows.sum(dim=1), 128 - rows.argmax(dim=1) - rows.flip(1).argmax(dim=1)), "there is a gap"
+
+
 def crops_of(count: int, side: int = 32) -> dict[str, torch.Tensor]:
     photo, mask = torch.rand(count, 3, side, side), torch.zeros(count, 1, side, side)
     mask[..., 16:26, 8:24] = 1
@@ -190,7 +209,8 @@ def faces_of(rows: list[dict]) -> faces_module.Faces:
 def test_sampling_prefers_the_rare_the_sharp_and_the_turned():
     weight = lambda *rows: batches_module.sampling_weights(faces_of(list(rows)))
     assert weight({}, {"side": "150"}) == pytest.approx(np.array([1, 0.3]) / 1.3)
-    assert weight({"yaw": "-40"}, {"yaw": "30"}, {"yaw": "25"}, {"yaw": ""}) == pytest.approx([0.5, 0.25, 0.125, 0.125])
+    turned = weight({"yaw": "-50"}, {"yaw": "38"}, {"yaw": "26"}, {"yaw": "20"}, {"yaw": ""})
+    assert turned / turned[-1] == pytest.approx(np.array([16, 8, 2, 1, 1]))
     genders = weight(*[{}] * 4, {"gender": "m"})
     assert genders.sum() == pytest.approx(1) and genders[4] / genders[0] == pytest.approx(2)
     groups = weight(*[{}] * 9, {"group": "x"})

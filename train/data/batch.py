@@ -21,6 +21,7 @@ class Batch(TypedDict, total=False):
     valid: Tensor  # where the photo is photograph and not its reflection
     side: Tensor  # (N,), px of the whole picture's side, also where S is a window's
     points: Tensor  # (N, 92, 2) landmarks of the bare face, x and y in units of S; from `Scenes` (N, M, 5, 2) px
+    turn: Tensor  # (N,) degrees of yaw, positive where the nose points to the picture's right
     gender: Tensor  # (N,) of {-1 male, 1 female, 0 unknown}
     other: Tensor  # pictures without a face
     real: Tensor  # photographs of real masks

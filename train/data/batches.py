@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from train.data.augment import compress, relight, soften
 from train.data.batch import Batch
 from train.data.draws import Draws
-from train.data.faces import FAR_TURNED, GENDERS, SIDE, TURNED, Faces, free_form_holes
+from train.data.faces import GENDERS, SIDE, Faces, free_form_holes
 from unmask import synth
 
 # Index of each landmark's partner on the other half of the face.
@@ -20,10 +20,11 @@ MIRROR = np.linalg.norm(_MIRRORED[:, None] - synth.MEAN_LANDMARKS, axis=2).argmi
 
 
 def sampling_weights(faces: Faces) -> np.ndarray:
-    """(N,) float64, sum 1: rarer groups, genders (by the square root) and sources more often, blurred faces less often,
-    turned heads twice as often, and those turned further, of which there are few, four times.
+    """(N,) float64, sum 1: rarer groups, genders (by the square root) and sources more often, blurred faces less often.
 
-    A face whose square was under 200 px in its source picture was enlarged: good for structure, bad for sharpness.
+    Turned heads are the fewer the further they are turned: from 20 degrees of yaw on, 6 more double the weight, up to
+    16 times. A face whose square was under 200 px in its source picture was enlarged: good for structure, bad for
+    sharpness.
     """
     kinds = Counter((row["group"], row["gender"]) for row in faces.rows)
     sources = Counter(row.get("source") for row in faces.rows)
@@ -32,7 +33,7 @@ def sampling_weights(faces: Faces) -> np.ndarray:
     )
     weights *= np.array([1.0 if float(row["side"]) >= 200 else 0.3 for row in faces.rows])
     yaw = np.abs([float(row.get("yaw") or 0) for row in faces.rows])
-    weights *= np.select([yaw > FAR_TURNED, yaw > TURNED], [4.0, 2.0], 1.0)
+    weights *= 2 ** ((yaw - 20) / 6).clip(0, 4)
     probabilities: np.ndarray = weights / weights.sum()
     return probabilities
 
@@ -82,6 +83,8 @@ class Batches:
         self.real = None if real is None else torch.from_numpy(shrink(real, size)).to(device)
         self.points = torch.from_numpy(faces.landmarks / SIDE).to(device)  # (N, 92, 2) in crop sides
         self.photographed = torch.from_numpy(photographed(faces)).to(device)  # (N, 4)
+        turn = [float(row.get("yaw") or 0) for row in faces.rows]
+        self.turn = torch.tensor(turn, dtype=torch.float32, device=device)  # (N,) degrees
         genders = [GENDERS.get(row["gender"], 0) for row in faces.rows]
         self.gender = torch.tensor(genders, dtype=torch.float32, device=device)  # (N,)
 
@@ -93,6 +96,7 @@ class Batches:
         there is one. valid: (B, 1, size, size) of {0, 1}, where the photo is photograph and not its reflection.
         side: (B,), px of the whole picture's side, also where there is a window.
         points: (B, 92, 2), the landmarks of the bare face, x and y in units of the crop's side.
+        turn: (B,) degrees of yaw, positive where the nose points to the picture's right; 0 where it is not known.
         gender: (B,) of {-1 male, 1 female, 0 unknown}, as the face's source labels it.
         other, where there are any: (B, 3, size, size), pictures without a face.
         real, real_mask, certain, where there are any: (B, 3, size, size), (B, 1, size, size) of {0, 1}: photographs
@@ -112,6 +116,7 @@ class Batches:
             x, points = self._cut(x, points, self.window, draws)
         data = self._split(self._jitter(x, draws))
         data["points"], data["gender"] = points, self.gender[face]
+        data["turn"] = torch.where(mirror, -self.turn[face], self.turn[face])
         data["side"] = torch.full_like(face, self.size)
         if self.others is not None:
             data["other"] = self.others[draws.below(len(self.others))].permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -130,6 +135,7 @@ class Batches:
         each = torch.arange(min(count, self.count), device=self.device)
         data = self._split(self._collect(each, each, each))
         data["points"], data["gender"] = self.points[: len(each)], self.gender[: len(each)]
+        data["turn"] = self.turn[: len(each)]
         data["side"] = torch.full_like(each, self.size)
         return data
 

@@ -26,7 +26,7 @@ IMAGES = {".webp", ".png", ".jpg", ".jpeg"}
 SIDE = 256  # px of the stored faces
 STAND_OFF = (2.0, 14.0)  # units (1/256 of the crop): how far a drawn mask's sides and lower edge may hang off the face
 LOOSE = 0.5  # share of the training's masks that do
-TURNED, FAR_TURNED = 25, 35  # degrees of yaw from which a head counts as turned, and as turned far
+TURNED = 25  # degrees of yaw from which a head counts as turned
 GENDERS = {"m": -1, "f": 1}  # as faces.csv has them; 0 where it says nothing
 
 
