@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import logging
 import os
 import re
 import socket
@@ -225,6 +226,13 @@ def broken_off(demo, data: bytes) -> None:
         )
         time.sleep(0.5)
     time.sleep(0.5)
+
+
+def test_an_upload_that_is_broken_off_is_no_error_in_the_log(demo, monkeypatch):
+    said = []
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "handle", said.append)
+    broken_off(demo, b"a private remark")
+    assert [record.getMessage() for record in said] == []
 
 
 def test_the_sweeper_runs_by_itself(tmp_path):

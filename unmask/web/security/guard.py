@@ -4,6 +4,7 @@ import re
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,7 +58,10 @@ class Guard:
             await send(message)
 
         answer = self.refusal(scope)
-        await (answer or self.app)(scope, receive, send_with_headers)
+        try:
+            await (answer or self.app)(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            pass  # who breaks off an upload hears no answer: no fault of the server's, and nothing for its log
 
     def refusal(self, scope: Scope) -> Response | None:
         """The answer to a request that goes no further."""
