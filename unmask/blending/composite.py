@@ -19,6 +19,7 @@ from unmask.faces.alignment import shrink_first, warp
 from unmask.faces.face import Face
 
 COARSE = 256  # px: colours are compared, and places chosen, on the face at this size
+FINE = 1024  # px of a crop: as large as it is made before it is warped into a photo where it is larger still
 MARGIN = 0.25  # of the face crop's side: how far from the mask the photo is looked at
 STRIP = 1 << 20  # px that are worked on at once; bounds the memory of a mask as large as the photo
 
@@ -81,16 +82,21 @@ class Backdrop:
 
     def paste(self, face: Face, crop: np.ndarray, onto: np.ndarray | None = None) -> np.ndarray:
         """`blend` of a filled crop (S, S, 3) uint8 of this face, or of a frame around it."""
-        to_photo = cv2.invertAffineTransform(face.to_crop(len(crop)))
+        plain = crop.astype(np.float32)
+        # Of the kernels OpenCV has, the one nearest to the photo, and with the least stair-steps. A warp with it takes
+        # six times as long as with the next one, which does on a picture that has been enlarged by it already.
+        large, kernel = plain, cv2.INTER_LANCZOS4
+        if face.side >= FINE > len(crop):
+            large, kernel = cv2.resize(plain, (FINE, FINE), interpolation=cv2.INTER_LANCZOS4), cv2.INTER_CUBIC
 
         def place(window: Window, step: float) -> np.ndarray:
             x0, y0, x1, y1 = window
-            matrix = to_photo.copy()
+            image = large if step == 1 else plain
+            matrix = cv2.invertAffineTransform(face.to_crop(len(image)))
             matrix[:, 2] -= (x0, y0)
-            image, matrix = shrink_first(crop.astype(np.float32), matrix / step)
-            # Of the kernels OpenCV has, the one nearest to the photo, and with the least stair-steps.
+            image, matrix = shrink_first(image, matrix / step)
             size = (int((x1 - x0) // step), int((y1 - y0) // step))
-            return warp(image, matrix, size, flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+            return warp(image, matrix, size, flags=kernel, borderMode=cv2.BORDER_REPLICATE)
 
         return self.blend(place, onto)
 
@@ -119,13 +125,17 @@ class Backdrop:
             value = place(target, 1)
             value += enlarge(change, self.window, self.step, target)
             weight = soft_edge(self.hidden, target, self.feather, reach)[..., None]
-            value = self.photo[box] + weight * (value - self.photo[box])
+            value -= self.photo[box]
+            value *= weight
+            value += self.photo[box]
             if tile is not None:
                 # Two pictures mixed half and half have 0.7 of the noise of one: the noise's own weight is such that
                 # its variance stays the same across the edge (Heitz and Neyret 2018).
-                value += np.sqrt(1 - (1 - weight) ** 2) * repeat_tile(tile, target)
-            value = np.rint(np.clip(value, 0, 255)).astype(np.uint8)
-            np.copyto(result[box], value, where=self._inside[y - top : end - top, :, None])
+                noise = repeat_tile(tile, target)
+                noise *= np.sqrt(1 - (1 - weight) ** 2)
+                value += noise
+            np.rint(np.clip(value, 0, 255, out=value), out=value)
+            np.copyto(result[box], value.astype(np.uint8), where=self._inside[y - top : end - top, :, None])
         return result
 
 

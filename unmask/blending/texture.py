@@ -4,6 +4,7 @@ Pictures here are float32 in 0-255; windows are (x0, y0, x1, y1) in photo pixels
 """
 
 import zlib
+from collections.abc import Iterator
 from functools import cached_property
 
 import cv2
@@ -236,4 +237,18 @@ def _noise(root: np.ndarray, white: np.ndarray) -> np.ndarray:
 def repeat_tile(tile: np.ndarray, target: Window) -> np.ndarray:
     """The tile's pixels in a window, laid side by side from the photo's corner."""
     x0, y0, x1, y1 = target
-    return tile[np.arange(y0, y1)[:, None] % len(tile), np.arange(x0, x1) % len(tile)]
+    part = np.empty((y1 - y0, x1 - x0, 3), tile.dtype)
+    for rows, from_rows in _runs(y0, y1, len(tile)):
+        for columns, from_columns in _runs(x0, x1, len(tile)):
+            part[rows, columns] = tile[from_rows, from_columns]
+    return part
+
+
+def _runs(start: int, end: int, period: int) -> Iterator[tuple[slice, slice]]:
+    """Where each repeat lies between start and end, counted from start, and what is seen of it there."""
+    at = start
+    while at < end:
+        first = at % period
+        length = min(period - first, end - at)
+        yield slice(at - start, at - start + length), slice(first, first + length)
+        at += length
