@@ -85,9 +85,9 @@ class Backdrop:
         plain = crop.astype(np.float32)
         # Of the kernels OpenCV has, the one nearest to the photo, and with the least stair-steps. A warp with it takes
         # six times as long as with the next one, which does on a picture that has been enlarged by it already.
-        large, kernel = plain, cv2.INTER_LANCZOS4
-        if face.side >= FINE > len(crop):
-            large, kernel = cv2.resize(plain, (FINE, FINE), interpolation=cv2.INTER_LANCZOS4), cv2.INTER_CUBIC
+        enlarged = face.side >= FINE > len(crop)
+        large = cv2.resize(plain, (FINE, FINE), interpolation=cv2.INTER_LANCZOS4) if enlarged else plain
+        kernel = cv2.INTER_CUBIC if enlarged else cv2.INTER_LANCZOS4
 
         def place(window: Window, step: float) -> np.ndarray:
             x0, y0, x1, y1 = window

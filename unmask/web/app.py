@@ -18,6 +18,7 @@ from unmask.web.i18n import i18n, on_page, static
 from unmask.web.memory import Memory
 from unmask.web.quick_blocks import QuickBlocks
 from unmask.web.security import calls, guard, temporary_files
+from unmask.web.sessions import MOST
 from unmask.web.tabs import live_tab, remove_tab, researcher_tab, truth_tab
 from unmask.web.theme import CSS, HEAD, build_theme, draw_footer, draw_header
 
@@ -89,6 +90,7 @@ def launch(
         footer_links=["api"],
         run_history=False,
         enable_monitoring=False,
+        state_session_capacity=MOST,
         show_error=False,
         strict_cors=True,
         max_file_size="30mb",

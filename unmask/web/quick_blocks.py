@@ -1,9 +1,12 @@
-"""Gradio's Blocks, spending nothing on those outputs of a callback that it left alone."""
+"""Gradio's Blocks, spending nothing on outputs that a callback left alone, and little on each session."""
 
 from copy import copy
 from typing import Any
 
 import gradio as gr
+from gradio.state_holder import StateHolder
+
+from unmask.web.sessions import Sessions
 
 
 class QuickBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio is read without its types
@@ -12,6 +15,17 @@ class QuickBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio is read without it
     Gradio builds each of the others anew, and describes it twice, to find that nothing changed: 24 ms of the server's
     one interpreter for a message to tab 1, of which a run sends nine.
     """
+
+    @property
+    def state_holder(self) -> StateHolder:
+        """What is known of the visitors' sessions."""
+        return self._sessions
+
+    @state_holder.setter
+    def state_holder(self, holder: StateHolder) -> None:
+        """Gradio makes one for its server and gives it to these blocks before the first visitor comes."""
+        holder.__class__ = Sessions
+        self._sessions = holder
 
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
         """What goes to the browser: a value for each of `block_fn.outputs`, `gr.skip()` where there is nothing new."""
