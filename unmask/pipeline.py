@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from unmask import weights
-from unmask.blending.outputs import mix
+from unmask.blending.outputs import mix, without_checkerboard
 from unmask.catalog import list_inpainting_models, list_models
 from unmask.faces.alignment import CROP, align, mask_to_photo, upright_crop
 from unmask.faces.detector import detect_turned
@@ -245,7 +245,8 @@ class Unmasker:
             points = move(self.landmarks(crop, whole_photo(crop)), guide) / side
             told = (torch.tensor(points[None], dtype=torch.float32),)  # and the hint is left open
         filled = model(x, mask_to_tensor(hole).to(self.device), *(each.to(self.device) for each in told))
-        return resize(to_image(filled), (side, side))
+        image = to_image(filled)
+        return resize(without_checkerboard(image) if side > model.size else image, (side, side))
 
     @property
     def refines(self) -> bool:

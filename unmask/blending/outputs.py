@@ -1,4 +1,5 @@
-"""One picture from the two outputs of an inpainting model: as likely as the one in its tones, as sharp as the other.
+"""What is made of a network's outputs: of two of them one picture, as likely as the one in its tones, as sharp as the
+other; and of one that is to be enlarged, one that bears it.
 
 Pictures are (S, S, 3) uint8, a hole is (S, S) uint8, 255 = painted.
 """
@@ -9,6 +10,7 @@ import numpy as np
 from unmask.blending.tone import LUMA
 
 COARSE = 64  # px of the crop on which its light is compared
+NOTCH = np.array([1, -6, 15, 44, 15, -6, 1], np.float32) / 64  # passes 0 of waves of 2 px, 88 % at 4 px, 99 % at 7 px
 LIGHT = 3.0  # px of those: the standard deviation of the Gaussian below which a difference is one of detail
 
 
@@ -26,6 +28,17 @@ def mix(faithful: np.ndarray, realistic: np.ndarray, hole: np.ndarray, realism: 
     sharp = realistic + _lighting(faithful, realistic, hole)[..., None]
     mixed = realism * sharp + (1 - realism) * faithful.astype(np.float32)
     return np.asarray(np.rint(np.clip(mixed, 0, 255)).astype(np.uint8))
+
+
+def without_checkerboard(image: np.ndarray) -> np.ndarray:
+    """A picture (S, S, 3) uint8 without its waves of two pixels, to be enlarged.
+
+    A network that puts out four pixels at a time (`nets.layers.downscaled`) leaves a pattern of their period behind
+    (Odena, Dumoulin and Olah 2016, Deconvolution and Checkerboard Artifacts). At its own size that passes for grain;
+    enlarged it is a mesh of coloured dots, most of all on teeth.
+    """
+    smooth = cv2.sepFilter2D(image.astype(np.float32), -1, NOTCH, NOTCH)
+    return np.asarray(np.rint(np.clip(smooth, 0, 255)).astype(np.uint8))
 
 
 def _lighting(faithful: np.ndarray, realistic: np.ndarray, hole: np.ndarray) -> np.ndarray:
