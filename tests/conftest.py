@@ -1,5 +1,6 @@
 """Fixtures that tests of more than one folder use."""
 
+import gc
 import importlib.util
 import sys
 from collections import Counter
@@ -25,6 +26,12 @@ def pytest_collection_modifyitems(items):
         slow, browser = (item.get_closest_marker(name) is not None for name in ("slow", "browser"))
         seconds[item.path] += 20 if slow else 8 if browser else 0.5
     items.sort(key=lambda item: -seconds[item.path])
+
+
+def pytest_collection_finish():
+    """What has been imported stays, and need not be looked through whenever Python collects garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
