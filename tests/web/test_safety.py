@@ -235,6 +235,20 @@ def test_an_upload_that_is_broken_off_is_no_error_in_the_log(demo, monkeypatch):
     assert [record.getMessage() for record in said] == []
 
 
+def test_a_picture_that_is_handed_out_once_more_is_as_good_as_new(tmp_path, monkeypatch):
+    """Two visitors with the same photo get the same file: Gradio names it by what is in it, and touches it."""
+    photo, steady, seen = tmp_path / "photo.jpg", [0.0], {}
+    photo.write_bytes(b"the same photo")
+    monkeypatch.setattr(temporary_files.time, "monotonic", lambda: steady[0])
+    temporary_files.sweep(tmp_path, 540, first_seen=seen)
+    time.sleep(0.05)  # so that the file system tells both times apart
+    os.utime(photo)
+    for later, there in ((530, True), (560, True), (1060, True), (1080, False)):
+        steady[0] = later
+        temporary_files.sweep(tmp_path, 540, first_seen=seen)
+        assert photo.exists() is there, later
+
+
 def test_the_sweeper_runs_by_itself(tmp_path):
     class Page:
         blocks = {}

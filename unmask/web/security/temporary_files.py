@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Set
 from pathlib import Path
+from typing import NamedTuple
 
 import gradio as gr
 
@@ -52,14 +53,22 @@ def _is_running(pid: int) -> bool:
     return True
 
 
+class Seen(NamedTuple):
+    """A file as a sweep has seen it first."""
+
+    changed: float  # when it was made or touched, s by the machine's clock
+    since: float  # s by a clock that nobody sets
+
+
 def sweep(
-    folder: Path, age: float, keep: Set[str] = frozenset(), first_seen: dict[str, float] | None = None
+    folder: Path, age: float, keep: Set[str] = frozenset(), first_seen: dict[str, Seen] | None = None
 ) -> None:
     """Delete every file in the folder that is older than `age` seconds, and folders as old that are empty then.
 
     Gradio's own clean-up knows finished uploads and results; one that broke off half-way it leaves for good.
-    first_seen: path -> when an earlier sweep with this dict has seen it first, by a clock that nobody sets: what has
-    been there for `age` goes, too, should the machine's clock be put back.
+    first_seen: path -> when an earlier sweep with this dict has seen it first: what has been there for `age` goes, too,
+    should the machine's clock be put back. A file that Gradio hands out once more, because somebody has the same
+    picture, is touched, and as good as new.
     """
     now, steady = time.time(), time.monotonic()
     seen = {} if first_seen is None else first_seen
@@ -71,8 +80,10 @@ def sweep(
             try:
                 if str(path) in keep:
                     continue
-                since = seen[str(path)] = before.get(str(path), steady)
-                if now - path.lstat().st_ctime <= age and steady - since <= age:
+                changed = path.lstat().st_ctime
+                known = before.get(str(path))
+                seen[str(path)] = known if known and known.changed == changed else Seen(changed, steady)
+                if now - changed <= age and steady - seen[str(path)].since <= age:
                     continue
                 path.rmdir() if name in folders else path.unlink()
             except OSError:
@@ -82,7 +93,7 @@ def sweep(
 def keep_sweeping(blocks: gr.Blocks, folder: Path, age: float, every: float) -> threading.Event:
     """Sweep the folder every so many seconds, but for the page's own files, until the returned event is set."""
     stop = threading.Event()
-    first_seen: dict[str, float] = {}
+    first_seen: dict[str, Seen] = {}
 
     def run() -> None:
         while not stop.wait(every):
