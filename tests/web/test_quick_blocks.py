@@ -5,8 +5,10 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from gradio.routes import App
 from gradio.state_holder import SessionState
 
+from tests.web.web_page import free_port
 from unmask.web.quick_blocks import QuickBlocks
 
 
@@ -57,3 +59,21 @@ def test_what_is_left_alone_is_not_built_anew(demo: QuickBlocks, monkeypatch: py
     assert built == []
     sent(demo, {html: gr.update(visible=False)})
     assert len(built) == 1
+
+
+def test_one_server_is_made_and_that_by_launch(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    create = App.create_app
+
+    def count(*args: Any, **options: Any) -> App:
+        made.append(args)
+        return create(*args, **options)
+
+    monkeypatch.setattr(App, "create_app", staticmethod(count))
+    with QuickBlocks(analytics_enabled=False) as demo:
+        gr.Button().click(lambda: None)
+    demo.queue(max_size=3)
+    assert made == []
+    demo.launch(server_port=free_port(), prevent_thread_lock=True)
+    assert len(made) == 1 and demo._queue.max_size == 3
+    demo.close()

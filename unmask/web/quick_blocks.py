@@ -1,12 +1,27 @@
-"""Gradio's Blocks, spending nothing on outputs that a callback left alone, and little on each session."""
+"""Gradio's Blocks, spending nothing on outputs that a callback left alone, and little on sessions and the start."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 from typing import Any
 
 import gradio as gr
+from gradio.routes import App
 from gradio.state_holder import StateHolder
 
 from unmask.web.sessions import Sessions
+
+
+@contextmanager
+def _without_server() -> Iterator[None]:
+    """Gradio makes a server when blocks begin, when they are complete, when their queue changes, and when they are
+    launched: 0.3 s each of a processor. Only the last one is ever asked for anything."""
+    create = App.create_app
+    App.create_app = staticmethod(lambda *args, **options: None)
+    try:
+        yield
+    finally:
+        App.create_app = staticmethod(create)
 
 
 class QuickBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio is read without its types
@@ -15,6 +30,16 @@ class QuickBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio is read without it
     Gradio builds each of the others anew, and describes it twice, to find that nothing changed: 24 ms of the server's
     one interpreter for a message to tab 1, of which a run sends nine.
     """
+
+    def queue(self, *args: Any, **options: Any) -> "QuickBlocks":
+        """As Gradio's."""
+        with _without_server():
+            super().queue(*args, **options)
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        with _without_server():
+            super().__exit__(*raised)
 
     @property
     def state_holder(self) -> StateHolder:
