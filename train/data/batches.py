@@ -32,10 +32,15 @@ def sampling_weights(faces: Faces) -> np.ndarray:
         [kinds[row["group"], row["gender"]] ** -0.5 * sources[row.get("source")] ** -0.25 for row in faces.rows]
     )
     weights *= np.array([1.0 if float(row["side"]) >= 200 else 0.3 for row in faces.rows])
-    yaw = np.abs([float(row.get("yaw") or 0) for row in faces.rows])
-    weights *= 2 ** ((yaw - 20) / 6).clip(0, 4)
+    weights *= 2 ** ((np.abs(turns(faces)) - 20) / 6).clip(0, 4)
     probabilities: np.ndarray = weights / weights.sum()
     return probabilities
+
+
+def turns(faces: Faces) -> np.ndarray:
+    """(N,) float64: degrees of yaw, positive where the nose points to the picture's right; 0 where faces.csv does not
+    say (`yaw`)."""
+    return np.array([float(row.get("yaw") or 0) for row in faces.rows])
 
 
 def photographed(faces: Faces) -> np.ndarray:
@@ -83,8 +88,7 @@ class Batches:
         self.real = None if real is None else torch.from_numpy(shrink(real, size)).to(device)
         self.points = torch.from_numpy(faces.landmarks / SIDE).to(device)  # (N, 92, 2) in crop sides
         self.photographed = torch.from_numpy(photographed(faces)).to(device)  # (N, 4)
-        turn = [float(row.get("yaw") or 0) for row in faces.rows]
-        self.turn = torch.tensor(turn, dtype=torch.float32, device=device)  # (N,) degrees
+        self.turn = torch.from_numpy(turns(faces)).float().to(device)  # (N,) degrees
         genders = [GENDERS.get(row["gender"], 0) for row in faces.rows]
         self.gender = torch.tensor(genders, dtype=torch.float32, device=device)  # (N,)
 
