@@ -131,13 +131,14 @@ class Evaluate(OnFaces, ByWeights):
         "the masks that were put on, or those that M-Seg finds",
         "ground-truth", choices=("ground-truth", "predicted"), parse=current_term,
     )  # fmt: skip
+    sample: int = option("which plausible face, as for `unmask remove`; with --protocol post-processed", 0)
     device: str = option(default="auto")
 
     def run(self) -> str:
         usable = list_models("segmentation") + list_inpainting_models()
         return evaluate(
             self.data, list(self.models or usable), self.out, self.cache, weights=self.own_weights, device=self.device,
-            holes=self.holes, protocol=self.protocol, limit=self.limit,
+            holes=self.holes, protocol=self.protocol, limit=self.limit, sample=self.sample,
             split=self.split or ("val2" if self.protocol in ("square", "large") else "val"),
         )  # fmt: skip
 

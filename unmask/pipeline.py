@@ -19,7 +19,7 @@ from unmask.faces.alignment import CROP, align, mask_to_photo, upright_crop
 from unmask.faces.detector import detect_turned
 from unmask.faces.editing import AS_FOUND, Guide, move
 from unmask.faces.face import Face, face_from_points, whole_photo
-from unmask.faces.framing import LARGEST, cut_sides, from_frame_to_frame, reframe, widen
+from unmask.faces.framing import GLANCES, LARGEST, Glance, cut_sides, from_frame_to_frame, reframe, widen
 from unmask.faces.landmarks import five_points
 from unmask.faces.layout import OVAL
 from unmask.holes import Hole, find_holes
@@ -140,22 +140,26 @@ class Unmasker:
         return upright_crop(refined, photo)
 
     @torch.inference_mode()
-    def mask_probability(self, crop: np.ndarray, model: str = DEFAULT_SEGMENTATION_MODEL) -> torch.Tensor:
+    def mask_probability(
+        self, crop: np.ndarray, model: str = DEFAULT_SEGMENTATION_MODEL, *, mirrored: bool = False
+    ) -> torch.Tensor:
         """A segmentation model on a face crop (S, S, 3) uint8: (M, M) float32 in [0, 1] on the CPU, at its network's
-        size."""
+        size. mirrored: the mean of what it says of the crop and of its mirror image."""
         network = self.model(model)
         x = to_tensor(resize(crop, (network.size, network.size))).to(self.device)
-        found: torch.Tensor = network(x)[0, 0]
-        return found.float().cpu()
+        found: torch.Tensor = network(torch.cat([x, x.flip(3)]) if mirrored else x)
+        if mirrored:
+            found = (found[:1] + found[1:].flip(3)) / 2
+        return found[0, 0].float().cpu()
 
     def find_mask(
         self, crop: np.ndarray, model: str = DEFAULT_SEGMENTATION_MODEL, doubtful: float = 0.5
     ) -> np.ndarray:
         """A segmentation model on a face crop (S, S, 3) uint8: the mask as it sees it, (S, S) uint8 of 0 and 255.
 
-        doubtful: see `mask_of`.
+        It looks both ways round: what one look leaves out of a mask the other often finds. doubtful: see `mask_of`.
         """
-        return mask_of(self.mask_probability(crop, model), crop.shape[:2], doubtful)
+        return mask_of(self.mask_probability(crop, model, mirrored=True), crop.shape[:2], doubtful)
 
     def find_whole_mask(
         self, photo: np.ndarray, face: Face, model: str = DEFAULT_SEGMENTATION_MODEL
@@ -282,19 +286,23 @@ class Unmasker:
         faces: list[Face] | None = None,
         guide: Guide = AS_FOUND,
         realism: float = 1.0,
+        sample: int = 0,
     ) -> dict[str, np.ndarray]:
         """Take the mask off: model name -> (H, W, 3) uint8, the photo's size.
 
         photo: (H, W, 3) uint8; mask: (H, W) uint8, above 127 = covered, or None to find it. Outside the mask no
         pixel changes. faces: what `find` gave for this photo, where it is known already. guide: see `fill`. realism:
         from 0, the faithful output, to 1, the realistic one, see `fill`; a model with one output gives that one.
+        sample: which plausible face, 0 to len(GLANCES) - 1: the models see the face held as GLANCES[sample] says.
 
         Raises PhotoError when there is no face or no mask, or it or a value does not fit, WeightsError for broken
         weights.
         """
         models = self.check_models(models, realism)
+        if not 0 <= sample < len(GLANCES):
+            raise PhotoError(f"There are samples 0 to {len(GLANCES) - 1}.")
         mask, faces = self.mask_and_faces(photo, mask, faces, aligned)
-        holes = self._find_holes(photo, mask, faces)
+        holes = self._find_holes(photo, mask, faces, GLANCES[sample])
         inpaint = partial(self.inpaint, photo, holes, guide=guide, realism=realism)
         return dict(zip(models, self._pool.map(inpaint, models), strict=True))
 
@@ -344,8 +352,10 @@ class Unmasker:
                 raise PhotoError("No mask was found in this photo: mark it by hand.")
         return mask, faces
 
-    def _find_holes(self, photo: np.ndarray, mask: np.ndarray, faces: list[Face]) -> list[Hole]:
-        return find_holes(photo, mask, faces, REFINED if self.refines else CROP)
+    def _find_holes(
+        self, photo: np.ndarray, mask: np.ndarray, faces: list[Face], glance: Glance = GLANCES[0]
+    ) -> list[Hole]:
+        return find_holes(photo, mask, faces, REFINED if self.refines else CROP, glance)
 
     def check_models(self, models: Iterable[str], realism: float = 1.0) -> list[str]:
         """The models' names, each once. Raises PhotoError for one that is none, or for a realism out of range."""
@@ -365,7 +375,7 @@ class Unmasker:
         """The photo (H, W, 3) uint8 with all of its holes filled by the inpainting model `name`."""
         result = photo.copy()
         for hole in holes:
-            fills = [self.fill(name, look.crop, look.mask, guide, realism) for look in hole.looks]
+            fills = [look.painted(self.fill(name, *look.shown(), guide, realism)) for look in hole.looks]
             hole.blend(fills, result)
         return result
 

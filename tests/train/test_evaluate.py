@@ -182,6 +182,8 @@ def test_random_holes_are_reported(folder, tmp_path, monkeypatch, capsys):
     for protocol in ("boxes", "thick"):
         with pytest.raises(SystemExit, match=f"finds face masks alone.*{protocol}"):
             run(monkeypatch, capsys, *common, "--protocol", protocol, "--models", "telea", "--holes", "predicted")
+    with pytest.raises(SystemExit, match="--sample does not go with faces"):
+        run(monkeypatch, capsys, *common, "--models", "telea", "--sample", "1")
     thick = run(monkeypatch, capsys, *common, "--protocol", "thick", "--models", "telea")
     assert "hole = wide strokes and boxes, mean share" in thick
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.unmask.green_masks import FIVE, photo_of, two_masks
+from tests.unmask.green_masks import FIVE, FindGreen, photo_of, two_masks
 from unmask.faces.alignment import align
 from unmask.faces.face import face_from_points, whole_photo
 from unmask.faces.framing import LARGEST
@@ -131,3 +131,24 @@ def test_what_may_be_fabric_counts_where_it_touches_what_is():
     assert sure[160:210, 90:170].all() and not sure[:145].any()
     assert whole[105:150, 81:87].all() and not whole[20:60, 200:240].any()
     assert not mask_of(probability / 2, (256, 256), DOUBTFUL).any(), "a face without a mask"
+
+
+class FindGreenOnTheLeft(nn.Module):
+    """A segmentation model that sees green in the left half of what it is shown, and half believes it elsewhere."""
+
+    size = 256
+
+    def forward(self, crop):
+        green = FindGreen()(crop)
+        green[..., 128:] *= 0.2
+        return green
+
+
+def test_a_mask_is_looked_for_both_ways_round(unmasker):
+    unmasker._models["mseg"] = FindGreenOnTheLeft()
+    crop = np.full((256, 256, 3), 90, np.uint8)
+    crop[150:220, 70:200] = (0, 255, 0)
+    found = unmasker.find_mask(crop)
+    assert (found[152:218, 72:198] == 255).all(), "each half is seen by one of the two looks"
+    assert (unmasker.find_mask(cv2.flip(crop, 1)) == cv2.flip(found, 1)).all()
+    assert unmasker.mask_probability(crop)[180, 180] < 0.5, "one look alone, for the live view"

@@ -12,6 +12,8 @@ from torch import nn
 
 from tests.unmask.green_masks import SHAPES, photo_of, two_masks
 from unmask import PhotoError, Unmasker, WeightsError
+from unmask.faces.face import whole_photo
+from unmask.faces.framing import GLANCES, Glance
 from unmask.registry import DEFAULT_MODELS
 
 
@@ -240,3 +242,45 @@ def test_realism_is_checked_and_a_model_with_one_output_says_that_it_does_not_li
         assert not caplog.text
         asked = unmasker.remove(photo, models=["glcic"], realism=0.3)["glcic"]
     assert "GLCIC has one output" in caplog.text and (default == asked).all()
+
+
+class Tilted(nn.Module):
+    """An inpainting model that paints from dark at the top left to light at the bottom right of what it sees."""
+
+    size = 256
+
+    def forward(self, crop, mask):
+        ramp = torch.linspace(-1, 1, 256)
+        return torch.where(mask > 0, ((ramp + ramp[:, None]) / 2).expand_as(crop), crop)
+
+
+def test_every_sample_is_another_face_in_the_same_place(unmasker):
+    photo, mask = photo_of(300, 400), np.zeros((300, 400), np.uint8)
+    mask[150:240, 140:260] = 255
+    unmasker._models["pix2pix"] = Tilted()
+    results = [
+        unmasker.remove(photo, mask, ["pix2pix"], faces=[whole_photo(photo)], sample=each)["pix2pix"]
+        for each in range(len(GLANCES))
+    ]
+    assert (results[0] == unmasker.remove(photo, mask, ["pix2pix"], faces=[whole_photo(photo)])["pix2pix"]).all()
+    assert all((each[mask == 0] == photo[mask == 0]).all() for each in results)
+    inside = cv2.erode(mask, np.ones((15, 15))) > 0
+    for i, first in enumerate(results):
+        for second in results[i + 1 :]:
+            assert np.abs(first[inside].astype(int) - second[inside]).mean() > 2
+    for wrong in (-1, len(GLANCES)):
+        with pytest.raises(PhotoError, match="There are samples 0 to 3."):
+            unmasker.remove(photo, mask, sample=wrong)
+
+
+def test_a_mirrored_sample_is_what_the_mirrored_photo_gets(unmasker):
+    photo, mask = photo_of(256, 256), np.zeros((256, 256), np.uint8)
+    mask[130:220, 60:150] = 255
+    unmasker._models["pix2pix"] = Tilted()
+    mirrored = GLANCES.index(Glance(mirrored=True))
+    face, images = [whole_photo(photo)], [photo, cv2.flip(photo, 1)]
+    plain, turned = (
+        unmasker.remove(image, hole, ["pix2pix"], faces=face, sample=sample)["pix2pix"]
+        for image, hole, sample in zip(images, [mask, cv2.flip(mask, 1)], [mirrored, 0])
+    )
+    assert np.abs(plain.astype(int) - cv2.flip(turned, 1)).max() <= 1

@@ -99,6 +99,36 @@ def test_the_guide_is_followed_and_the_map_shown(browser, demo):
 
 
 @needs_browser
+def test_another_face_is_shown_on_request_and_is_what_is_downloaded(browser, demo):
+    with visit(browser, demo) as page:
+        page.wait_for_selector("#examples img")
+        give_photo(page, PHOTO)
+        wait_until_done(page)
+        ganmasker = bring_up(page, MODEL)
+        unmasker, photo = Unmasker("cpu"), read_photo(PHOTO)
+        faces = unmasker.find(photo)
+        mask = unmasker.segment(photo, faces=faces)
+        seen = []
+        for sample in (1, 2, 3, 0):
+            page.evaluate("document.querySelector('#run-status .status').classList.add('old')")
+            ganmasker.get_by_role("button", name="Another face that fits as well").click()
+            page.wait_for_selector("#run-status .done:not(.old)")
+            note = f"Face {sample + 1} of 4"
+            assert (note in ganmasker.inner_text()) == (sample > 0)
+            seen.append(ganmasker.locator(".after .scene img").get_attribute("src"))
+            if sample in (1, 0):
+                expected = unmasker.remove(photo, mask, ["ganmasker"], faces=faces, sample=sample)["ganmasker"]
+                assert np.array_equal(download_result(page, MODEL), expected)
+        assert len(set(seen)) == 4
+        # Another run begins with the first face.
+        page.evaluate("document.querySelector('#run-status .status').classList.add('old')")
+        ganmasker.get_by_role("button", name="Another face that fits as well").click()
+        page.wait_for_selector("#run-status .done:not(.old)")
+        run_again(page)
+        assert "Face 2 of 4" not in ganmasker.inner_text()
+
+
+@needs_browser
 def test_one_more_model_is_guided_as_the_first_ones_are(browser, demo):
     with visit(browser, demo) as page:
         page.wait_for_selector("#examples img")

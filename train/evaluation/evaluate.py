@@ -144,6 +144,7 @@ PROTOCOLS = {
 def evaluate(
     data: Path, models: list[str], out: Path, cache: Path, *, weights: dict[str, str], device: str,
     holes: str = "ground-truth", protocol: str = "faces", split: str = "val", limit: int | None = None,
+    sample: int = 0,
 ) -> str:  # fmt: skip
     """Evaluate on a held-back split; returns the report (Markdown), written with its figures and pictures to `out`.
 
@@ -154,9 +155,13 @@ def evaluate(
     evaluation; "large" takes the faces that are there at 512 px, so large, where fills are refined. split: "val", or
     "val2", faces that came later, 300 of CelebA and 60 at 512 px among them.
     holes: "ground-truth" gives the inpainting models that mask itself, "predicted" the mask that M-Seg found, grown as
-    in the demo. Scores compare the composite with the bare face; `hole` scores count the true mask's pixels alone.
-    Raises ValueError for holes to be found in the protocols "boxes" and "thick": M-Seg finds face masks.
+    in the demo. sample: see `Unmasker.remove`, for "post-processed". Scores compare the composite with the bare face;
+    `hole` scores count the true mask's pixels alone.
+    Raises ValueError for holes to be found in the protocols "boxes" and "thick", for M-Seg finds face masks, and for a
+    sample in any but "post-processed".
     """
+    if sample and protocol != "post-processed":
+        raise ValueError(f"Only the protocol post-processed has samples: --sample does not go with {protocol}.")
     if protocol in NO_FACE_MASKS and holes == "predicted":
         raise ValueError(f"M-Seg finds face masks alone: --holes predicted does not go with --protocol {protocol}.")
     inpainting_models = [name for name in models if RELEASES[name].kind != "segmentation"]
@@ -188,7 +193,8 @@ def evaluate(
         for name in inpainting_models:
             if protocol == "post-processed":
                 model, wanted = RELEASES[name].name, realism_of(name)
-                result = unmasker.remove(case.image, hole, [model], aligned=True, realism=wanted)[model]
+                asked = unmasker.remove(case.image, hole, [model], aligned=True, realism=wanted, sample=sample)
+                result = asked[model]
             else:
                 result = composite(case.image, fill(unmasker, name, case.image, hole), hole)
             rows.append(case.about | {"model": name} | score(result, case))

@@ -44,11 +44,11 @@ class PhotoOutcome(NamedTuple):
 def remove_from_photo(
     unmasker: Unmasker, path: Path, out: Path, models: Sequence[str], mask: Path | None, aligned: bool,
     segmentation_model: str = DEFAULT_SEGMENTATION_MODEL, guide: Guide = AS_FOUND, realism: float = 1.0,
-    roots: Sequence[Path] = (),
+    sample: int = 0, roots: Sequence[Path] = (),
 ) -> Json:  # fmt: skip
     """Write <stem>.<model>.png for each model, and <stem>.mask.png, and return where they are: {"mask", "results"}.
 
-    mask: a file, or a folder of them. guide, realism: see `Unmasker.remove`. roots: see `folder_for`.
+    mask: a file, or a folder of them. guide, realism, sample: see `Unmasker.remove`. roots: see `folder_for`.
     """
     photo = read_photo(path)
     given = None
@@ -59,7 +59,9 @@ def remove_from_photo(
     found = unmasker.segment(photo, faces=faces, model=segmentation_model) if given is None else given
     if given is None and is_empty(found):
         raise PhotoError("No face mask was found in the picture: give one with --mask.")
-    results = unmasker.remove(photo, mask=found, models=models, faces=faces, guide=guide, realism=realism)
+    results = unmasker.remove(
+        photo, mask=found, models=models, faces=faces, guide=guide, realism=realism, sample=sample
+    )
     out = folder_for(path, out, roots)
     written = {name: out / f"{path.stem}.{name}.png" for name in results}
     write(out / f"{path.stem}.mask.png", found)

@@ -87,6 +87,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="0, faithful (the average of likely faces, soft), to 1, realistic (one likely face, sharp); where a model "
         "has both, see 'models --json'; default: 1",
     )
+    added.add_argument(
+        "--sample",
+        type=int,
+        default=0,
+        metavar="N",
+        help="another plausible face: 1, 2 or 3; nobody knows what is under a mask; default: 0, the first",
+    )
     told = added.add_argument_group("what landmark-guided is told; 0 is the face as it was found")
     told.add_argument("--smile", type=within(-1), metavar="X", help="-1, corners down, to 1")
     told.add_argument("--mouth", type=within(0), metavar="X", help="0 to 1, open")

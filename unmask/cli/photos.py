@@ -46,7 +46,7 @@ def remove(args: argparse.Namespace) -> int:
     work = partial(
         batch.remove_from_photo, out=args.out, models=names, mask=args.mask, aligned=args.aligned,
         segmentation_model=segmentation_model, guide=guide_of(args),
-        realism=1.0 if args.realism is None else args.realism, roots=roots,
+        realism=1.0 if args.realism is None else args.realism, sample=args.sample, roots=roots,
     )  # fmt: skip
     if args.realism is not None and (alike := [name for name in names if not MODELS[name].outputs]):
         print(f"--realism changes nothing for {', '.join(alike)}: one output each", file=sys.stderr)
@@ -54,8 +54,13 @@ def remove(args: argparse.Namespace) -> int:
 
 
 def check_options(args: argparse.Namespace, names: Sequence[str]) -> None:
-    """Raises CallError for an option that would change nothing: none of the models listens to it."""
+    """Raises CallError for an option that would change nothing, for none of the models listens to it, or has no such
+    value."""
+    from unmask.faces.framing import GLANCES
     from unmask.registry import MODELS
+
+    if not 0 <= args.sample < len(GLANCES):
+        raise CallError(f"--sample is a number from 0 to {len(GLANCES) - 1}")
 
     told = [f"--{option}" for option in ("smile", "mouth") if getattr(args, option) is not None]
     if told and GUIDED not in names:

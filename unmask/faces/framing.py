@@ -4,7 +4,8 @@ A larger one holds the whole crop, and reaches further only where the mask does:
 be, for networks know faces at the crop's scale.
 """
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -16,6 +17,25 @@ LARGEST = 1.6  # sides of the face's crop: beyond, the networks see too small a 
 ROOM = 4 / 256  # of the crop's side, left free around a mask that runs out of it
 OVERLAP = 32 / 256  # of the crop's side, along its border, in which two fills go over into one another
 ROUNDING = 1.5 / 256  # of the crop's side, by which a mask that ends at the crop's border may seem to run out of it
+
+
+@dataclass(frozen=True)
+class Glance:
+    """How a face is held before an inpainting model."""
+
+    degrees: float = 0.0  # by which its crop is turned, clockwise as seen
+    zoom: float = 1.0  # how much larger the face is in it
+    mirrored: bool = False
+
+
+# A network that knows no chance paints another face when the crop is turned, larger or smaller, or mirrored: nothing
+# under the mask says which is right. All look as real; smaller faces, or crops moved up or down, look less so.
+GLANCES = (Glance(), Glance(5, 1.06), Glance(mirrored=True), Glance(-5, 1.06, mirrored=True))
+
+
+def held(face: Face, glance: Glance) -> Face:
+    """The face with a crop turned and scaled about its middle as the glance says; mirroring is for the crop itself."""
+    return replace(face, side=face.side / glance.zoom, angle=face.angle + math.radians(glance.degrees))
 
 
 def cut_sides(mask: np.ndarray, frame: Face, shape: tuple[int, ...]) -> np.ndarray:

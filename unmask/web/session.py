@@ -33,6 +33,7 @@ CLOSE_BY = 2  # px of the working copy around a stroke that are taken over with 
 # the same picture, above 50 for another face of a photo.
 SAME_PICTURE = 4.0
 UNDO_STEPS = 10
+SAMPLED = "ganmasker"  # whose card shows other plausible faces
 EARLIER = 8  # masks that a slow browser may still show
 
 
@@ -63,6 +64,7 @@ class Run:
     faces: list[Face]
     names: tuple[str, ...]  # of the models that have a result, in the order in which they ran
     realism: float = 1.0  # see Unmasker.remove
+    sample: int = 0  # likewise, of the model SAMPLED; the others have their first face
 
     @property
     def mask(self) -> np.ndarray:

@@ -15,7 +15,7 @@ MASK[20:, 10:40] = 255
 class FakeUnmasker:
     """Finds MASK in every photo but a black one, and fills it with a grey of its own per model."""
 
-    calls, realisms = [], []
+    calls, realisms, samples = [], [], []
 
     def __init__(self, device="auto", weights=None):
         self.calls.append(("device", device))
@@ -33,10 +33,11 @@ class FakeUnmasker:
         self.calls.append(("segment", model))
         return MASK if photo.max() else np.zeros_like(MASK)
 
-    def remove(self, photo, mask=None, models=(), aligned=False, faces=None, guide=None, realism=1.0):
+    def remove(self, photo, mask=None, models=(), aligned=False, faces=None, guide=None, realism=1.0, sample=0):
         assert faces or self.find(photo, aligned)
         self.calls += [("remove", list(models)), ("guide", guide)]
         self.realisms.append(realism)
+        self.samples.append(sample)
         if "glcic" in models:
             raise WeightsError("The weights of glcic are missing: train it.")
         if not mask.any():

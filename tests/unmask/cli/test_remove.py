@@ -107,6 +107,16 @@ def test_remove_hands_on_realism_and_names_the_models_that_have_one_output(photo
         assert f"'{wrong}' is not a number from 0 to 1" in capsys.readouterr().err
 
 
+def test_remove_hands_on_the_sample_that_is_asked_for(photos, tmp_path, capsys):
+    words = ("remove", photos / "c.webp", "--out", tmp_path, "--model", "ganmasker")
+    FakeUnmasker.samples.clear()
+    assert status(*words) == 0 and status(*words, "--sample", 2) == 0
+    assert FakeUnmasker.samples == [0, 2]
+    for wrong in (-1, 4):
+        assert status(*words, "--sample", wrong) == 2
+        assert "--sample is a number from 0 to 3" in capsys.readouterr().err
+
+
 def test_masks_are_found_by_the_segmenter_that_is_asked_for(photos, tmp_path, monkeypatch, capsys):
     words = (photos / "c.webp", "--out", tmp_path)
     usable = unmask.catalog.list_models

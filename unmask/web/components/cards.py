@@ -8,6 +8,7 @@ import gradio as gr
 import numpy as np
 
 from unmask import PhotoError, WeightsError
+from unmask.faces.framing import GLANCES
 from unmask.imaging.metadata import NOTICE
 from unmask.registry import MODELS, ModelInfo
 from unmask.web.components.canvas import Before, draw_before_after
@@ -110,11 +111,15 @@ def waiting(
     return updates
 
 
-def finished(card: Card, before: Before, afters: list[np.ndarray], milliseconds: int) -> Updates:
-    """Updates that put a model's result on its card: uint8 (H, W, 3) of each of the parts that `before` has."""
+def finished(card: Card, before: Before, afters: list[np.ndarray], milliseconds: int, sample: int = 0) -> Updates:
+    """Updates that put a model's result on its card: uint8 (H, W, 3) of each of the parts that `before` has.
+
+    sample: which of the plausible faces it is.
+    """
     invention = tr("This is an invention, not the person's face.")
     took = tr("Took {milliseconds} ms", milliseconds=milliseconds)
-    note = render("card_note", lines=[("invention", invention), ("time", took)])
+    which = [("sample", tr("Face {number} of {count}", number=sample + 1, count=len(GLANCES)))] if sample else []
+    note = render("card_note", lines=[("invention", invention), *which, ("time", took)])
     files = [cached_view(card.pictures, after, "result.jpg", NOTICE) for after in afters]
     return {card.pictures: _before_after(card, before, files), card.note: note}
 

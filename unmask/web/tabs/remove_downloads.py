@@ -13,7 +13,7 @@ from unmask.web.bundle import result_name, with_alpha, write_bundle
 from unmask.web.errors import plain_errors
 from unmask.web.i18n import tr
 from unmask.web.pictures import cached_png
-from unmask.web.session import Visit
+from unmask.web.session import SAMPLED, Visit
 from unmask.web.tabs.remove_page import NO_PHOTO, RemovePage
 from unmask.web.types import EditorValue
 
@@ -63,5 +63,6 @@ class Downloads:
         ran = visit.ran
         assert ran is not None
         return self.unmasker.remove(
-            visit.photo, ran.mask, [name], faces=ran.faces, guide=told, realism=ran.realism
-        )[name]
+            visit.photo, ran.mask, [name], faces=ran.faces, guide=told, realism=ran.realism,
+            sample=ran.sample if name == SAMPLED else 0,
+        )[name]  # fmt: skip

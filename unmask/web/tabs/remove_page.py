@@ -32,7 +32,7 @@ from unmask.web.events import FORGET_AFTER
 from unmask.web.i18n import on_page, static, tr
 from unmask.web.mask_layers import MASK_COLOR
 from unmask.web.pictures import STATIC
-from unmask.web.session import EDITOR_SIZE
+from unmask.web.session import EDITOR_SIZE, SAMPLED
 
 BRUSH_COLOR = ("#{:02x}{:02x}{:02x}".format(*MASK_COLOR), 0.6)
 
@@ -91,6 +91,7 @@ class RemovePage:
     cards: dict[str, Card]  # by model
     controls: gr.HTML | None  # on the guided model's card, where its weights are there
     expressions: gr.HTML | None  # likewise: faces to choose from
+    another: gr.Button | None  # on SAMPLED's card, where its weights are there: another plausible face
     vote: gr.HTML | None  # two results without names, before all are shown; where the host wants votes
     map: gr.HTML  # where the models disagree
     row: gr.HTML  # all results side by side; its event `more` (with `model`) asks for one more
@@ -130,6 +131,7 @@ def build_page(sam: Sam | None) -> RemovePage:
     """Lay out the tab. sam: what the tool "Outline by click" asks; without it there is no such tool."""
     visit, guide = gr.State(time_to_live=FORGET_AFTER), gr.State(AS_FOUND)
     panels: list[gr.HTML] = []  # on the guided model's card
+    others: list[gr.Button] = []  # on SAMPLED's card
     maps: list[gr.HTML] = []
 
     with gr.Row(elem_classes=["steps", "remove-steps"]):
@@ -214,6 +216,8 @@ def build_page(sam: Sam | None) -> RemovePage:
         def below(name: str) -> None:
             if name == GUIDED:
                 panels.extend(guide_panel.build())
+            elif name == SAMPLED:
+                others.append(gr.Button(static("Another face that fits as well"), size="sm", elem_classes="another"))
 
         cards = build_cards(
             "Drag the line: before and after", below, lambda: maps.append(disagreement_card.build())
@@ -227,5 +231,5 @@ def build_page(sam: Sam | None) -> RemovePage:
     return RemovePage(
         visit, guide, photo, example, mask_status, empty_bench, first, panel, picture, switch, editor, outline, grow,
         shrink, clear, reset, import_mask, download_mask, mask_file, chosen, realism, run, run_status, edits, cards,
-        controls, expressions, vote, maps[0], row, download_all, result_file,
+        controls, expressions, others[0] if others else None, vote, maps[0], row, download_all, result_file,
     )  # fmt: skip

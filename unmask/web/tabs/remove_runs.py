@@ -12,6 +12,7 @@ from unmask.blending.composite import composite
 from unmask.faces.alignment import CROP, align, align_mask
 from unmask.faces.editing import AS_FOUND
 from unmask.faces.face import Face, whole_photo
+from unmask.faces.framing import GLANCES
 from unmask.holes import FEATHER
 from unmask.masks import check_mask, is_empty
 from unmask.registry import MODELS
@@ -25,7 +26,7 @@ from unmask.web.errors import USER_ERRORS, plain_errors
 from unmask.web.i18n import tr, tr_error
 from unmask.web.pictures import cached_view, thumbnail, to_show
 from unmask.web.proof import Proof
-from unmask.web.session import Run, Visit
+from unmask.web.session import SAMPLED, Run, Visit
 from unmask.web.tabs.remove_page import NO_PHOTO, RUN_HINT, RemovePage
 from unmask.web.turns import Turns
 from unmask.web.types import EditorValue, Updates
@@ -178,13 +179,41 @@ class Runs:
         if name == GUIDED:
             yield from self.expressions_beside(proof, old.turns)
 
-    def paint(self, name: str, proof: Proof, told: Guide, realism: float, before: Before) -> Updates:
+    def paint(
+        self, name: str, proof: Proof, told: Guide, realism: float, before: Before, sample: int = 0
+    ) -> Updates:
         """Updates that put one model's result on its card, beside those of a run. Raises one of USER_ERRORS."""
         results, milliseconds = timed(
-            self.unmasker.remove, proof.photo, proof.mask, [name], faces=proof.faces, guide=told, realism=realism
-        )
+            self.unmasker.remove, proof.photo, proof.mask, [name], faces=proof.faces, guide=told, realism=realism,
+            sample=sample,
+        )  # fmt: skip
         afters = [view.cut(results[name]) for view in proof.views.values()]
-        return finished(self.page.cards[name], before, afters, milliseconds)
+        return finished(self.page.cards[name], before, afters, milliseconds, sample)
+
+    def paint_another(self, old: Visit | None) -> Iterator[Updates]:
+        """The next plausible face of the model SAMPLED, on the mask and the faces of its last result."""
+        page = self.page
+        if old is None or old.ran is None:
+            yield {page.run_status: warn(tr(NO_PHOTO))}
+            return
+        if old.ran.realism == 0:
+            yield {page.run_status: warn(tr("The faithful face is the mean of all that fit: there is no other."))}
+            return
+        ran, run = replace(old.ran, sample=(old.ran.sample + 1) % len(GLANCES)), old.turns.run
+        painting = status(painting_text(page.cards[SAMPLED].title, 1, 1), "busy")
+        yield {page.visit: replace(old, ran=ran), page.run_status: painting}
+        proof = Proof.of(old.photo, ran.mask, ran.faces)
+        before = self.before(old, ran.faces, proof)
+        try:
+            painted = self.paint(SAMPLED, proof, AS_FOUND, ran.realism, before, ran.sample)
+        except USER_ERRORS as error:
+            yield {page.run_status: warn(tr_error(error))}
+            return
+        if old.turns.run != run:
+            return  # a newer run has its first face
+        yield painted
+        if not old.turns.at_work:
+            yield {page.run_status: self.results_status(old)}
 
     def before(self, visit: Visit, faces: list[Face], proof: Proof) -> Before:
         """The photo as results are compared with it: whole, and the views of these faces in its proof."""

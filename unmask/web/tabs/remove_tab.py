@@ -26,7 +26,7 @@ from unmask.web.events import HEAVY, PRIVATE
 from unmask.web.i18n import tr, tr_error
 from unmask.web.memory import Memory
 from unmask.web.pictures import cached_png, cached_view, file_url, for_browsers, thumbnail
-from unmask.web.session import Visit
+from unmask.web.session import SAMPLED, Visit
 from unmask.web.tabs.remove_downloads import Downloads
 from unmask.web.tabs.remove_live import LiveEdits
 from unmask.web.tabs.remove_page import (
@@ -102,6 +102,15 @@ def wire_photo_and_models(tab: "RemoveTab", private: EventOptions, heavy: EventO
             [page.run_status, *page.cards[GUIDED].components()],
             **heavy | {"trigger_mode": "always_last"},
         )  # fmt: skip
+
+
+    if page.another:
+        page.another.click(
+            tab.runs.paint_another,
+            page.visit,
+            [page.visit, page.run_status, *page.cards[SAMPLED].components()],
+            **heavy,
+        )
 
 
 def wire_live_edits(live: LiveEdits, heavy: EventOptions) -> gr.events.Dependency:
