@@ -31,7 +31,7 @@ WHOLE = os.environ.get("UNMASK_LOAD_TEST") == "1"
 RATERS, PROCESSES = 50, 2  # one process of 50 clients would wait for its own interpreter, not for the server
 ITEMS = 30 if WHOLE else 6  # that each rater answers
 RANKED = 6 if WHOLE else 2  # of them, orders of three pictures
-KILLS = 10
+KILLS = 10 if WHOLE else 4  # each costs all fifty their clients
 SLOWEST = 10  # s, in 95 of 100 cases, until an answer is saved; asked of the whole run alone
 PATIENCE = 600  # s until a test gives up
 ROOT = Path(__file__).resolve().parents[2]
