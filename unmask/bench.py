@@ -22,6 +22,7 @@ from unmask.faces.alignment import CROP
 from unmask.imaging.reader import read_photo
 from unmask.imaging.tensors import resize
 from unmask.pipeline import Unmasker
+from unmask.refining import REFINED
 from unmask.registry import DEFAULT_MODELS, MODELS
 from unmask.settings import examples
 
@@ -107,7 +108,8 @@ def bench_network(unmasker: Unmasker, name: str, height: int, width: int, repeat
     crop = torch.rand(1, 3, height, width, device=unmasker.device) * 2 - 1
     mask = torch.zeros(1, 1, height, width, device=unmasker.device)
     mask[:, :, height // 2 : -height // 8, width // 4 : -width // 4] = 1
-    inputs = (crop, mask) if MODELS[name].kind in ("inpainting", "classical") else (crop,)
+    kind = MODELS[name].kind
+    inputs = {"inpainting": (crop, mask), "classical": (crop, mask), "refiner": (crop, crop, mask)}.get(kind, (crop,))
     with FlopCounterMode(display=False) as counter:
         model(*inputs)
     took = milliseconds(lambda: model(*inputs), repeats)
@@ -171,7 +173,8 @@ def measure(
     }
     for name in names:
         kind, own = MODELS[name].kind, vars(unmasker.model(name))["size"]
-        sizes = {"detector": [(480, 640)], "landmarks": [(own, own)]}.get(kind, sorted({(own, own), (CROP, CROP)}))
+        fixed = {"detector": [(480, 640)], "landmarks": [(own, own)], "refiner": [(own, own)]}
+        sizes = fixed.get(kind, sorted({(own, own), (CROP, CROP)}))
         for height, width in sizes:
             row = {"name": name, "title": MODELS[name].title, "parameters": describe(name)["parameters"]}
             row |= bench_network(unmasker, name, height, width, repeats)
@@ -185,9 +188,10 @@ def measure(
         crop = resize(portrait[:512], (CROP, CROP))
         mask = np.zeros((CROP, CROP), np.uint8)
         mask[130:230, 60:196] = 255
+        close, wide = (resize(each, (REFINED, REFINED)) for each in (crop, mask))
         large = resize(portrait, LARGE)
 
-        def visit() -> None:
+        def visit(crop: np.ndarray = crop, mask: np.ndarray = mask) -> None:
             unmasker.segment(crop, aligned=True)
             unmasker.remove(crop, mask, DEFAULT_MODELS, aligned=True)
 
@@ -197,6 +201,9 @@ def measure(
 
         visits = report["visits"]
         visits["mask and the default inpainting models"] = milliseconds(visit, repeats)
+        if unmasker.refines:
+            title = f"the same on a face of {REFINED} px, with the refiner's detail"
+            visits[title] = milliseconds(lambda: visit(close, wide), repeats)
         few = max(repeats // 5, 1)
         visits["portrait of 12 megapixels, everything included"] = milliseconds(visit_with_portrait, few)
         for name in ("mseg", *DEFAULT_MODELS):
