@@ -54,7 +54,7 @@ class StandIn(OneByOne):
     def fill(self, name, crop, mask, guide=None, realism=1.0):
         return np.full_like(crop, FILL)
 
-    def remove(self, photo, mask=None, models=DEFAULT_MODELS, **options):
+    def remove(self, photo, mask=None, models=DEFAULT_MODELS, *args, **options):
         if mask is None:
             if not self.find(photo):
                 raise PhotoError("No face was found in this photo: give a mask of what is to be removed.")
