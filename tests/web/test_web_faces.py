@@ -171,8 +171,10 @@ def test_boxing_a_missed_face(page, pictures):
     give_photo(page, pictures["crowd"])
     wait_until_done(page)
     add = page.get_by_role("button", name="Add a face")
+    settled(page, PICTURE)  # the page moves to the results first
     add.click()
     page.locator(PICTURE).scroll_into_view_if_needed()
+    settled(page, PICTURE)
     # A box that is too small is refused, and nothing is lost.
     page.mouse.move(*corner(page, 500, 100, photo))
     page.mouse.down()

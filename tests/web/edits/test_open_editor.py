@@ -202,10 +202,12 @@ def test_the_result_is_seen_while_one_edits(browser, demo, pictures, size):
         page.wait_for_function(f"!({dimmed})")
         assert page.get_attribute("#beside .now .crop img", "src") != before
         # Another model is brought up without leaving the editor.
-        top = page.evaluate("scrollY")
+        place = "document.querySelector('#editor').getBoundingClientRect().top"
+        top = page.evaluate(place)
         page.locator("#beside .others").get_by_label(TITLES[1]).click()
         page.wait_for_function("title => document.querySelector('#beside .name').textContent === title", arg=TITLES[1])
-        assert page.evaluate("scrollY") == top
+        # Cards differ in height: the page may scroll by as much, so that the editor stays where it is.
+        assert abs(page.evaluate(place) - top) < 2
         page.locator("#beside").get_by_role("button", name="Show it large").click()
         page.wait_for_function("Math.abs(document.querySelector('#results').getBoundingClientRect().top) < 60")
         assert card(page, TITLES[1]).is_visible()
