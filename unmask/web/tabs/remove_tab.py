@@ -102,8 +102,6 @@ def wire_photo_and_models(tab: "RemoveTab", private: EventOptions, heavy: EventO
             [page.run_status, *page.cards[GUIDED].components()],
             **heavy | {"trigger_mode": "always_last"},
         )  # fmt: skip
-
-
     if page.another:
         page.another.click(
             tab.runs.paint_another,
