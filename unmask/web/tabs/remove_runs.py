@@ -202,15 +202,20 @@ class Runs:
         ran, run = replace(old.ran, sample=(old.ran.sample + 1) % len(GLANCES)), old.turns.run
         painting = status(painting_text(page.cards[SAMPLED].title, 1, 1), "busy")
         yield {page.visit: replace(old, ran=ran), page.run_status: painting}
+        yield from self.paint_anew(SAMPLED, old, ran, AS_FOUND, run)
+
+    def paint_anew(self, name: str, old: Visit, ran: Run, told: Guide, run: int) -> Iterator[Updates]:
+        """One model of a run once more, unless a newer run than `run` has begun, which paints it as well."""
+        page = self.page
         proof = Proof.of(old.photo, ran.mask, ran.faces)
-        before = self.before(old, ran.faces, proof)
+        sample = ran.sample if name == SAMPLED else 0
         try:
-            painted = self.paint(SAMPLED, proof, AS_FOUND, ran.realism, before, ran.sample)
+            painted = self.paint(name, proof, told, ran.realism, self.before(old, ran.faces, proof), sample)
         except USER_ERRORS as error:
             yield {page.run_status: warn(tr_error(error))}
             return
         if old.turns.run != run:
-            return  # a newer run has its first face
+            return
         yield painted
         if not old.turns.at_work:
             yield {page.run_status: self.results_status(old)}
@@ -259,19 +264,9 @@ class Runs:
         if old is None or old.ran is None:
             yield {page.run_status: warn(tr(NO_PHOTO))}
             return
-        ran, run = old.ran, old.turns.run
-        proof = Proof.of(old.photo, ran.mask, ran.faces)
+        run = old.turns.run
         yield {page.run_status: status(painting_text(page.cards[GUIDED].title, 1, 1), "busy")}
-        try:
-            painted = self.paint(GUIDED, proof, told, ran.realism, self.before(old, ran.faces, proof))
-        except USER_ERRORS as error:
-            yield {page.run_status: warn(tr_error(error))}
-            return
-        if old.turns.run != run:
-            return  # a newer run paints it as the controls say
-        yield painted
-        if not old.turns.at_work:
-            yield {page.run_status: self.results_status(old)}
+        yield from self.paint_anew(GUIDED, old, old.ran, told, run)
 
     def run_again(
         self, old: Visit | None, value: EditorValue | None, names: list[str], told: Guide, realism: float
