@@ -1,8 +1,9 @@
 """Every released network further on one GPU, or several, in the order that gives most: for rented machines.
 
 Each network goes on from its released weights, two thirds of its time on windows around the mask, the last third on
-whole pictures. All data lives in the GPU's memory. What a stint leaves is a run like any other, and its export. Faces
-whose shards are not there yet are left out, and taken in by the next stint when they have come.
+whole pictures. The refiner is not among them: it learns from 512 px faces and other networks' fills of them, which
+are painted beforehand. All data lives in the GPU's memory. What a stint leaves is a run like any other, and its
+export. Faces whose shards are not there yet are left out, and taken in by the next stint when they have come.
 """
 
 import json

@@ -19,7 +19,7 @@ from unmask.faces.alignment import CROP, align, mask_to_photo, upright_crop
 from unmask.faces.detector import detect_turned
 from unmask.faces.editing import AS_FOUND, Guide, move
 from unmask.faces.face import Face, face_from_points, whole_photo
-from unmask.faces.framing import GLANCES, LARGEST, Glance, cut_sides, from_frame_to_frame, reframe, widen
+from unmask.faces.framing import GLANCES, LARGEST, cut_sides, from_frame_to_frame, reframe, widen
 from unmask.faces.landmarks import five_points
 from unmask.faces.layout import OVAL
 from unmask.holes import Hole, find_holes
@@ -298,11 +298,9 @@ class Unmasker:
         Raises PhotoError when there is no face or no mask, or it or a value does not fit, WeightsError for broken
         weights.
         """
-        models = self.check_models(models, realism)
-        if not 0 <= sample < len(GLANCES):
-            raise PhotoError(f"There are samples 0 to {len(GLANCES) - 1}.")
+        models = self.check_models(models, realism, sample)
         mask, faces = self.mask_and_faces(photo, mask, faces, aligned)
-        holes = self._find_holes(photo, mask, faces, GLANCES[sample])
+        holes = self._find_holes(photo, mask, faces, sample)
         inpaint = partial(self.inpaint, photo, holes, guide=guide, realism=realism)
         return dict(zip(models, self._pool.map(inpaint, models), strict=True))
 
@@ -315,6 +313,7 @@ class Unmasker:
         keep: Keep[T],
         guide: Guide = AS_FOUND,
         realism: float = 1.0,
+        sample: int = 0,
     ) -> Iterator[Outcome[T]]:
         """As `remove`, each model's result as soon as it is there; a model that cannot is one with an error.
 
@@ -324,8 +323,8 @@ class Unmasker:
         Raises PhotoError as `remove` does. Photo and mask must not change while this goes on. Closing the iterator
         gives up those models that have not begun.
         """
-        models = self.check_models(models, realism)
-        holes = self._find_holes(photo, mask, faces)
+        models = self.check_models(models, realism, sample)
+        holes = self._find_holes(photo, mask, faces, sample)
         paint = partial(self.inpaint, photo, holes, guide=guide, realism=realism)
         started = [self._pool.submit(Outcome[T].of, name, partial(paint, name), keep) for name in models]
         try:
@@ -352,15 +351,15 @@ class Unmasker:
                 raise PhotoError("No mask was found in this photo: mark it by hand.")
         return mask, faces
 
-    def _find_holes(
-        self, photo: np.ndarray, mask: np.ndarray, faces: list[Face], glance: Glance = GLANCES[0]
-    ) -> list[Hole]:
-        return find_holes(photo, mask, faces, REFINED if self.refines else CROP, glance)
+    def _find_holes(self, photo: np.ndarray, mask: np.ndarray, faces: list[Face], sample: int) -> list[Hole]:
+        return find_holes(photo, mask, faces, REFINED if self.refines else CROP, GLANCES[int(sample)])
 
-    def check_models(self, models: Iterable[str], realism: float = 1.0) -> list[str]:
-        """The models' names, each once. Raises PhotoError for one that is none, or for a realism out of range."""
+    def check_models(self, models: Iterable[str], realism: float = 1.0, sample: int = 0) -> list[str]:
+        """The models' names, each once. Raises PhotoError for one that is none, or a realism or sample out of range."""
         if not 0 <= realism <= 1:
             raise PhotoError("Realism is a number from 0 (faithful) to 1 (realistic).")
+        if sample not in range(len(GLANCES)):
+            raise PhotoError(f"The sample is a whole number from 0 to {len(GLANCES) - 1}.")
         names, usable = list(dict.fromkeys(models)), list_inpainting_models(self._paths)
         for name in names:
             if name not in usable:

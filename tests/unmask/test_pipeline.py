@@ -268,8 +268,8 @@ def test_every_sample_is_another_face_in_the_same_place(unmasker):
     for i, first in enumerate(results):
         for second in results[i + 1 :]:
             assert np.abs(first[inside].astype(int) - second[inside]).mean() > 2
-    for wrong in (-1, len(GLANCES)):
-        with pytest.raises(PhotoError, match="There are samples 0 to 3."):
+    for wrong in (-1, len(GLANCES), 0.5):
+        with pytest.raises(PhotoError, match="The sample is a whole number from 0 to 3."):
             unmasker.remove(photo, mask, sample=wrong)
 
 

@@ -126,6 +126,7 @@ def test_each_argument_of_remove_is_refused_in_a_sentence(web):
         ([photo, None, None, 1], "takes"), ([photo, None, [3], 1], "choices"), ([photo, None, [], 1], "no model"),
         ([photo, None, ["nobody"], 1], "choices"), ([photo, None, ["glcic"], "x"], "takes"), ([photo, None], "takes"),
         ([photo, None, ["glcic"], None], "takes"), ([photo, None, ["glcic"], 2], "greater"),
+        ([photo, None, ["glcic"], 1, 4], "greater"), ([photo, None, ["glcic"], 1, 0.5], "whole number"),
         ([None, None, ["glcic"], 1], "no photo"),
         ([{"path": upload(web, b"no picture")}, None, ["glcic"], 1], "not a readable"),
         ([photo | {"size": "large"}, None, ["glcic"], 1], "takes"),

@@ -101,9 +101,9 @@ def test_what_the_page_never_asks_for_is_not_there(web):
 # ---------------------------------------------------------------- arguments
 
 
-def test_remove_takes_three_arguments_as_before_realism(web, photo, demo):
-    assert "event: complete" in answer(web, "remove", [photo, None, ["glcic"]])
-    assert "event: complete" in answer(web, "remove", [photo, None, ["glcic"], 0.5])
+def test_remove_takes_three_arguments_as_before_realism_and_sample(web, photo, demo):
+    for more in ([], [0.5], [0.5, 1]):
+        assert "event: complete" in answer(web, "remove", [photo, None, ["glcic"], *more])
     assert "event: complete" not in answer(web, "remove", [photo, None])
     client = Client(demo.local_url, verbose=False)
     (path,) = client.predict(handle_file(PHOTO), None, ["glcic"], api_name="/remove")

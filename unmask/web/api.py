@@ -8,6 +8,7 @@ import numpy as np
 from gradio.context import Context
 
 from unmask import PhotoError, Unmasker, read_photo
+from unmask.faces.framing import GLANCES
 from unmask.imaging.metadata import NOTICE
 from unmask.masks import read_mask
 from unmask.registry import DEFAULT_MODELS
@@ -16,25 +17,26 @@ from unmask.web.errors import plain_errors
 from unmask.web.events import COMPUTE
 from unmask.web.pictures import cached_png
 
-REALISM = 1.0
+LATER = [1.0, 0]  # realism and sample, the arguments of /remove after its first three, where a call has none
 # What each endpoint takes, for who calls it with something else.
 TAKES = {
     "segment": "one argument, a picture's file",
-    "remove": "a picture's file, a mask's file or null, a list of models' names, and a realism from 0 to 1",
+    "remove": "a picture's file, a mask's file or null, a list of models' names, a realism from 0 to 1, and a sample"
+    f" from 0 to {len(GLANCES) - 1}",
     "rate": "a token and a whole number",
 }
 
 
 def be_lenient() -> None:
-    """Let calls of /remove through that have one model's name by itself, or no `realism`, which it once did not have:
-    Gradio's client adds what is missing, a plain HTTP call does not. `validate_inputs` is Gradio's own, as seen in
-    6.31."""
+    """Let calls of /remove through that have one model's name by itself, or not `realism` and `sample`, which it
+    once did not have: Gradio's client adds what is missing, a plain HTTP call does not. `validate_inputs` is Gradio's
+    own, as seen in 6.31."""
     demo = Context.root_block
     check = demo.validate_inputs
 
     def fill_in(function: Any, inputs: list[Any]) -> None:
         if function.api_name == "remove":
-            inputs += [REALISM] * (len(inputs) == 3)
+            inputs += LATER[len(inputs) - 3 :] if len(inputs) >= 3 else []
             inputs[2:3] = [[each] if isinstance(each, str) else each for each in inputs[2:3]]
         check(function, inputs)
 
@@ -54,7 +56,10 @@ def build(unmasker: Unmasker) -> None:
         models_in = gr.CheckboxGroup(model_choices(), value=list(DEFAULT_MODELS), label="Names of models")
         mask_out = gr.File(label="Mask")
         realism_in = gr.Slider(
-            0, 1, value=REALISM, label="0, faithful, to 1, realistic, where a model has both outputs"
+            0, 1, value=LATER[0], label="0, faithful, to 1, realistic, where a model has both outputs"
+        )
+        sample_in = gr.Slider(
+            0, len(GLANCES) - 1, value=LATER[1], step=1, label="Which of the faces that fit as well"
         )
         results_out = gr.File(label="Results", file_count="multiple")
         segment_call, remove_call = gr.Button(), gr.Button()
@@ -77,7 +82,11 @@ def build(unmasker: Unmasker) -> None:
             return cached_png(mask_out, unmasker.segment(read_photo(image)), "mask.png")
 
     def remove(
-        image: str, mask: str | None = None, models: Sequence[str] = DEFAULT_MODELS, realism: float = REALISM
+        image: str,
+        mask: str | None = None,
+        models: Sequence[str] = DEFAULT_MODELS,
+        realism: float = LATER[0],
+        sample: int = 0,
     ) -> list[str]:
         """Take the face masks off a photo, once per model. Gives <model>.png of its size for each, in their order.
 
@@ -88,15 +97,17 @@ def build(unmasker: Unmasker) -> None:
             mask: of the photo's size, brighter than 127 = covered; without one, that of every face is found
             models: names of models, of which each gives one result
             realism: from 0, the faithful output, to 1, the realistic one, of a model that has both
+            sample: which of the faces that fit as well, 0 to 3
         """
         with plain_errors():
             check(image, models)
-            models = unmasker.check_models(models, realism)
+            models = unmasker.check_models(models, realism, sample)
             photo = read_photo(image)
             given = None if mask is None else read_mask(mask, photo.shape[:2])
             covered, faces = unmasker.mask_and_faces(photo, given)
             files: dict[str, str] = {}
-            for done in unmasker.remove_each(photo, covered, models, faces, write, realism=realism):
+            painted = unmasker.remove_each(photo, covered, models, faces, write, realism=realism, sample=sample)
+            for done in painted:
                 if done.error is not None:
                     raise done.error
                 assert done.kept is not None  # there is the one or the other
@@ -108,5 +119,5 @@ def build(unmasker: Unmasker) -> None:
 
     be_lenient()
     segment_call.click(segment, image_in, mask_out, api_name="segment", **COMPUTE)
-    inputs = [image_in, mask_in, models_in, realism_in]
+    inputs = [image_in, mask_in, models_in, realism_in, sample_in]
     remove_call.click(remove, inputs, results_out, api_name="remove", **COMPUTE)

@@ -29,16 +29,15 @@ class OneByOne(Unmasker):
 
     def remove_each(
         self, photo: np.ndarray, mask: np.ndarray, models: Iterable[str], faces: list[Face], keep: Keep[T],
-        guide: Guide = AS_FOUND, realism: float = 1.0,
+        guide: Guide = AS_FOUND, realism: float = 1.0, sample: int = 0,
     ) -> Iterator[Outcome[T]]:  # fmt: skip
         """As in Unmasker."""
-        for name in self.check_models(models, realism):
-            yield Outcome.of(name, partial(self._remove_one, name, photo, mask, faces, guide, realism), keep)
+        options = {"faces": faces, "guide": guide, "realism": realism, "sample": sample}
+        for name in self.check_models(models, realism, sample):
+            yield Outcome.of(name, partial(self._remove_one, name, photo, mask, options), keep)
 
-    def _remove_one(
-        self, name: str, photo: np.ndarray, mask: np.ndarray, faces: list[Face], guide: Guide, realism: float
-    ) -> np.ndarray:
-        return self.remove(photo, mask, [name], faces=faces, guide=guide, realism=realism)[name]
+    def _remove_one(self, name: str, photo: np.ndarray, mask: np.ndarray, options: Json) -> np.ndarray:
+        return self.remove(photo, mask, [name], **options)[name]
 
 
 class ZeroUnmasker(OneByOne):

@@ -38,6 +38,9 @@ def test_api_remove(client, pictures, unmasker, tmp_path):
     for path, name in zip(paths, expected):
         assert np.array_equal(read_photo(path), expected[name])
         assert Image.open(path).info["Description"] == NOTICE
+    (path,) = client.predict(image=square, models=["glcic"], sample=2, api_name="/remove")
+    another = unmasker.remove(photo, None, ["glcic"], sample=2)["glcic"]
+    assert np.array_equal(read_photo(path), another) and not np.array_equal(another, expected["glcic"])
     mask = np.zeros(photo.shape[:2], np.uint8)
     mask[180:260, 100:230] = 255
     write_png(tmp_path / "mask.png", mask)
