@@ -2,8 +2,12 @@
 
 import gc
 import importlib.util
+import os
 import sys
 from collections import Counter
+
+# Two workers share two cores: threads of OpenMP that wait for each other's ends take seven times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read as torch is imported
 
 import pytest
 import torch
