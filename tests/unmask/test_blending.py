@@ -7,7 +7,7 @@ import pytest
 from tests.unmask.pasted import paste_back
 from unmask.blending.composite import Backdrop
 from unmask.blending.edge import Edge
-from unmask.blending.texture import _quietest
+from unmask.blending.texture import PAINTED, _quietest
 from unmask.faces.alignment import align
 from unmask.faces.face import Face
 
@@ -144,6 +144,18 @@ def test_small_faces(side):
     assert np.abs(error.mean(axis=0)).max() < 2 and error.std() < 6
     if side >= 100:
         assert error.std() > 3
+
+
+@pytest.mark.parametrize("side", [400, 640])
+def test_skin_texture_is_for_faces_that_the_networks_do_not_paint_at_their_size(side):
+    """Rough skin in a photo whose wall has hardly any grain."""
+    shape = (2 * side, side + 40)
+    face = Face((0, 0, 0, 0), (side / 2 + 20, 1.4 * side), side)
+    mask, clean = hole(shape, face), skin(shape)
+    rough = grainy(clean, 4, 1.0)
+    rough[:, : side // 5] = grainy(clean, 0.5)[:, : side // 5]
+    painted = (paste_back(rough, face, fill(0, face, shape), mask, FEATHER) - clean)[mask > 0].std()
+    assert painted < 1.6 if side <= PAINTED else painted > 2.5, "the skin's standard deviation is 4"
 
 
 def test_a_mask_over_the_whole_photo():

@@ -18,6 +18,7 @@ LARGEST_PATCH = 128  # photo px
 PATCHES = 24  # at most
 FEWEST_PATCHES = 3
 STRONGEST = 0.02  # of the brightness: skin texture of this standard deviation passes beside any grain
+PAINTED = 512  # px of a face's crop, up to which grain alone passes: texture of that size the networks paint themselves
 DIRECTED = 0.5  # coherence from which a patch has a direction, as hair and wrinkles have and neither grain nor pores
 LIKE = (12.0, 12.0, 60.0)  # levels of Cr, Cb, Y within which a patch has the fill's colour: other skin, other light
 WITHOUT_EDGES = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
@@ -43,6 +44,7 @@ class Skin:
         self._photo, self._known, self._covered, self._window, self._step = photo, known, covered, window, step
         self._patch = min(PATCH if side >= 192 else PATCH // 2, max(LARGEST_PATCH // step, 4))
         self._size = self._patch * step  # photo px
+        self._enlarged = side > PAINTED
         self._free = elsewhere == 0
         self._patches = Patches(known, self._patch)
 
@@ -67,10 +69,11 @@ class Skin:
         power, axes = np.linalg.eigh(missing)
         power = np.maximum(power, 0)
         # Wrinkles, stubble and hair are no texture to strew over a face: it is at most somewhat more than grain.
-        skin, waves = 3 * (STRONGEST * colour.mean()) ** 2, grain.shape[0] * grain.shape[1]
+        skin = 3 * (STRONGEST * colour.mean()) ** 2 if self._enlarged else 0.0
+        waves = grain.shape[0] * grain.shape[1]
         allowed = 1.5 * np.einsum("yxcc->", grain) + skin * waves
         if self._step == 1:  # a small face may have no smooth patch at all: hair, bricks and cloth are no grain
-            allowed = min(allowed, (3 * (1.3 * self._quietest) ** 2 + skin / 4) * waves)
+            allowed = min(allowed, 3 * (1.5 * self._quietest) ** 2 * waves)
         power *= min(1, allowed / max(power.sum(), 1e-9))
         root = (axes * np.sqrt(power)[..., None, :]) @ np.swapaxes(axes, -1, -2)  # (P, P / 2 + 1, 3, 3)
         return _noise(root.astype(np.float32), self._white)
