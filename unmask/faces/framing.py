@@ -29,8 +29,9 @@ class Glance:
 
 
 # A network that knows no chance paints another face when the crop is turned, larger or smaller, or mirrored: nothing
-# under the mask says which is right. All look as real; smaller faces, or crops moved up or down, look less so.
-GLANCES = (Glance(), Glance(5, 1.06), Glance(mirrored=True), Glance(-5, 1.06, mirrored=True))
+# under the mask says which is right. The mirrored one looks as real as the first, turned ones are a little softer
+# (docs/faces.md); smaller faces, or crops moved up or down, look less real.
+GLANCES = (Glance(), Glance(mirrored=True), Glance(5, 1.06), Glance(-5, 1.06, mirrored=True))
 
 
 def held(face: Face, glance: Glance) -> Face:
