@@ -17,7 +17,7 @@ from unmask.web.errors import plain_errors
 from unmask.web.events import COMPUTE
 from unmask.web.pictures import cached_png
 
-LATER = [1.0, 0]  # realism and sample, the arguments of /remove after its first three, where a call has none
+REALISM, SAMPLE = 1.0, 0  # what /remove is given after its first three arguments, where a call has none
 # What each endpoint takes, for who calls it with something else.
 TAKES = {
     "segment": "one argument, a picture's file",
@@ -36,7 +36,7 @@ def be_lenient() -> None:
 
     def fill_in(function: Any, inputs: list[Any]) -> None:
         if function.api_name == "remove":
-            inputs += LATER[len(inputs) - 3 :] if len(inputs) >= 3 else []
+            inputs += {3: [REALISM, SAMPLE], 4: [SAMPLE]}.get(len(inputs), [])
             inputs[2:3] = [[each] if isinstance(each, str) else each for each in inputs[2:3]]
         check(function, inputs)
 
@@ -56,10 +56,10 @@ def build(unmasker: Unmasker) -> None:
         models_in = gr.CheckboxGroup(model_choices(), value=list(DEFAULT_MODELS), label="Names of models")
         mask_out = gr.File(label="Mask")
         realism_in = gr.Slider(
-            0, 1, value=LATER[0], label="0, faithful, to 1, realistic, where a model has both outputs"
+            0, 1, value=REALISM, label="0, faithful, to 1, realistic, where a model has both outputs"
         )
         sample_in = gr.Slider(
-            0, len(GLANCES) - 1, value=LATER[1], step=1, label="Which of the faces that fit as well"
+            0, len(GLANCES) - 1, value=SAMPLE, step=1, label="Which of the faces that fit as well"
         )
         results_out = gr.File(label="Results", file_count="multiple")
         segment_call, remove_call = gr.Button(), gr.Button()
@@ -85,8 +85,8 @@ def build(unmasker: Unmasker) -> None:
         image: str,
         mask: str | None = None,
         models: Sequence[str] = DEFAULT_MODELS,
-        realism: float = LATER[0],
-        sample: int = 0,
+        realism: float = REALISM,
+        sample: int = SAMPLE,
     ) -> list[str]:
         """Take the face masks off a photo, once per model. Gives <model>.png of its size for each, in their order.
 
