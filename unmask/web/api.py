@@ -36,7 +36,8 @@ def be_lenient() -> None:
 
     def fill_in(function: Any, inputs: list[Any]) -> None:
         if function.api_name == "remove":
-            inputs += {3: [REALISM, SAMPLE], 4: [SAMPLE]}.get(len(inputs), [])
+            missing: dict[int, list[Any]] = {3: [REALISM, SAMPLE], 4: [SAMPLE]}
+            inputs += missing.get(len(inputs), [])
             inputs[2:3] = [[each] if isinstance(each, str) else each for each in inputs[2:3]]
         check(function, inputs)
 
