@@ -59,6 +59,8 @@ def _meaningless(network: str) -> Iterator[str]:
         yield "stages"
     if "sees_mask" not in signature(RECIPES[network]).parameters:
         yield "blind"
+    if "sees_fabric" not in signature(RECIPES[network]).parameters:
+        yield "sees_fabric"
     if network != "mseg":
         yield "real"
 

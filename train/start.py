@@ -50,6 +50,7 @@ class TrainOptions(OnFaces):
     )
     stages: int | None = option("autoencoders in a row: 1 is the ablation", None, choices=(1, 2))
     blind: bool = option("the paper's network, which is not given the mask", False)
+    sees_fabric: bool = option("the paper's network, which sees what covers the face", False)
     lr: tuple[float, float] | None = option("learning rates", None, metavar=("G", "D"))
     variants: int = option("synthetic masks drawn for every face", 2)
     seed: int = option(default=0)
@@ -104,17 +105,21 @@ def tune(device: torch.device) -> None:
     torch.set_flush_denormal(True)
 
 
+# What weights have that say nothing of it.
+BEFORE: dict[str, Json] = {"downscale": 1, "sees_mask": False, "sees_fabric": True}
+
+
 def read_init(path: Path) -> Json:
     """Released weights, or a run's averaged ones, to start from: name, config, size (px), the generator's `state`, the
     `discriminator`'s or None, and `before`, where they came from.
 
-    What was trained before networks could be downscaled says nothing of it: its config gets downscale 1; and sees_mask
-    False, likewise.
+    What was trained before networks could be downscaled says nothing of it: its config gets downscale 1; and
+    sees_mask False and sees_fabric True, likewise.
     """
 
     def as_before(name: str) -> Json:
         known = signature(RECIPES[name]).parameters
-        return {key: value for key, value in (("downscale", 1), ("sees_mask", False)) if key in known}
+        return {key: value for key, value in BEFORE.items() if key in known}
 
     if path.suffix == ".safetensors":
         metadata = weights.read_metadata(path)
@@ -184,6 +189,8 @@ def make_recipe(options: TrainOptions, processes: Processes) -> tuple[Recipe, Js
     config |= {key: value for key in ("width", "downscale", "stages") if (value := getattr(options, key))}
     if "sees_mask" in signature(RECIPES[options.network]).parameters:
         config["sees_mask"] = not options.blind
+    if "sees_fabric" in signature(RECIPES[options.network]).parameters:
+        config["sees_fabric"] = options.sees_fabric
     recipe = RECIPES[options.network](options.size, **config)
     if init and source and not going_on:
         start_from(recipe, init, source)

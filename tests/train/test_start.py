@@ -80,3 +80,14 @@ def test_a_pix2pix_that_sees_the_mask_starts_from_the_blind_one(folder, tmp_path
     first = recipe.generator.encoder[0][0].weight
     assert torch.equal(first[:, :12], blind["state"]["encoder.0.0.weight"])  # three colours of 2x2 pixels
     assert first.shape[1] == 16 and not first[:, 12:].any()
+
+
+def test_a_gumf_that_sees_no_fabric_starts_from_one_that_does(folder, tmp_path, monkeypatch, capsys):
+    run(monkeypatch, capsys, *small("gumf", folder, tmp_path / "paper", "--kimg", 0.002, "--sees-fabric"))
+    paper = read_init(tmp_path / "paper")
+    assert paper["config"]["sees_fabric"] is True
+    run(
+        monkeypatch, capsys,
+        *small("gumf", folder, tmp_path / "ours", "--kimg", 0.002, "--init", tmp_path / "paper"),
+    )  # fmt: skip
+    assert read_init(tmp_path / "ours")["config"] == {"width": 8, "downscale": 2, "sees_fabric": False}

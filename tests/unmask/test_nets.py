@@ -141,6 +141,15 @@ def test_a_pix2pix_that_sees_the_mask_asks_for_it():
         build("pix2pix")(picture()[0])
 
 
+@pytest.mark.parametrize("sees_fabric", [True, False], ids=["as in its paper", "as trained"])
+def test_gumf_is_shown_what_covers_the_face_only_as_in_its_paper(sees_fabric):
+    torch.manual_seed(0)
+    model, (crop, mask) = MODELS["gumf"].build(width=8, sees_fabric=sees_fabric).eval(), picture()
+    with torch.inference_mode():
+        one, two = model(crop, mask), model(crop * (1 - mask) + mask, mask)  # as it is, and with a white mask
+    assert (((one - two).abs() * mask).max() > 1e-4) == sees_fabric
+
+
 def test_gumf_finds_the_mask_where_none_is_given():
     crop, mask = picture(64)
     model = build("gumf").eval()

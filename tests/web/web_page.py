@@ -43,6 +43,26 @@ SETTLED = """async selectors => {
   }
   return seen;
 }"""
+# WebGL by software takes cores for what a graphics card does in passing, so the editor's library, Pixi, is told of a card
+# that mixes one texture at a time instead of 16, of which its shader would try each for every pixel; it draws ten times
+# a second, which is enough, and leaves out the blurred shadow below the picture.
+SPARING = """{
+  for (const { prototype } of [WebGLRenderingContext, WebGL2RenderingContext]) {
+    const { getParameter, MAX_TEXTURE_IMAGE_UNITS } = prototype;
+    prototype.getParameter = function (name) {
+      return name === MAX_TEXTURE_IMAGE_UNITS ? 1 : getParameter.call(this, name);
+    };
+  }
+  let drawn;
+  Object.defineProperty(globalThis, "__PIXI_APP__", { get: () => drawn, set: app => {
+    const { init } = drawn = app;
+    app.init = async options => {
+      await init.call(app, options);
+      app.ticker.maxFPS = 10;
+      setTimeout(() => app.stage.children.flatMap(each => each.children).forEach(each => each.filters = []));
+    };
+  } });
+}"""
 _left = weakref.WeakKeyDictionary()  # browser -> kind of visitor -> contexts whose visitors have left
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
@@ -105,6 +125,7 @@ def visit(browser, demo, size=DESKTOP, **options):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         context.grant_permissions(["camera"])
     page = context.new_page()
+    page.add_init_script(SPARING)
     forget = {"origin": demo.local_url.rstrip("/"), "storageTypes": "cookies,local_storage,indexeddb,cache_storage"}
     context.new_cdp_session(page).send("Storage.clearDataForOrigin", forget)
     page.set_default_timeout(60_000)  # the machine may have other work

@@ -47,9 +47,9 @@ class GUMFRecipe(Recipe):
     free = 0.15
     generator: GUMF
 
-    def __init__(self, size: int, width: int = 16, downscale: int = 2):
-        self.size, self.config = size, {"width": width, "downscale": downscale}
-        self.generator = GUMF(width, downscale)
+    def __init__(self, size: int, width: int = 16, downscale: int = 2, sees_fabric: bool = False):
+        self.size, self.config = size, {"width": width, "downscale": downscale, "sees_fabric": sees_fabric}
+        self.generator = GUMF(width, downscale, sees_fabric)
         self.trunk = TrunkLosses.if_available()
         self.discriminator: nn.Module = self.trunk.discriminator if self.trunk else Discriminators()
         # In place of VGG19's, whose weights are not on every machine.
@@ -57,7 +57,7 @@ class GUMFRecipe(Recipe):
 
     def generate(self, batch: Batch) -> Tensor:
         # A network that sees what is in the hole must not see the answer there: painted holes show another face.
-        batch["crop"], batch["hole"] = masked_crop(batch, self.free, covered=True)
+        batch["crop"], batch["hole"] = masked_crop(batch, self.free, covered=self.generator.sees_fabric)
         batch["map"], face = self.generator(batch["crop"], batch["hole"], stages=True)
         return self.trunk.look(batch, face) if self.trunk else face
 

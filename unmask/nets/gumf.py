@@ -69,12 +69,13 @@ class GUMF(Network):
 
     `width` is the editing module's first level; the map module's is half as wide. Where the caller has a mask (the
     page's, which a visitor may have corrected), it takes the map's place and the map module is not run. `downscale`:
-    see `downscaled`.
+    see `downscaled`. `sees_fabric`: the editing module is given the picture as it is, fabric and all, as in the paper;
+    without, black where the map says "covered", so that nothing of the fabric's colour or folds comes in.
     """
 
-    def __init__(self, width: int = 16, downscale: int = 1):
+    def __init__(self, width: int = 16, downscale: int = 1, sees_fabric: bool = True):
         super().__init__()
-        self.downscale = downscale
+        self.downscale, self.sees_fabric = downscale, sees_fabric
         self.map = UNet(3 * downscale**2, downscale**2, max(width // 2, 1))
         self.edit = UNet(4 * downscale**2, 3 * downscale**2, width, count=2, excited=3)
 
@@ -97,10 +98,10 @@ class GUMF(Network):
         """crop: N3HW in [-1, 1]; mask: N1HW in {0, 1}, or None to find it; H and W multiples of 16 * downscale. Returns
         N3HW, the crop unmasked.
 
-        The editing module sees what covers the face, as in the paper: the fabric is in the picture that it is given.
         stages: returns (logits of the map, whole painted face) instead, for the losses.
         """
         if mask is None:
             mask = self.clean(self.find(crop))
-        face = torch.tanh(downscaled(self.edit, torch.cat([crop, mask], dim=1), self.downscale))
+        seen = crop if self.sees_fabric else crop * (1 - mask)
+        face = torch.tanh(downscaled(self.edit, torch.cat([seen, mask], dim=1), self.downscale))
         return (self.find(crop), face) if stages else composite(face, crop, mask)
