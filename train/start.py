@@ -106,7 +106,7 @@ def tune(device: torch.device) -> None:
 
 
 # What weights have that say nothing of it.
-BEFORE: dict[str, Json] = {"downscale": 1, "sees_mask": False, "sees_fabric": True}
+BEFORE: dict[str, int | bool] = {"downscale": 1, "sees_mask": False, "sees_fabric": True}
 
 
 def read_init(path: Path) -> Json:

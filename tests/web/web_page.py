@@ -43,9 +43,9 @@ SETTLED = """async selectors => {
   }
   return seen;
 }"""
-# WebGL by software takes cores for what a graphics card does in passing, so the editor's library, Pixi, is told of a card
-# that mixes one texture at a time instead of 16, of which its shader would try each for every pixel; it draws ten times
-# a second, which is enough, and leaves out the blurred shadow below the picture.
+# WebGL by software takes cores for what a graphics card does in passing, so the editor's library, Pixi, is told of a
+# card that mixes one texture at a time instead of 16, of which its shader would try each for every pixel; it draws ten
+# times a second, which is enough, and leaves out the blurred shadow below the picture.
 SPARING = """{
   for (const { prototype } of [WebGLRenderingContext, WebGL2RenderingContext]) {
     const { getParameter, MAX_TEXTURE_IMAGE_UNITS } = prototype;
