@@ -7,14 +7,20 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
+# Python compiles what it imports; all that is installed would take pip a minute.
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -q --no-compile
 
-.PHONY: demo test check bench lint docs clean
+.PHONY: demo test suite check bench lint docs clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python app.py
 
-test: $(VENV)/dev.stamp services lint
+# Two things at a time: pip beside apt-get, and mypy, which has one core, beside the tests.
+test:
+	$(MAKE) --no-print-directory -j 2 $(VENV)/dev.stamp services
+	$(MAKE) --no-print-directory -j 2 lint suite
+
+suite: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -q -r fER -n 2 --dist loadfile --no-loadscope-reorder --durations 25 --durations-min 5 tests
 
 check: $(VENV)/dev.stamp lint

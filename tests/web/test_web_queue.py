@@ -7,7 +7,16 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from tests.web.web_page import DESKTOP, PHONE, middle_face, needs_browser, one_at_work, visit, wait_until_done
+from tests.web.web_page import (
+    DESKTOP,
+    PHONE,
+    in_both_schemes,
+    middle_face,
+    needs_browser,
+    one_at_work,
+    visit,
+    wait_until_done,
+)
 from unmask.web.zero import OneByOne
 
 pytestmark = needs_browser
@@ -63,11 +72,9 @@ def busy(unmasker, page):
     unmasker.go.set()
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_who_waits_is_told_the_place_and_the_time(browser, demo, unmasker, size, scheme):
+def test_who_waits_is_told_the_place_and_the_time(browser, demo, unmasker):
     first, second, third = (visit(browser, demo) for _ in range(3))
-    with visit(browser, demo, size, color_scheme=scheme) as page, first as one, second as two, third as three:
+    with visit(browser, demo) as page, first as one, second as two, third as three:
         click_example(one)
         wait_until_done(one)  # from now on the server knows how long it takes
         with busy(unmasker, one):
@@ -80,9 +87,16 @@ def test_who_waits_is_told_the_place_and_the_time(browser, demo, unmasker, size,
             assert place == waiting == 3 and seconds >= 1
             # It stands where the status was, and nothing of Gradio's own, English words is seen.
             assert not page.is_visible(STATUS) and not page.is_visible("#run-status .progress-text")
-            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
             colours = "line => [getComputedStyle(line).color, getComputedStyle(document.body).backgroundColor]"
-            assert contrast(*page.locator(LINE).evaluate(colours)) > 4.5
+            seen = set()
+            for scheme in in_both_schemes(page):
+                page.wait_for_function("dark => document.body.matches('.dark') === dark", arg=scheme == "dark")
+                seen.add(tuple(page.locator(LINE).evaluate(colours)))
+                assert contrast(*page.locator(LINE).evaluate(colours)) > 4.5
+                for width, height in (PHONE, DESKTOP):
+                    page.set_viewport_size({"width": width, "height": height})
+                    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            assert len(seen) == 2
         wait_until_done(page)
         assert page.is_visible(STATUS) and not page.is_visible(LINE)
 

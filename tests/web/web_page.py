@@ -151,6 +151,13 @@ def visit(browser, demo, size=DESKTOP, **options):
     assert not faults, faults
 
 
+def in_both_schemes(page):
+    """Once in a browser that prefers light colours, once in one that prefers dark ones. Yields which."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        yield scheme
+
+
 def give_photo(page, path):
     page.set_input_files("#photo input[type=file]", path)
 

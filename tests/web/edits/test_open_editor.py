@@ -144,6 +144,7 @@ def test_strokes_of_a_finger(browser, demo, pictures):
         wait_until_done(page)
         before = percent(page)
         assert not page.locator(".brush-keys").first.is_visible(), "a phone has no keys"
+        page.wait_for_timeout(500)  # the page is brought to the results
         # Nobody has said that he edits: the finger turns the page, and the picture stays as it is.
         page.evaluate("document.querySelector('#still').scrollIntoView({ block: 'center', behavior: 'instant' })")
         (box,) = settled(page, "#still")

@@ -16,6 +16,7 @@ from tests.web.web_page import (
     download_result,
     drag,
     give_photo,
+    in_both_schemes,
     look_at_editor,
     mask_change,
     mask_status,
@@ -259,12 +260,12 @@ def test_photos_are_forgotten_when_the_page_is_closed(browser, demo, pictures):
 
 
 @needs_browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_cut_off_on_a_phone(browser, demo, pictures, scheme):
-    with visit(browser, demo, PHONE, color_scheme=scheme, has_touch=True, is_mobile=True) as page:
+def test_nothing_is_cut_off_on_a_phone(browser, demo, pictures):
+    with visit(browser, demo, PHONE, has_touch=True, is_mobile=True) as page:
 
         def overflow():
-            return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            wide = "document.documentElement.scrollWidth - window.innerWidth"
+            return max(page.evaluate(wide) for _ in in_both_schemes(page))
 
         assert overflow() <= 0
         give_photo(page, pictures["square"])

@@ -45,18 +45,23 @@ RUN_HINT = "The chosen models run as soon as there is a photo."
 NO_PHOTO = "No photo is here, or it is not kept any more: give the photo once more, or click an example."
 
 # The first result is below the fold: when it begins to appear, it comes into view by itself; after a click on an
-# example the focus goes with it, so that the keyboard goes on where the eye is.
+# example the focus goes with it, so that the keyboard goes on where the eye is. Who scrolls meanwhile is not led away.
 SCROLL_TO_RESULTS = """
-() => document.querySelector("#run-status .first") && setTimeout(() => {
-  const results = document.querySelector("#results");
-  if (document.activeElement?.closest("#examples")) {
-    results.tabIndex = -1;
-    results.focus({ preventScroll: true });
+() => {
+  if (!document.querySelector("#run-status .first")) return;
+  const due = setTimeout(scroll, 300), options = { once: true, passive: true };
+  for (const gesture of ["wheel", "touchmove"]) addEventListener(gesture, () => clearTimeout(due), options);
+  function scroll() {
+    const results = document.querySelector("#results");
+    if (document.activeElement?.closest("#examples")) {
+      results.tabIndex = -1;
+      results.focus({ preventScroll: true });
+    }
+    results.scrollIntoView({
+      behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth", block: "nearest"
+    });
   }
-  results.scrollIntoView({
-    behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth", block: "nearest"
-  });
-}, 300)
+}
 """
 
 
