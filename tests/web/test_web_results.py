@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import pytest
 
 from tests.web.face_crowd import StandIn
 from tests.web.web_page import (
@@ -123,3 +124,25 @@ def test_a_view_has_the_face_its_surroundings_and_the_whole_mask():
     photo = np.zeros((600, 1000, 3), np.uint8)
     whole = view_of(mask, [whole_photo(photo)])
     assert whole.cut(photo).shape == photo.shape
+
+
+@needs_browser
+@pytest.mark.parametrize("gesture", [None, "wheel", "touchmove"])
+def test_the_first_results_come_into_view_unless_one_scrolls_meanwhile(browser, demo, pictures, gesture):
+    with visit(browser, demo, PHONE, reduced_motion="reduce") as page:
+        # A hand at the page as the first result appears, within the third of a second before it comes into view.
+        page.evaluate(
+            """gesture => {
+              const seen = new MutationObserver(() => {
+                if (!document.querySelector("#run-status .first")) return;
+                seen.disconnect();
+                if (gesture) setTimeout(() => dispatchEvent(new Event(gesture)), 100);
+              });
+              seen.observe(document.body, { subtree: true, childList: true, attributes: true });
+            }""",
+            gesture,
+        )
+        give_photo(page, pictures["one"])
+        wait_until_done(page)
+        page.wait_for_timeout(600)
+        assert (page.evaluate("scrollY") > 100) == (gesture is None)
