@@ -51,15 +51,16 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _meaningless(network: str) -> Iterator[str]:
     """The options of TrainOptions that mean nothing to this network."""
-    if "downscale" not in signature(RECIPES[network]).parameters:
+    known = signature(RECIPES[network]).parameters
+    if "downscale" not in known:
         yield "downscale"
     if network not in WINDOWED:
         yield "window"
     if network != "two-autoencoders":
         yield "stages"
-    if "sees_mask" not in signature(RECIPES[network]).parameters:
+    if "sees_mask" not in known:
         yield "blind"
-    if "sees_fabric" not in signature(RECIPES[network]).parameters:
+    if "sees_fabric" not in known:
         yield "sees_fabric"
     if network != "mseg":
         yield "real"

@@ -187,9 +187,10 @@ def make_recipe(options: TrainOptions, processes: Processes) -> tuple[Recipe, Js
     # The weights' own width, unless told another.
     config = dict(init["config"]) if init and init["name"] == options.network else {}
     config |= {key: value for key in ("width", "downscale", "stages") if (value := getattr(options, key))}
-    if "sees_mask" in signature(RECIPES[options.network]).parameters:
+    known = signature(RECIPES[options.network]).parameters
+    if "sees_mask" in known:
         config["sees_mask"] = not options.blind
-    if "sees_fabric" in signature(RECIPES[options.network]).parameters:
+    if "sees_fabric" in known:
         config["sees_fabric"] = options.sees_fabric
     recipe = RECIPES[options.network](options.size, **config)
     if init and source and not going_on:
