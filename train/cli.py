@@ -16,8 +16,11 @@ from unmask.weights import WeightsError
 # By who called: files, folders, arguments, and packages that only one network needs.
 USER_ERRORS = (OSError, ValueError, ImportError, WeightsError)
 
-# Inpainting models whose networks and discriminators take pictures of any size, and are built alike for all.
-WINDOWED = ("ganmasker", "landmark-guided", "gated-conv", "gumf", "parsing-guided", "refiner")
+# Inpainting models whose networks take pictures of any size, and are built alike for all.
+WINDOWED = (
+    "ganmasker", "ganmasker-one-stage", "landmark-guided", "glcic", "gated-conv", "gumf", "parsing-guided",
+    "two-autoencoders", "refiner",
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -22,6 +22,7 @@ from train.data.sharp_faces import LARGE, SharpFaces
 from train.distributed import Processes
 from train.downscale import downscale_weights
 from train.loop import BatchSource, RunError, train
+from train.losses.discriminators import GlobalLocalDiscriminator
 from train.options import OnFaces, option
 from train.recipe import Recipe
 from train.recipes import RECIPES
@@ -193,6 +194,8 @@ def make_recipe(options: TrainOptions, processes: Processes) -> tuple[Recipe, Js
     if "sees_fabric" in known:
         config["sees_fabric"] = options.sees_fabric
     recipe = RECIPES[options.network](options.size, **config)
+    if options.window and isinstance(recipe.discriminator, GlobalLocalDiscriminator):
+        raise RunError(f"Without EfficientNet-Lite0's weights {recipe.name}'s discriminators take no --window.")
     if init and source and not going_on:
         start_from(recipe, init, source)
     if options.discriminator and not going_on:
