@@ -48,17 +48,19 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -c constraints.txt -e ".[dev]"
 	touch $@
 
-# Chromium for the browser tests and PostgreSQL for the study's; what is missing, and cannot be had from apt-get, skips
-# its tests.
+# A browser for the browser tests and PostgreSQL for the study's; what is missing, and cannot be had from apt-get, skips
+# its tests. Debian's headless shell of Chromium has no windows to draw, which is half of what Chromium does here.
 .PHONY: services
 services:
 	@missing=""; \
-	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
-	  || missing="chromium"; \
+	[ -n "$$(which chromium-headless-shell chromium chromium-browser google-chrome)" ] || missing="chromium"; \
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
-	[ -z "$$missing" ] \
-	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq $$missing; } \
-	  || echo "Without $$missing some tests will be skipped."
+	[ -z "$$missing" ] || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+	  && { [ -z "$$(apt-cache search --names-only '^chromium-headless-shell$$')" ] \
+	       || missing="$$(echo "$$missing" | sed s/chromium/chromium-headless-shell/)"; } \
+	  && apt-get install -y -qq $$missing; \
+	} || echo "Without $$missing some tests will be skipped."
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache

@@ -45,9 +45,18 @@ def denormal_numbers():
     torch.set_flush_denormal(False)
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with open_browser() as browser:
+@pytest.fixture(scope="session")
+def playwright():
+    """Its event loop runs in this thread until the end: a test that needs one of its own takes `run_in_thread`."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright):
+    with open_browser(playwright) as browser:
         yield browser
 
 

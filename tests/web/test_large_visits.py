@@ -1,6 +1,5 @@
 """The short form of scripts/large_visits.py: some visits in turn and together, on stand-in networks."""
 
-import asyncio
 import io
 import os
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.coroutines import run_in_thread
 from tests.web.inverting import StandIn
 from tests.web.web_page import serve
 
@@ -18,7 +18,7 @@ PATH = Path(__file__).resolve().parents[2] / "scripts" / "large_visits.py"
 @pytest.mark.slow
 def test_everyone_gets_an_own_result_and_the_memory_is_told(script):
     with serve(StandIn()) as demo:
-        seen = asyncio.run(script.run(demo.local_url, os.getpid(), 3, 3, 0.5, minutes=30))
+        seen = run_in_thread(script.run(demo.local_url, os.getpid(), 3, 3, 0.5, minutes=30))
     assert (seen.done, seen.results, seen.errors) == (6, 6, [])
     table = script.report(seen, script.peak(os.getpid()), 6)
     assert table["visits"] == "6 of 6" and table["peak MB"] >= max(table["resident MB, highest of each quarter"]) > 0
@@ -27,7 +27,7 @@ def test_everyone_gets_an_own_result_and_the_memory_is_told(script):
 @pytest.mark.slow
 def test_those_who_break_off_or_close_the_tab_are_counted_and_keep_nobody_else_from_a_result(script):
     with serve(StandIn()) as demo:
-        seen = asyncio.run(script.run(demo.local_url, os.getpid(), 8, 0, 0.5, minutes=30, go=4))
+        seen = run_in_thread(script.run(demo.local_url, os.getpid(), 8, 0, 0.5, minutes=30, go=4))
     assert (seen.done, seen.left, seen.results, seen.errors) == (4, 4, 4, [])
     assert len(seen.memory) == 8
 

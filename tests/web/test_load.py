@@ -9,6 +9,7 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.coroutines import run_in_thread
 from tests.web.web_page import middle_face, one_at_work
 from unmask.registry import DEFAULT_MODELS
 from unmask.web.zero import OneByOne
@@ -60,7 +61,7 @@ def url(unmasker):
 
 
 def test_everyone_gets_the_own_result_and_is_told_the_place_in_the_queue(script, url, unmasker):
-    figures = asyncio.run(script.run(url, visitors=3, rounds=2, models=MODELS))
+    figures = run_in_thread(script.run(url, visitors=3, rounds=2, models=MODELS))
     table = script.report(figures)
     assert figures.errors == [] and table["requests"] == 3 * 3 * 2
     assert figures.longest_queue >= 2, "nobody had to wait, so nothing was mixed up"
@@ -71,13 +72,13 @@ def test_everyone_gets_the_own_result_and_is_told_the_place_in_the_queue(script,
 @pytest.mark.xfail(strict=False, reason="in some runs Gradio 6.31 lets a second one in, in spite of its limit of one")
 def test_one_computation_runs_at_a_time(script, url, unmasker, monkeypatch):
     monkeypatch.setattr(unmasker, "most", 0)
-    asyncio.run(script.run(url, visitors=3, rounds=2, models=MODELS))
+    run_in_thread(script.run(url, visitors=3, rounds=2, models=MODELS))
     assert unmasker.most == 1, "two computations ran at once"
 
 
 def test_a_mix_up_is_noticed(script, url, unmasker, monkeypatch):
     monkeypatch.setattr(unmasker, "wrong", script.own_picture(0))
-    figures = asyncio.run(script.run(url, visitors=2, rounds=1, models=MODELS))
+    figures = run_in_thread(script.run(url, visitors=2, rounds=1, models=MODELS))
     assert len(figures.errors) == 1 and "visitor 1" in figures.errors[0] and "somebody else's" in figures.errors[0]
 
 
@@ -85,7 +86,7 @@ def test_those_who_leave_are_not_worked_for(script, url, unmasker, monkeypatch):
     models = len(DEFAULT_MODELS)  # each is a call of its own
     monkeypatch.setattr(unmasker, "pause", 0.5 / models)
     before = unmasker.calls
-    alone, behind = asyncio.run(script.run_leavers(url, leavers=8))
+    alone, behind = run_in_thread(script.run_leavers(url, leavers=8))
     # Three requests of the one who stays, and at most the one or two that had begun before their visitor left.
     assert unmasker.calls - before <= (3 + 2) * models
     assert behind < alone + 3 * models * unmasker.pause
@@ -106,6 +107,6 @@ def test_a_full_queue_is_a_sentence(script, url, unmasker, monkeypatch):
             await asyncio.gather(*(each.leave() for each, event in zip(visitors, joined) if event not in refused))
             return refused
 
-    refused = asyncio.run(rush())
+    refused = run_in_thread(rush())
     assert len(refused) >= 80 - 64 - 5, "64 may wait, and few can have been served meanwhile"
     assert all("Queue is full" in str(error) for error in refused)

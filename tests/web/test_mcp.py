@@ -1,6 +1,5 @@
 """The demo's tools as an assistant's client finds and calls them."""
 
-import asyncio
 import base64
 import io
 import re
@@ -11,6 +10,7 @@ import pytest
 from gradio import processing_utils
 from PIL import Image
 
+from tests.coroutines import run_in_thread
 from tests.paths import EXAMPLES, ROOT
 from tests.web.inverting import StandIn
 from tests.web.test_endpoints import routes
@@ -56,7 +56,7 @@ def with_session(demo, work, headers=None):
             await session.initialize()
             return await work(session)
 
-    return asyncio.run(run())
+    return run_in_thread(run())
 
 
 def call(demo, name: str, headers=None, **arguments):

@@ -1,6 +1,5 @@
 """What all visitors together cost: masks as bits, photos as the files they came in, and a limit on the sum."""
 
-import asyncio
 import gc
 import io
 import os
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.coroutines import run_in_thread
 from tests.web.inverting import StandIn
 from tests.web.web_page import free_port
 from unmask import read_photo
@@ -181,7 +181,7 @@ def test_many_large_visits_stay_within_the_budget_and_nobody_gets_anothers_face(
             await give_photo(visitors[0], photos[0])
             return most, results, await take_results(visitors[0])
 
-    most, results, once_more = asyncio.run(everyone())
+    most, results, once_more = run_in_thread(everyone())
     assert most < BUDGET * 1e6
     there = [number for number, result in enumerate(results) if result is not None]
     assert there and there == list(range(there[0], len(photos))) and there[0] > 0, "the oldest go first"

@@ -1,6 +1,5 @@
 """Blocks that spend nothing on outputs which a callback left alone."""
 
-import asyncio
 from typing import Any
 
 import gradio as gr
@@ -8,6 +7,7 @@ import pytest
 from gradio.routes import App
 from gradio.state_holder import SessionState
 
+from tests.coroutines import run_in_thread
 from tests.web.web_page import free_port
 from unmask.web.quick_blocks import QuickBlocks
 
@@ -22,7 +22,7 @@ def demo() -> QuickBlocks:
 
 
 def sent(demo: QuickBlocks, predictions: Any, event: int = 0, state: SessionState | None = None) -> list[Any]:
-    return asyncio.run(demo.postprocess_data(demo.fns[event], predictions, state or SessionState(demo)))
+    return run_in_thread(demo.postprocess_data(demo.fns[event], predictions, state or SessionState(demo)))
 
 
 def test_news_are_what_gradio_makes_of_them(demo: QuickBlocks) -> None:

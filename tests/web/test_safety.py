@@ -24,7 +24,6 @@ from tests.web.web_page import (
     card,
     give_photo,
     needs_browser,
-    open_browser,
     read_download,
     serve,
     visit,
@@ -145,7 +144,7 @@ def test_no_metadata_in_what_the_api_gives(client, gps_photo):
 
 
 @needs_browser
-def test_no_metadata_in_what_the_page_shows_and_no_break_of_its_policy(demo, gps_photo):
+def test_no_metadata_in_what_the_page_shows_and_no_break_of_its_policy(browser, demo, gps_photo):
     """Every picture that reaches the browser, the visitor's own upload excepted; and the page works under its CSP."""
     urls, broken = set(), []
 
@@ -156,7 +155,7 @@ def test_no_metadata_in_what_the_page_shows_and_no_break_of_its_policy(demo, gps
         if picture and "IMG_at_home" not in response.url:
             urls.add(response.url)
 
-    with open_browser() as browser, visit(browser, demo) as page:
+    with visit(browser, demo) as page:
         page.on("response", keep)
         page.on("console", lambda message: broken.append(message.text) if "Content Security" in message.text else None)
         give_photo(page, gps_photo)

@@ -1,6 +1,5 @@
 """What the server keeps of each page that was opened, and of how many."""
 
-import asyncio
 import pickle
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import httpx
 import pytest
 from gradio.state_holder import SessionState
 
+from tests.coroutines import run_in_thread
 from tests.web.face_crowd import StandIn, write_pictures
 from tests.web.web_page import serve
 from unmask.web.quick_blocks import QuickBlocks
@@ -36,7 +36,7 @@ def test_a_session_that_has_seen_results_holds_no_description_of_the_page(script
     with serve(StandIn()) as demo:
         assert isinstance(demo.state_holder, Sessions) and demo.state_holder is demo.app.state_holder
         assert demo.state_holder.capacity == MOST
-        asyncio.run(visit(demo.local_url))
+        run_in_thread(visit(demo.local_url))
         (session,) = demo.state_holder.session_data.values()
         assert any(isinstance(value, Visit) for value in session.state_data.values()), "the visit is not there"
         assert not list(session.components)

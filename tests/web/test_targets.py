@@ -9,7 +9,6 @@ from tests.web.web_page import (
     begin_editing,
     give_photo,
     needs_browser,
-    open_browser,
     serve,
     tiles,
     visit,
@@ -55,8 +54,8 @@ def demo(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def phone(demo):
-    with open_browser() as browser, visit(browser, demo, PHONE, has_touch=True, is_mobile=True) as page:
+def phone(browser, demo):
+    with visit(browser, demo, PHONE, has_touch=True, is_mobile=True) as page:
         yield page
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.paths import EXAMPLES
-from tests.web.web_page import DESKTOP, PHONE, needs_browser, open_browser, serve, visit
+from tests.web.web_page import DESKTOP, PHONE, needs_browser, serve, visit
 from unmask.holes import hole_of
 from unmask.imaging.metadata import write_jpeg
 from unmask.registry import DEFAULT_MODELS
@@ -100,12 +100,6 @@ def test_titles_are_escaped():
 
 
 # ---------------------------------------------------------------- the page, with the real networks
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -33,14 +33,14 @@ BLUE = (90, 150, 200)  # RGB of the mask, about
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory):
+def browser(playwright, tmp_path_factory):
     """Its camera shows the astronaut, masked and moving a little, over and over."""
     path = tmp_path_factory.mktemp("camera") / "face.mjpeg"
     with path.open("wb") as file:
         for i, t in enumerate(np.linspace(0, 2 * np.pi, 30, endpoint=False)):
             shot = picture(240 + 20 * np.sin(t), 170 + 8 * np.sin(2 * t), 4 * np.cos(t), 1.6, seed=i)
             file.write(cv2.imencode(".jpg", shot[..., ::-1])[1].tobytes())
-    with open_browser(f"--use-file-for-fake-video-capture={path}") as browser:
+    with open_browser(playwright, f"--use-file-for-fake-video-capture={path}") as browser:
         yield browser
 
 

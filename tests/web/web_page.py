@@ -5,7 +5,7 @@ import re
 import shutil
 import socket
 import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import cv2
@@ -18,7 +18,8 @@ from unmask.web import events, launch
 from unmask.web.mask_layers import MASK_COLOR
 from unmask.web.session import EDITOR_SIZE
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, CHROMIUMS)), None)
 # The camera is Chromium's own test picture, and nobody is asked for leave to use it.
 CHROMIUM_ARGS = (
     "--no-sandbox",
@@ -63,15 +64,23 @@ SPARING = """{
     };
   } });
 }"""
+_ports = {}  # in the order in which they were given
 _left = weakref.WeakKeyDictionary()  # browser -> kind of visitor -> contexts whose visitors have left
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port of this machine that nobody listens on; one that was given before, if its server is gone.
+
+    A browser keeps what it has compiled of a page by the page's address.
+    """
+    for port in [*_ports, 0]:
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # also just after the last server has gone
+            probe.bind(("127.0.0.1", port))
+            _ports[probe.getsockname()[1]] = None
+            return probe.getsockname()[1]
+    raise OSError("no port is free")
 
 
 def middle_face(photo: np.ndarray) -> Face:
@@ -100,13 +109,10 @@ def one_at_work(unmasker):
 
 
 @contextmanager
-def open_browser(*more_args):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*CHROMIUM_ARGS, *more_args])
-        yield browser
-        browser.close()
+def open_browser(playwright, *more_args):
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*CHROMIUM_ARGS, *more_args])
+    yield browser
+    browser.close()
 
 
 @contextmanager
@@ -118,13 +124,16 @@ def visit(browser, demo, size=DESKTOP, **options):
     page takes otherwise.
     """
     width, height = size
-    left = _left.setdefault(browser, {}).setdefault(repr((size, sorted(options.items()))), [])
+    preferred = {name: options.pop(name) for name in ("color_scheme", "reduced_motion") if name in options}
+    left = _left.setdefault(browser, {}).setdefault(repr(sorted(options.items())), [])
     if left:
         context = left.pop()
     else:
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         context.grant_permissions(["camera"])
     page = context.new_page()
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(**preferred)
     page.add_init_script(SPARING)
     forget = {"origin": demo.local_url.rstrip("/"), "storageTypes": "cookies,local_storage,indexeddb,cache_storage"}
     context.new_cdp_session(page).send("Storage.clearDataForOrigin", forget)
@@ -274,9 +283,7 @@ def look_at_editor(page, copy: np.ndarray) -> tuple[Canvas, np.ndarray]:
     shot = screenshot(page, "#editor")
     zoom = int(re.search(r"(\d+)%", page.inner_text("#editor .zoom-number")).group(1)) / 100
     matches = []
-    for side in range(
-        round(EDITOR_SIZE * zoom) - 3, round(EDITOR_SIZE * zoom) + 4
-    ):  # the page rounds the zoom
+    for side in range(round(EDITOR_SIZE * zoom) - 3, round(EDITOR_SIZE * zoom) + 4):  # the page rounds the zoom
         plain = cv2.resize(copy, (side, side), interpolation=cv2.INTER_AREA)
         error, _, (x, y), _ = cv2.minMaxLoc(cv2.matchTemplate(shot, plain, cv2.TM_SQDIFF_NORMED))
         matches.append((error, x, y, plain))
@@ -311,9 +318,7 @@ def stroke(page, canvas: Canvas, tool: str, points: list[tuple[float, float]]):
     page.mouse.move(*canvas.point(*points[0]))
     page.mouse.down()
     for point in points[1:]:
-        page.mouse.move(
-            *canvas.point(*point), steps=3
-        )  # a browser without a graphics card takes long over each
+        page.mouse.move(*canvas.point(*point), steps=3)  # a browser without a graphics card takes long over each
     page.mouse.up()
 
 
