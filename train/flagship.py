@@ -40,15 +40,16 @@ class Stint:
 
 
 PLAN = (
-    Stint("ganmasker", "ganmasker", 0.38, ("joint",)),
+    Stint("ganmasker", "ganmasker", 0.37, ("joint",)),
     Stint("landmark-guided", "landmark-guided", 0.16, ("joint",)),
     Stint("pix2pix", "pix2pix", 0.10, ("joint",), windows=False),
-    Stint("glcic", "glcic", 0.10, ("joint",), windows=False),
+    Stint("glcic", "glcic", 0.08, ("joint",)),
     Stint("ganmasker-faithful", "ganmasker", 0.10, ("reconstruction",)),
     Stint("gated-conv", "gated-conv", 0.05, ("joint",)),
     Stint("gumf", "gumf", 0.05, ("whole", "region")),
     Stint("parsing-guided", "parsing-guided", 0.03, ("joint",)),
     Stint("ganmasker-one-stage", "ganmasker-one-stage", 0.03, ("joint",)),
+    Stint("two-autoencoders", "two-autoencoders", 0.03, ("joint",)),
 )
 
 

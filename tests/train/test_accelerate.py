@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -12,6 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
+import train.loop
+from train.cli import main
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,6 +27,7 @@ LAUNCH = [
     sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
     "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0",
 ]  # fmt: skip
+LAUNCH_TRAIN = [*LAUNCH, "-m", "train"]
 # A network whose loss is a plain mean over the batch: two halves must give exactly what the whole gives.
 WORKER = """
 import sys
@@ -78,7 +83,7 @@ def environment() -> dict[str, str]:
 
 def words(folder, out, *more) -> list[str]:
     return [
-        "-m", "train", "mseg", "--data", str(folder), "--cache", str(folder / "cache"), "--out", str(out),
+        "mseg", "--data", str(folder), "--cache", str(folder / "cache"), "--out", str(out),
         "--size", "64", "--width", "8", "--batch", "8", "--variants", "1", "--device", "cpu", "--kimg", "0.32",
         "--log-every", "5", *more,
     ]  # fmt: skip
@@ -92,11 +97,13 @@ def checkpoint_of(out) -> dict:
     return torch.load(out / "checkpoint.pt", weights_only=True)
 
 
-def test_two_processes_compute_what_one_does(tmp_path):
+def test_two_processes_compute_what_one_does(tmp_path, monkeypatch):
     script = tmp_path / "worker.py"
     script.write_text(WORKER)
     one, two = tmp_path / "one", tmp_path / "two"
-    subprocess.run([sys.executable, str(script), str(one)], env=environment(), check=True, timeout=600)
+    monkeypatch.setattr(sys, "argv", [str(script), str(one)])
+    monkeypatch.setattr("train.loop.half_precision", train.loop.half_precision)  # the script changes it
+    runpy.run_path(str(script))
     subprocess.run([*LAUNCH, str(script), str(two)], env=environment(), check=True, timeout=600)
     assert checkpoint_of(one)["processes"] == 1 and checkpoint_of(two)["processes"] == 2
     assert [row["mse"] for row in log_of(one)] == pytest.approx([row["mse"] for row in log_of(two)], abs=1e-4)
@@ -108,8 +115,8 @@ def test_two_processes_compute_what_one_does(tmp_path):
 def test_a_killed_process_costs_no_more_than_the_last_interval(folder, tmp_path):
     psutil = pytest.importorskip("psutil")
     one, two, killed = tmp_path / "one", tmp_path / "two", tmp_path / "killed"
-    subprocess.run([sys.executable, *words(folder, one)], env=environment(), check=True, timeout=600)
-    subprocess.run([*LAUNCH, *words(folder, two)], env=environment(), check=True, timeout=600)
+    main(words(folder, one))
+    subprocess.run([*LAUNCH_TRAIN, *words(folder, two)], env=environment(), check=True, timeout=600)
     alone, together = (np.array([row["bce"] + row["dice"] for row in log_of(out)]) for out in (one, two))
     assert len(alone) == len(together) == 8
     # Within noise: each draws other holes, and batch norms see half as many pictures; it has learnt as much.
@@ -117,7 +124,7 @@ def test_a_killed_process_costs_no_more_than_the_last_interval(folder, tmp_path)
 
     # 0.005 minutes between checkpoints; the second process dies as soon as there is one.
     launcher = subprocess.Popen(
-        [*LAUNCH, *words(folder, killed, "--save-every", "0.005")], env=environment(), stderr=subprocess.DEVNULL
+        [*LAUNCH_TRAIN, *words(folder, killed, "--save-every", "0.005")], env=environment(), stderr=subprocess.DEVNULL
     )
     try:
         while not (killed / "checkpoint.pt").exists():
@@ -132,7 +139,7 @@ def test_a_killed_process_costs_no_more_than_the_last_interval(folder, tmp_path)
     done = checkpoint_of(killed)["step"]
     before = [row for row in log_of(killed) if row["kimg"] * 1000 <= 8 * done]
     assert 0 < done < 40
-    subprocess.run([*LAUNCH, *words(folder, killed, "--resume")], env=environment(), check=True, timeout=600)
+    subprocess.run([*LAUNCH_TRAIN, *words(folder, killed, "--resume")], env=environment(), check=True, timeout=600)
     after = log_of(killed)
     assert checkpoint_of(killed)["step"] == 40
     assert [row["kimg"] for row in after] == [row["kimg"] for row in log_of(two)]  # every line once

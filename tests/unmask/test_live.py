@@ -11,8 +11,8 @@ import torch
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from tests.coroutines import run_in_thread
 from tests.paths import EXAMPLES
+from tests.threads import run_in_thread
 from unmask import Unmasker, live, read_photo
 from unmask.faces.face import Face
 from unmask.imaging.metadata import NOTICE

@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.coroutines import run_in_thread
+from tests.threads import run_in_thread
 from tests.web.web_page import middle_face, one_at_work
 from unmask.registry import DEFAULT_MODELS
 from unmask.web.zero import OneByOne

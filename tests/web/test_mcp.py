@@ -10,8 +10,8 @@ import pytest
 from gradio import processing_utils
 from PIL import Image
 
-from tests.coroutines import run_in_thread
 from tests.paths import EXAMPLES, ROOT
+from tests.threads import run_in_thread
 from tests.web.inverting import StandIn
 from tests.web.test_endpoints import routes
 from tests.web.test_safety import API, visitors_files

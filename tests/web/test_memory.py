@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.coroutines import run_in_thread
+from tests.threads import run_in_thread
 from tests.web.inverting import StandIn
 from tests.web.web_page import free_port
 from unmask import read_photo

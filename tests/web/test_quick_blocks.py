@@ -7,7 +7,7 @@ import pytest
 from gradio.routes import App
 from gradio.state_holder import SessionState
 
-from tests.coroutines import run_in_thread
+from tests.threads import run_in_thread
 from tests.web.web_page import free_port
 from unmask.web.quick_blocks import QuickBlocks
 

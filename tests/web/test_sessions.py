@@ -8,7 +8,7 @@ import httpx
 import pytest
 from gradio.state_holder import SessionState
 
-from tests.coroutines import run_in_thread
+from tests.threads import run_in_thread
 from tests.web.face_crowd import StandIn, write_pictures
 from tests.web.web_page import serve
 from unmask.web.quick_blocks import QuickBlocks
