@@ -2,6 +2,7 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def test_resumed_run_continues_exactly(folder, tmp_path, monkeypatch, capsys):
     halves = small("pix2pix", folder, tmp_path / "halves", "--kimg", 0.012)
     ticks = iter(range(100))
     with monkeypatch.context() as patch:  # a clock that advances a minute a look: the limit falls after step three
-        patch.setattr("train.loop.time.monotonic", lambda: 60.0 * next(ticks))
+        patch.setattr("train.loop.time", SimpleNamespace(monotonic=lambda: 60.0 * next(ticks)))
         run(patch, capsys, *halves, "--time-limit", 2.5)
     cut = torch.load(tmp_path / "halves" / "checkpoint.pt", weights_only=True)
     assert cut["step"] == 3
