@@ -13,6 +13,7 @@ import torch
 from tests.train.runs import run
 from train.data.faces import load_faces
 from train.evaluation import card, evaluate, perceptual, report, square
+from train.evaluation.papers import beside_papers
 from train.evaluation.thick import draw_thick_hole
 from unmask import weights
 from unmask.faces.landmarks import five_points
@@ -276,3 +277,5 @@ def test_a_later_report_replaces_what_it_measured_again():
     text, _ = card.figure_sections([released, older], {"glcic": "new"})
     assert "| GLCIC | 1 | 13.00" in text, "the released weights' figures count, whatever came later"
     assert "other files" not in text
+    beside = beside_papers([released, older], {"glcic": "new"})
+    assert "| GLCIC | face masks, 256 px | 26.78 | 0.94 | GANMasker, table 1 | 13.00 |" in beside

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from train.evaluation.evaluate import fill
-from train.evaluation.papers import beside_papers
+from train.evaluation.papers import beside_papers, latest_of, measures
 from train.evaluation.report import by_group, current_term, overall, table
 from train.sheets import label, tint
 from unmask import metrics, weights
@@ -76,7 +76,7 @@ def write_card(out: Path, reports: list[Path], files: list[Path]) -> str:
     for gap, filling in {
         "files": file_table(about),
         "figures": figures,
-        "papers": beside_papers(found),
+        "papers": beside_papers(found, hashes),
         "faces": face_figures(reports),
         "failures": f"![Pictures of failures]({PICTURE})\n\n*{CAPTION}*",
     }.items():
@@ -165,11 +165,7 @@ def figure_sections(reports: list[Json], hashes: dict[str, str]) -> tuple[str, s
             "the hidden pixels alone; sharpness is the Laplacian variance in the hole relative to the truth's.", "",
         ]  # fmt: skip
 
-        def ours(name: str, report: Json) -> bool:
-            return name not in hashes or sha256_of(report, name) == hashes[name]
-
-        latest = {name: report for ours_only in (False, True) for report in lot for name in report["models"]
-                  if not ours_only or ours(name, report)}  # fmt: skip
+        latest = latest_of(lot, hashes)
         by_test: dict[str, dict[str, Json]] = {}
         for name in sorted(latest, key=list(RELEASES).index):
             test = json.dumps([latest[name].get(key) for key in ("size", "seed", "data")])
@@ -178,7 +174,7 @@ def figure_sections(reports: list[Json], hashes: dict[str, str]) -> tuple[str, s
             measured |= set(own)
             whole = merged(own)
             lines += overall(whole)
-            old = [name for name, report in own.items() if not ours(name, report)]
+            old = [name for name, report in own.items() if not measures(report, name, hashes)]
             if old:
                 lines += [f"Measured with other files than those released here: {', '.join(old)}.", ""]
             if whole["groups"]:
@@ -186,12 +182,6 @@ def figure_sections(reports: list[Json], hashes: dict[str, str]) -> tuple[str, s
                 lines += ["</details>", ""]
         lines += [f"{note}\n" for note in dict.fromkeys(note for report in lot for note in report.get("notes", []))]
     return "\n".join(lines).rstrip(), measured
-
-
-def sha256_of(report: Json, name: str) -> str | None:
-    """Which file of a model's weights the report measured, where it says so."""
-    found: str | None = report.get("weights", {}).get(name, {}).get("sha256")
-    return found
 
 
 def merged(own: dict[str, Json]) -> Json:

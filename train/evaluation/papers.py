@@ -43,13 +43,29 @@ papers paste the known pixels back before they measure is not said; ours are com
 8 dB to the hole's own PSNR."""
 
 
-def beside_papers(reports: list[Json]) -> str:
-    """A Markdown table of every printed figure beside the last report's of the same kind of hole, true masks given."""
-    ours = {
-        (report["protocol"], name): own
-        for report in reports if report["holes"] == "ground-truth"
-        for name, own in report["models"].items() if "psnr" in own
+def measures(report: Json, name: str, hashes: dict[str, str]) -> bool:
+    """Whether a report measured the model's weights of `hashes` (name -> sha256), or there are none."""
+    return name not in hashes or report.get("weights", {}).get(name, {}).get("sha256") == hashes[name]
+
+
+def latest_of(reports: list[Json], hashes: dict[str, str]) -> dict[str, Json]:
+    """Model name -> the report that counts for it: the latest that `measures` it, or, where there is none, the latest.
+    reports: of one kind of test."""
+    return {
+        name: report for ours_only in (False, True) for report in reports for name in report["models"]
+        if not ours_only or measures(report, name, hashes)
     }  # fmt: skip
+
+
+def beside_papers(reports: list[Json], hashes: dict[str, str]) -> str:
+    """A Markdown table of every printed figure beside ours of the same kind of hole, true masks given: those of the
+    weights of `hashes`, see `latest_of`."""
+    ours = {}
+    for protocol in PRINTED:
+        same = [report for report in reports if (report["protocol"], report["holes"]) == (protocol, "ground-truth")]
+        for name, report in latest_of(same, hashes).items():
+            if "psnr" in report["models"][name]:
+                ours[protocol, name] = report["models"][name]
     rows = []
     for protocol, lot in PRINTED.items():
         for name, printed in lot.items():
