@@ -1,6 +1,5 @@
 """What the losses count, and what the discriminator and the perceptual loss look at."""
 
-
 import pytest
 import torch
 
@@ -8,6 +7,7 @@ from train.losses import reconstruction
 from train.losses.adversarial import lsgan, patch_validity_mask
 from train.losses.discriminators import PatchDiscriminator, with_detail
 from train.losses.perceptual import FacePerceptual
+from train.losses.spectral import spectral_distance
 
 
 def test_only_logits_that_see_the_hole_count():
@@ -72,3 +72,21 @@ def test_hole_mean_counts_the_hole_alone():
     mask[:, :, 0] = 1
     assert reconstruction.hole_mean(values, mask) == 2.0
     assert reconstruction.hole_mean(values, 0 * mask) == 0.0
+
+
+def test_spectral_distance_finds_a_wave_and_no_shuffling():
+    torch.manual_seed(0)
+    photo, hole = 0.2 * torch.rand(3, 3, 96, 96), torch.zeros(3, 1, 96, 96)
+    hole[..., 16:80, 16:80] = 1
+    wave = 0.05 * torch.cos(torch.pi / 2 * torch.arange(96)).expand_as(photo)  # four pixels long
+    assert spectral_distance(photo, photo, hole) == 0
+    assert spectral_distance(photo.roll(1, 0), photo, hole) < 1e-3, "which picture has a wave is of no account"
+    fake = (photo + wave).requires_grad_(True)
+    distance = spectral_distance(fake, photo, hole)
+    distance.backward()
+    assert distance > 0.02
+    with torch.no_grad():
+        along = (fake.grad * wave).sum()
+        assert along > 0 and spectral_distance(fake - 0.5 * wave, photo, hole) < distance
+    assert not fake.grad[..., :16, :].any(), "what is outside the hole counts"
+    assert spectral_distance(photo + wave, photo, 0 * hole) == 0

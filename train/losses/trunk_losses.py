@@ -14,8 +14,13 @@ from train.losses import trunk
 from train.losses.adversarial import hinge
 from train.losses.projected import ProjectedDiscriminator
 from train.losses.reconstruction import hole_mean
+from train.losses.spectral import spectral_distance
 from train.recipe import Loss, Phase
 from unmask.metrics import band_ratios
+
+# What `spectral_distance` counts beside the perceptual loss, where a discriminator asks for detail: the trunk is blind
+# to some waves, and networks paint a mesh of those.
+SPECTRAL = 0.1
 
 
 def structure_weight(phase: Phase) -> float:
@@ -60,10 +65,12 @@ class TrunkLosses:
         perceptual: float, realism: float,
     ) -> Loss:  # fmt: skip
         """The recipe's own losses of the generator with `perceptual` times the perceptual loss and, in phases with a
-        discriminator, an adversarial loss `realism` times as strong as all the others."""
+        discriminator, the spectral distance and an adversarial loss `realism` times as strong as all the others."""
         parts["perceptual"] = self.perceptual(batch)
         total = total + perceptual * parts["perceptual"]
         if phase.discriminator:
+            parts["spectral"] = spectral_distance(batch["fused"], batch["photo"], batch["scored"])
+            total = total + SPECTRAL * parts["spectral"]
             adversarial, more = self.adversarial(batch, total, realism)
             total, parts = total + adversarial, parts | more
         return total, parts

@@ -12,7 +12,8 @@ from train.data.batch import Batch
 from train.losses.adversarial import lsgan, patch_validity_mask
 from train.losses.discriminators import PatchDiscriminator
 from train.losses.reconstruction import hole_mean
-from train.losses.trunk_losses import TrunkLosses
+from train.losses.spectral import spectral_distance
+from train.losses.trunk_losses import SPECTRAL, TrunkLosses
 from train.recipe import Loss, Phase, Recipe
 from unmask.nets.refiner import Refiner
 
@@ -44,6 +45,8 @@ class RefinerRecipe(Recipe):
             parts["perceptual"] = self.trunk.perceptual(Batch(**(batch | {"scored": known})))
             total = total + parts["perceptual"]
             if phase.discriminator:
+                parts["spectral"] = spectral_distance(batch["fused"], batch["photo"], batch["scored"])
+                total = total + SPECTRAL * parts["spectral"]
                 adversarial, more = self.trunk.adversarial(batch, total, self.realism)
                 total, parts = total + adversarial, parts | more
         elif phase.discriminator:
