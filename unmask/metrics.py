@@ -90,6 +90,12 @@ def ssim_tensor(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         return (alike / ((mean_squares + K1**2) * (variances + K2**2))).mean()
 
 
+def luma(pictures: torch.Tensor) -> torch.Tensor:
+    """N3HW, RGB -> (N, 1, H, W) float32, the brightness (BT.601) on the same scale."""
+    pictures = pictures.float()
+    return (pictures * pictures.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+
+
 def band_ratios(fill: torch.Tensor, truth: torch.Tensor, hole: torch.Tensor) -> torch.Tensor:
     """How much detail a fill has beside the truth: N3HW in [-1, 1] and N1HW, 1 = hole -> (N, 2), the energy of the fill
     over the truth's at wavelengths of 4 to 8 px and of 8 to 16 px.
@@ -98,8 +104,7 @@ def band_ratios(fill: torch.Tensor, truth: torch.Tensor, hole: torch.Tensor) -> 
     right, below is blur, above is noise. nan where the hole is too small or the truth is flat. Average by geometric
     mean.
     """
-    pictures = torch.cat([fill, truth]).float()
-    grey = (pictures * pictures.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    grey = luma(torch.cat([fill, truth]))
     blurred = []
     for sigma in BAND_SIGMAS:
         size = 2 * round(4 * sigma) + 1

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unmask.metrics import luma
+
 WINDOW = 32  # px of the squares whose spectra are averaged
 LONGEST = 16  # px: longer waves are a face's features
 
@@ -29,9 +31,8 @@ def spectral_distance(fake: Tensor, real: Tensor, hole: Tensor) -> Tensor:
 
 def _spectrum(pictures: Tensor, inside: Tensor) -> Tensor:
     """(WINDOW, WINDOW / 2 + 1), mean power of the windows that count."""
-    luma = (pictures.float() * pictures.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
-    windows = F.unfold(luma, WINDOW, stride=WINDOW // 2).transpose(1, 2)[inside].view(-1, WINDOW, WINDOW)
-    taper = torch.hann_window(WINDOW, periodic=True, device=luma.device)
+    windows = F.unfold(luma(pictures), WINDOW, stride=WINDOW // 2).transpose(1, 2)[inside].view(-1, WINDOW, WINDOW)
+    taper = torch.hann_window(WINDOW, periodic=True, device=windows.device)
     windows = (windows - windows.mean(dim=(1, 2), keepdim=True)) * taper * taper[:, None]
     power: Tensor = torch.fft.rfft2(windows).abs().square().mean(dim=0)
     return power + 1e-4

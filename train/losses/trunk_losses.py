@@ -68,12 +68,15 @@ class TrunkLosses:
         discriminator, the spectral distance and an adversarial loss `realism` times as strong as all the others."""
         parts["perceptual"] = self.perceptual(batch)
         total = total + perceptual * parts["perceptual"]
-        if phase.discriminator:
-            parts["spectral"] = spectral_distance(batch["fused"], batch["photo"], batch["scored"])
-            total = total + SPECTRAL * parts["spectral"]
-            adversarial, more = self.adversarial(batch, total, realism)
-            total, parts = total + adversarial, parts | more
-        return total, parts
+        return self.add_judgement(batch, total, parts, realism) if phase.discriminator else (total, parts)
+
+    def add_judgement(self, batch: Batch, total: Tensor, parts: dict[str, Tensor], realism: float) -> Loss:
+        """What has come together so far with the spectral distance and an adversarial loss `realism` times as strong as
+        all of it."""
+        parts["spectral"] = spectral_distance(batch["fused"], batch["photo"], batch["scored"])
+        total = total + SPECTRAL * parts["spectral"]
+        adversarial, more = self.adversarial(batch, total, realism)
+        return total + adversarial, parts | more
 
     def perceptual(self, batch: Batch) -> Tensor:
         """Distance of the trunk's features at all five taps: each place's vector brought to length one, squared

@@ -12,8 +12,7 @@ from train.data.batch import Batch
 from train.losses.adversarial import lsgan, patch_validity_mask
 from train.losses.discriminators import PatchDiscriminator
 from train.losses.reconstruction import hole_mean
-from train.losses.spectral import spectral_distance
-from train.losses.trunk_losses import SPECTRAL, TrunkLosses
+from train.losses.trunk_losses import TrunkLosses
 from train.recipe import Loss, Phase, Recipe
 from unmask.nets.refiner import Refiner
 
@@ -45,10 +44,7 @@ class RefinerRecipe(Recipe):
             parts["perceptual"] = self.trunk.perceptual(Batch(**(batch | {"scored": known})))
             total = total + parts["perceptual"]
             if phase.discriminator:
-                parts["spectral"] = spectral_distance(batch["fused"], batch["photo"], batch["scored"])
-                total = total + SPECTRAL * parts["spectral"]
-                adversarial, more = self.trunk.adversarial(batch, total, self.realism)
-                total, parts = total + adversarial, parts | more
+                total, parts = self.trunk.add_judgement(batch, total, parts, self.realism)
         elif phase.discriminator:
             logits = self.discriminator(torch.cat([fake, batch["hole"]], dim=1))[0]
             parts["adv"] = lsgan(logits, 1.0, patch_validity_mask(batch["hole"], logits))
