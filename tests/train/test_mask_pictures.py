@@ -49,6 +49,14 @@ def test_tapes_and_cords_are_fabric_that_hangs_on_the_mask():
         assert pieces == 2, "a band that begins away from the mask"
 
 
+def test_masks_of_two_pieces_are_tied_as_well():
+    torch.manual_seed(0)
+    mask = torch.zeros(20, 1, 128, 128)
+    mask[:, :, 20:24, 40:88] = mask[:, :, 120:124, 40:88] = 1
+    _, truth = add_ties(torch.zeros(20, 3, 128, 128), mask, 1.0)
+    assert (truth >= mask).all() and (truth - mask).sum() > 200
+
+
 def test_only_a_share_of_masks_is_tied_and_a_bare_face_never():
     torch.manual_seed(0)
     crop, mask = masked(200, 64)

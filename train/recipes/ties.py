@@ -63,7 +63,8 @@ def _cord(rows: Tensor, columns: Tensor, side: int, size: int) -> list[Tensor]:
 def _corner(rows: Tensor, columns: Tensor, side: int, part: float) -> Tensor:
     """The mask's outermost pixel on a side, at `part` of its height: (2,) x, y."""
     top, bottom = rows.min(), rows.max()
-    near = (rows - (top + part * (bottom - top))).abs() <= (bottom - top) * 0.1 + 1
+    away = (rows - (top + part * (bottom - top))).abs()
+    near = away <= torch.maximum((bottom - top) * 0.1 + 1, away.min())  # a mask may be of two pieces
     at = (side * columns[near]).argmax()
     return torch.stack([columns[near][at], rows[near][at]]).float().cpu()
 
