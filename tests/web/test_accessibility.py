@@ -42,9 +42,9 @@ from unmask.web.ideas import IDEAS
 from unmask.web.security import guard, researcher
 from unmask.web.tabs import (
     live_tab,
+    remove_callbacks,
     remove_page,
     remove_runs,
-    remove_tab,
     remove_texts,
     researcher_tab,
     study_wizard,
@@ -58,7 +58,7 @@ LANGUAGES = {"de", "fr", "es", "zh", "ja", "ko", "hi"}
 def texts_in_code() -> set[str]:
     """Every English text that the page's modules hand to `tr`, `static` or a function that translates."""
     found = set()
-    tabs = (remove_page, remove_tab, remove_runs, remove_texts, truth_tab, live_tab, *STUDIES)
+    tabs = (remove_page, remove_callbacks, remove_runs, remove_texts, truth_tab, live_tab, *STUDIES)
     panels = (beside, canvas, edit_switch, faces_panel, first_result, guide_panel)
     panels += (disagreement_card, outline_tool, scores, still, viewer_bar)
     pages = (web_app, board_page, cards, drawn_mask, examples, guard, inputs, status, pictures, theme, vote_card)

@@ -83,7 +83,8 @@ def _band(curve: Tensor, width: float, size: int) -> Tensor:
     part = ((points - start) * along).sum(-1) / along.square().sum(-1).clamp_min(1e-6)
     nearest = start + part.clamp(0, 1)[..., None] * along
     distance = (points - nearest).norm(dim=-1).amin(dim=-1)
-    return (width / 2 - distance + 0.5).clamp(0, 1)
+    cover: Tensor = (width / 2 - distance + 0.5).clamp(0, 1)
+    return cover
 
 
 def _uniform(low: float, high: float) -> float:

@@ -1,4 +1,4 @@
-"""Tab 1's page: what a visitor sees and clicks. What happens then is remove_tab's business."""
+"""Tab 1's page: what a visitor sees and clicks. What happens then is remove_callbacks' business."""
 
 import html
 from dataclasses import dataclass
