@@ -12,7 +12,7 @@ from PIL import Image
 from train.data.batches import Batches
 from train.data.faces import Faces
 from train.data.pseudo_labels import VIEWS, is_held_back, label_real_masks, probabilities, trusted_label
-from train.recipes.mseg import MSegRecipe
+from train.recipes.mseg import MSegRecipe, recolour
 
 MASK = np.zeros((256, 256), np.float32)
 MASK[140:235, 60:196] = 1
@@ -105,3 +105,17 @@ def test_real_masks_reach_the_loss_and_uncertain_pixels_do_not():
     torch.manual_seed(0)
     loss, parts = recipe.g_loss(data, recipe.generate(data), SimpleNamespace())
     assert parts["bce"].item() == 0  # nothing is certain here
+
+
+def test_recolouring_stays_within_the_mask_and_keeps_its_folds():
+    torch.manual_seed(0)
+    crop = torch.rand(8, 3, 64, 64) - 0.5
+    mask = torch.zeros(8, 1, 64, 64)
+    mask[:, :, 40:60, 20:50] = 1
+    painted = recolour(crop, mask, 1.0)
+    assert torch.equal(painted[mask.expand_as(crop) == 0], crop[mask.expand_as(crop) == 0])
+    before, after = (x[:, :, 40:60, 20:50].flatten(1) for x in (crop, painted))
+    assert (before - after).abs().mean() > 0.1
+    alike = [torch.corrcoef(torch.stack([b[:600], a[:600]]))[0, 1] for b, a in zip(before, after)]
+    assert min(alike) > 0.8
+    assert torch.equal(recolour(crop, torch.zeros_like(mask), 1.0), crop)

@@ -7,7 +7,6 @@ from torch.nn import functional as F
 from train.data.batch import Batch
 from train.losses.reconstruction import dice_loss
 from train.recipe import Loss, Phase, Recipe
-from train.recipes.ties import add_ties
 from unmask.nets.mseg import MSeg
 
 
@@ -20,8 +19,6 @@ class SegmentationRecipe(Recipe):
     other = 0.12  # share of pictures without a face, likewise
     real = 0.35  # share of photographs of real masks, where there are labels for them
     recoloured = 0.3  # share of masks in another colour, half of them the skin's, which is the hardest
-    tied = 0.12  # share of masks with tapes over cap and nape, or with cords that hang from the ears
-    close = 0.15  # share of batches that show a part of the face, as a portrait that is all face does
     grey = 0.08  # share of pictures in black and white: photos like that are few, and straps were left in them
 
     def pictures(self, batch: Batch) -> Tensor:
@@ -33,7 +30,6 @@ class SegmentationRecipe(Recipe):
         bare = (torch.rand(len(batch["photo"]), 1, 1, 1) < self.bare).to(batch["photo"].device)
         crop = torch.where(bare, batch["photo"], batch["masked"])
         truth, certain = torch.where(bare, 0.0, batch["mask"]), torch.ones_like(batch["mask"])
-        crop, truth = add_ties(crop, truth, self.tied)
         if "real" in batch:
             real = (torch.rand(len(crop), 1, 1, 1) < self.real).to(crop.device)
             crop, truth = torch.where(real, batch["real"], crop), torch.where(real, batch["real_mask"], truth)
@@ -43,8 +39,6 @@ class SegmentationRecipe(Recipe):
             other = (torch.rand(len(crop), 1, 1, 1) < self.other).to(crop.device)
             crop, truth = torch.where(other, batch["other"], crop), torch.where(other, 0.0, truth)
             certain = torch.where(other, 1.0, certain)
-        if torch.rand(()).item() < self.close:
-            crop, truth, certain = closer(crop, truth, certain)
         # Photos show faces smaller than a crop does, and several of them.
         pick = torch.rand(()).item()
         halvings = (pick < 0.35) + (pick < 0.12)
@@ -88,18 +82,6 @@ def crowd(x: Tensor) -> Tensor:
     small = F.avg_pool2d(x, 2)
     rows = [torch.cat([small.roll(i, 0), small.roll(i + 1, 0)], dim=3) for i in (0, 2)]
     return torch.cat(rows, dim=2).contiguous(memory_format=torch.channels_last)
-
-
-def closer(crop: Tensor, truth: Tensor, certain: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The same part of all pictures (N, C, S, S), enlarged to their size by 1.2 to 1.8: the masks of {0, 1} stay so."""
-    size = crop.shape[-1]
-    side = round(size / (1.2 + 0.6 * torch.rand(()).item()))
-    top, left = torch.randint(0, size - side + 1, (2,)).tolist()
-
-    def enlarge(x: Tensor, mode: str) -> Tensor:
-        return F.interpolate(x[..., top : top + side, left : left + side], size=(size, size), mode=mode)
-
-    return enlarge(crop, "bilinear"), enlarge(truth, "nearest"), enlarge(certain, "nearest")
 
 
 def recolour(crop: Tensor, mask: Tensor, share: float) -> Tensor:
