@@ -2,8 +2,11 @@
 
 In several processes (see train.distributed) each takes its rows of the same total batch, and the gradients are averaged
 before every step: by hand and not by DistributedDataParallel, for recipes call their networks by name, several times a
-step and by other methods than forward. Batch norms see their own process's rows, as is usual. The first process alone
-writes files, and measures the averaged weights' batch norm statistics on whole batches at the end.
+step and by other methods than forward. The first process alone writes files.
+
+Batch norms see their own process's rows, as is usual, and their statistics are measured anew, on whole batches, for
+the averaged weights at the end. Where a discriminator judges they keep the statistics that they have, so that it judges
+what will be used: how much detail a network paints depends on them.
 """
 
 import copy
@@ -106,8 +109,12 @@ def train(
         with torch.inference_mode():
             log.show(done * batch, grid(recipe.show(ema.eval(), samples)))
 
+    def is_judged(phase: Phase) -> bool:
+        return phase.generator and phase.discriminator and "discriminator" in nets
+
     start = last_save = time.monotonic()
     total = int(kimg * 1000 / batch)
+    phase = current_phase(recipe.phases, max(done - 1, 0) / max(total, 1))
     log = RunLog(out, done * batch) if processes.main else None
     if log:
         write_settings(out, settings, resumed=done > 0)
@@ -123,7 +130,10 @@ def train(
             passed = torch.tensor(min((time.monotonic() - start) / (60 * time_limit), 0.999), device=device)
             processes.average([passed])
             progress = max(progress, float(passed))
-        phase = current_phase(recipe.phases, progress)
+        before, phase = phase, current_phase(recipe.phases, progress)
+        if is_judged(phase) and not is_judged(before):
+            recalibrate(recipe, nets["generator"], batches, batch)
+        fix_norms(nets["generator"], is_judged(phase))
         for optimizer, lr in zip(optimizers.values(), recipe.learning_rates):
             optimizer.param_groups[0]["lr"] = lr * min(1, step / 100, (1 - progress) / decay)
 
@@ -149,7 +159,8 @@ def train(
             save(log)  # the others wait for the first process at their next exchange
             last_save = now
     if log:
-        recalibrate(recipe, ema, batches, batch)
+        if not is_judged(phase):
+            recalibrate(recipe, ema, batches, batch)
         save(log)
         log.close()
     processes.wait()
@@ -239,14 +250,22 @@ def update_ema(ema: nn.Module, model: nn.Module, beta: float) -> None:
         target.copy_(source)
 
 
+def fix_norms(net: nn.Module, fixed: bool) -> None:
+    """Batch norms with the statistics that they have, as in use, or with each batch's own."""
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.train(not fixed)
+
+
 @torch.no_grad()
-def recalibrate(recipe: Recipe, ema: nn.Module, batches: BatchSource, batch: int) -> None:
-    """Measure the batch norms' statistics anew for the averaged weights, which none of the live ones fit."""
-    norms = [module for module in ema.modules() if isinstance(module, nn.BatchNorm2d)]
+def recalibrate(recipe: Recipe, generator: nn.Module, batches: BatchSource, batch: int) -> None:
+    """Measure the batch norms' statistics anew: none of the live weights' fit the averaged ones, and those that move
+    along with training are of the last few batches."""
+    norms = [module for module in generator.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over all batches
-    live, recipe.generator = recipe.generator, ema.train()
+    live, recipe.generator = recipe.generator, generator.train()
     for step in range(CALIBRATION):
         data = batches.get(10_000_000 + step, batch, recipe.warp)
         with half_precision(batches.device):

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from tests.train.runs import run, small
+from train import loop
 from train.data.faces import fingerprint
 from train.loop import current_phase, update_ema
-from train.recipe import Phase
+from train.recipe import Phase, Recipe
 from train.recipes import RECIPES
 from train.record import RunLog
 from unmask import weights
@@ -110,3 +111,62 @@ def test_ema_halves_the_distance_in_a_half_life():
         update_ema(ema, model, 0.5 ** (1 / 10))
     assert ema.weight.item() == pytest.approx(2.0)
     assert ema.running_mean.item() == 7.0
+
+
+class Normed(Recipe):
+    """A batch norm between two convolutions, and a discriminator; `seen`: did the norm take each batch's statistics?"""
+
+    name, size, config, warp = "normed", 8, {}, 0.0
+    phases = (Phase("reconstruction", 0.5, discriminator=False), Phase("joint", 0.5))
+    learning_rates, betas = (1e-2, 1e-2), (0.5, 0.9)
+
+    def __init__(self, *_):
+        torch.manual_seed(1)
+        self.norm = torch.nn.BatchNorm2d(4)
+        self.generator = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1), self.norm, torch.nn.Conv2d(4, 3, 1))
+        self.discriminator, self.seen = torch.nn.Conv2d(3, 1, 3), []
+
+    def generate(self, batch):
+        self.seen.append(self.generator[1].training)
+        return self.generator(batch["photo"])
+
+    def g_loss(self, batch, fake, phase):
+        return (fake - batch["photo"]).square().mean(), {}
+
+    def d_loss(self, batch, fake):
+        return self.discriminator(fake).square().mean(), {}
+
+    def show(self, model, batch):
+        return [model(batch["photo"])]
+
+
+class Noise:
+    seed, device = 0, torch.device("cpu")
+
+    def get(self, step, batch, warp=0.0, rows=slice(None)):
+        picture = torch.rand(batch, 3, 8, 8, generator=torch.Generator().manual_seed(step))
+        return {"photo": 0.2 * picture + 0.5}
+
+
+def test_what_a_discriminator_judges_is_what_the_network_paints_in_use(tmp_path):
+    """Batch norms take the batch's statistics until then; at the change they are measured once, and stay."""
+    recipe = Normed()
+    loop.train(recipe, Noise(), Noise().get(0, 2), tmp_path, kimg=0.08, batch=4)
+    steps, measured = 10, loop.CALIBRATION
+    assert recipe.seen == [True] * steps + [True] * measured + [False] * steps
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    for key in ("running_mean", "running_var"):
+        assert torch.equal(state["ema"][f"1.{key}"], state["generator"][f"1.{key}"])
+
+    again = Normed()
+    again.generator.load_state_dict(state["ema"])
+    again.phases = (Phase("joint", 1.0),)
+    loop.train(again, Noise(), Noise().get(0, 2), tmp_path / "again", kimg=0.04, batch=4)
+    after = torch.load(tmp_path / "again" / "checkpoint.pt", weights_only=True)["ema"]
+    assert not any(again.seen) and torch.equal(after["1.running_mean"], state["ema"]["1.running_mean"])
+    assert not torch.equal(after["1.weight"], state["ema"]["1.weight"])
+
+    alone = Normed()
+    alone.discriminator = None
+    loop.train(alone, Noise(), Noise().get(0, 2), tmp_path / "alone", kimg=0.08, batch=4)
+    assert alone.seen == [True] * (2 * steps + measured), "nothing judges here: measured at the end"
