@@ -70,11 +70,13 @@ class TrunkLosses:
         total = total + perceptual * parts["perceptual"]
         return self.add_judgement(batch, total, parts, realism) if phase.discriminator else (total, parts)
 
-    def add_judgement(self, batch: Batch, total: Tensor, parts: dict[str, Tensor], realism: float) -> Loss:
-        """What has come together so far with the spectral distance and an adversarial loss `realism` times as strong as
-        all of it."""
+    def add_judgement(
+        self, batch: Batch, total: Tensor, parts: dict[str, Tensor], realism: float, spectral: float = SPECTRAL
+    ) -> Loss:
+        """What has come together so far with `spectral` times the spectral distance and an adversarial loss `realism`
+        times as strong as all of it."""
         parts["spectral"] = spectral_distance(batch["fused"], batch["photo"], batch["scored"])
-        total = total + SPECTRAL * parts["spectral"]
+        total = total + spectral * parts["spectral"]
         adversarial, more = self.adversarial(batch, total, realism)
         return total + adversarial, parts | more
 

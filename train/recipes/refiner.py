@@ -24,6 +24,7 @@ class RefinerRecipe(Recipe):
     betas = (0.9, 0.999)  # as GANMasker's: with less, discriminators of small batches stay blind
     warp = 0.0
     realism = 3.0  # how strong the discriminator is beside the rest
+    spectral = 4.0  # what a mesh counts: at 0.1 and at 0.5 one was seen in cheeks (train/README.md)
 
     def __init__(self, size: int, width: int = 24):
         self.size, self.config = size, {"width": width}
@@ -44,7 +45,7 @@ class RefinerRecipe(Recipe):
             parts["perceptual"] = self.trunk.perceptual(Batch(**(batch | {"scored": known})))
             total = total + parts["perceptual"]
             if phase.discriminator:
-                total, parts = self.trunk.add_judgement(batch, total, parts, self.realism)
+                total, parts = self.trunk.add_judgement(batch, total, parts, self.realism, self.spectral)
         elif phase.discriminator:
             logits = self.discriminator(torch.cat([fake, batch["hole"]], dim=1))[0]
             parts["adv"] = lsgan(logits, 1.0, patch_validity_mask(batch["hole"], logits))
