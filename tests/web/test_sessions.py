@@ -5,6 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 import httpx
+import numpy as np
 import pytest
 from gradio.state_holder import SessionState
 
@@ -74,3 +75,20 @@ def test_the_sessions_used_longest_ago_go_first(small):
     holder["3"]
     assert list(holder.session_data) == ["2", "0", "3"]
     assert holder["1"][kept] == 1, "not the value that the page begins with"
+
+
+def test_what_a_run_leaves_after_the_page_was_closed_is_not_kept(small):
+    holder = Sessions()
+    holder.set_blocks(small)
+    kept = place_of(small, gr.State)
+    photo = np.zeros((64, 64, 3), np.uint8)
+    begun = Visit.begin(photo, photo[..., 0], [], [], None)
+    holder["closed"][kept] = begun
+    number = begun.turns.take()
+    holder.forget("closed")
+    assert not begun.turns.holds(number), "the run goes on"
+    holder["closed"][kept] = begun.renewed()
+    assert holder["closed"][kept] is None
+    holder["closed"][kept] = another = Visit.begin(photo, photo[..., 0], [], [], None)  # the page was there again
+    assert holder["closed"][kept] is another
+    holder.forget("never opened")

@@ -56,8 +56,8 @@ def build_demo(unmasker: Unmasker | None = None, studies: study_page.Studies | N
         calls.check_calls(demo, api.TAKES)
 
         def forget(request: gr.Request) -> None:
-            """Drop a visitor's photos when the tab is closed: Gradio would keep them for another hour."""
-            demo.state_holder.delete_state(request.session_hash)
+            """Drop a visitor's photos when the tab is closed."""
+            demo.state_holder.forget(request.session_hash)
 
         demo.unload(forget)
     # One computation at a time, in the group that every heavy event names; the others wait their turn.

@@ -9,6 +9,8 @@ from typing import Any
 import gradio as gr
 from gradio.state_holder import SessionState, StateHolder
 
+from unmask.web.turns import Turns
+
 MOST = 2000  # sessions that are known; of more, the ones used longest ago are forgotten, as after ten minutes
 
 
@@ -23,7 +25,9 @@ class Session(SessionState):  # type: ignore[misc]  # Gradio is read without its
         super().__init__(SimpleNamespace(default_config=blocks.default_config, blocks={}))
 
     def __setitem__(self, key: int, value: Any) -> None:
-        super().__setitem__(key, value)
+        turns = turns_of(value)
+        # A run that was still at work when the page was closed would leave the photo here.
+        super().__setitem__(key, None if turns and turns.forgotten else value)
         self.config_values.clear()
 
     def _update_config(self, key: int) -> None:
@@ -41,3 +45,17 @@ class Sessions(StateHolder):  # type: ignore[misc]
             self.session_data[session_id] = Session(self.blocks)
         session: Session = super().__getitem__(session_id)
         return session
+
+    def forget(self, session_id: str) -> None:
+        """The page was closed: end the runs on its photos, and drop these. Gradio would keep them for another hour."""
+        session = self.session_data.get(session_id)
+        for value in list(session.state_data.values()) if session else []:
+            if turns := turns_of(value):
+                turns.forget()
+        self.delete_state(session_id)
+
+
+def turns_of(value: Any) -> Turns | None:
+    """The turns of what a session keeps, where that is a visit."""
+    turns = getattr(value, "turns", None)
+    return turns if isinstance(turns, Turns) else None

@@ -15,6 +15,7 @@ class Turns:
         self.run = 0  # number of the last run that has begun
         self.version = 0  # of the visit that was put on the page last
         self.closed = False  # another photo is being looked at: nothing is painted any more
+        self.forgotten = False  # the page was closed: nothing of the photo is kept
         self.settled = False  # all results of the last run are on the page
         self.editing = False  # the mask's editor is open: it is sent all that is shown in the still
 
@@ -56,6 +57,11 @@ class Turns:
         """Another photo is being looked at."""
         self.interrupt()
         self.closed = True
+
+    def forget(self) -> None:
+        """The page was closed."""
+        self.close()
+        self.forgotten = True
 
     def reopen(self) -> None:
         """The other photo could not be read: this one is back."""
