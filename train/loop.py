@@ -109,9 +109,6 @@ def train(
         with torch.inference_mode():
             log.show(done * batch, grid(recipe.show(ema.eval(), samples)))
 
-    def is_judged(phase: Phase) -> bool:
-        return phase.generator and phase.discriminator and "discriminator" in nets
-
     start = last_save = time.monotonic()
     total = int(kimg * 1000 / batch)
     phase = current_phase(recipe.phases, max(done - 1, 0) / max(total, 1))
@@ -131,9 +128,10 @@ def train(
             processes.average([passed])
             progress = max(progress, float(passed))
         before, phase = phase, current_phase(recipe.phases, progress)
-        if is_judged(phase) and not is_judged(before):
+        if is_judged(nets, phase) and not is_judged(nets, before):
             recalibrate(recipe, nets["generator"], batches, batch)
-        fix_norms(nets["generator"], is_judged(phase))
+            measured = [value for norm in norms_of(nets["generator"]) for value in norm.buffers()]
+            processes.average([each for each in measured if each.is_floating_point()])  # each drew holes of its own
         for optimizer, lr in zip(optimizers.values(), recipe.learning_rates):
             optimizer.param_groups[0]["lr"] = lr * min(1, step / 100, (1 - progress) / decay)
 
@@ -159,7 +157,7 @@ def train(
             save(log)  # the others wait for the first process at their next exchange
             last_save = now
     if log:
-        if not is_judged(phase):
+        if not is_judged(nets, phase):
             recalibrate(recipe, ema, batches, batch)
         save(log)
         log.close()
@@ -187,6 +185,8 @@ def train_step(
 ) -> dict[str, Tensor]:  # fmt: skip
     """The networks of this phase learn from a batch: discriminator, generator, moving average. Returns the losses."""
     device, judged = processes.device, "discriminator" in nets
+    for norm in norms_of(nets["generator"]):
+        norm.train(not is_judged(nets, phase))
     with half_precision(device):
         fake = recipe.generate(data)
     scalars: dict[str, Tensor] = {}
@@ -250,18 +250,20 @@ def update_ema(ema: nn.Module, model: nn.Module, beta: float) -> None:
         target.copy_(source)
 
 
-def fix_norms(net: nn.Module, fixed: bool) -> None:
-    """Batch norms with the statistics that they have, as in use, or with each batch's own."""
-    for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.train(not fixed)
+def is_judged(nets: dict[str, nn.Module], phase: Phase) -> bool:
+    """Whether the generator learns from a discriminator in this phase."""
+    return phase.generator and phase.discriminator and "discriminator" in nets
+
+
+def norms_of(net: nn.Module) -> list[nn.BatchNorm2d]:
+    return [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
 
 
 @torch.no_grad()
 def recalibrate(recipe: Recipe, generator: nn.Module, batches: BatchSource, batch: int) -> None:
     """Measure the batch norms' statistics anew: none of the live weights' fit the averaged ones, and those that move
     along with training are of the last few batches."""
-    norms = [module for module in generator.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = norms_of(generator)
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over all batches

@@ -122,8 +122,8 @@ class Normed(Recipe):
 
     def __init__(self, *_):
         torch.manual_seed(1)
-        self.norm = torch.nn.BatchNorm2d(4)
-        self.generator = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1), self.norm, torch.nn.Conv2d(4, 3, 1))
+        layers = torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.BatchNorm2d(4), torch.nn.Conv2d(4, 3, 1)
+        self.generator = torch.nn.Sequential(*layers)
         self.discriminator, self.seen = torch.nn.Conv2d(3, 1, 3), []
 
     def generate(self, batch):
