@@ -88,4 +88,4 @@ def test_a_fill_that_is_enlarged_has_no_mesh():
     own = unmasker.fill("pix2pix", crop, hole).astype(float)
     large = unmasker.fill("pix2pix", crop.repeat(2, 0).repeat(2, 1), hole.repeat(2, 0).repeat(2, 1)).astype(float)
     assert own[INNER].std() > 10
-    assert large[INNER.repeat(2, 0).repeat(2, 1)].std() < 1
+    assert large[INNER.repeat(2, 0).repeat(2, 1)].std() < 3, "more than the refiner's grain"
