@@ -51,7 +51,7 @@ def test_landmarks_follow_every_warp_flip_and_cut(folder, window):
         for channel, mark in enumerate(marks):
             x, y = (int(v) for v in faces.landmarks[i, mark])
             batches.photos[i, y - 3 : y + 4, x - 3 : x + 4, channel] = 255
-    batches._jitter = lambda x, draws: x
+    batches._jitter, batches.parsing = lambda x, draws: x, None
     mirrored = MIRROR[list(marks)]
     flips = set()
     for step in range(6):

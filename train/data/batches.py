@@ -9,10 +9,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from train.data.augment import compress, relight, soften
+from train.data.backdrop import parsing_if_available, stand_before_wall
 from train.data.batch import Batch
 from train.data.draws import Draws
 from train.data.faces import GENDERS, SIDE, Faces, free_form_holes
 from unmask import synth
+
+LEAST_PARSED = 128  # px of a picture in which the face parsing network tells a head from a wall
 
 # Index of each landmark's partner on the other half of the face.
 _MIRRORED = synth.MEAN_LANDMARKS * [-1, 1] + [SIDE - 1, 0]
@@ -77,6 +80,9 @@ class Batches:
         uint8: RGB, the mask, and where it is certain (0 or 255), see pseudo_labels. window: px of the square around
         the mask that `get` cuts out of each picture; the whole picture unless given."""
         self.size, self.seed, self.device, self.window = size, seed, device, window
+        self.parsing = parsing_if_available() if size >= LEAST_PARSED else None
+        if self.parsing:
+            self.parsing.to(device)
         self.count = len(faces.names)
         self.variants = len(pairs) // self.count
         self.probabilities = torch.from_numpy(sampling_weights(faces))
@@ -116,6 +122,8 @@ class Batches:
         points = torch.where(mirror[:, None, None], self._mirrored(points), points)
         if warp:
             x, points = self._warp(x, points, warp, draws)
+        if self.parsing:
+            x = stand_before_wall(x, self.parsing, draws)
         if self.window:
             x, points = self._cut(x, points, self.window, draws)
         data = self._split(self._jitter(x, draws))

@@ -73,12 +73,11 @@ class TrunkLosses:
     def add_judgement(
         self, batch: Batch, total: Tensor, parts: dict[str, Tensor], realism: float, spectral: float = SPECTRAL
     ) -> Loss:
-        """What has come together so far with `spectral` times the spectral distance and an adversarial loss `realism`
-        times as strong as all of it."""
-        parts["spectral"] = spectral_distance(batch["fused"], batch["photo"], batch["scored"])
-        total = total + spectral * parts["spectral"]
+        """What has come together so far with an adversarial loss `realism` times as strong as all of it, and `spectral`
+        times the spectral distance."""
         adversarial, more = self.adversarial(batch, total, realism)
-        return total + adversarial, parts | more
+        parts["spectral"] = spectral_distance(batch["fused"], batch["photo"], batch["scored"])
+        return total + adversarial + spectral * parts["spectral"], parts | more
 
     def perceptual(self, batch: Batch) -> Tensor:
         """Distance of the trunk's features at all five taps: each place's vector brought to length one, squared
