@@ -77,12 +77,13 @@ def real_tiles(unmasker: Unmasker, data: Path, models: list[str], limit: int | N
             continue
         for name, content in tqdm(read_images(data, f"{archive}.tar", names), archive, len(names), unit="photo"):
             photo = decode(content, side=None)
-            # What lies in real-masked.tar is a crop already.
-            found = [] if archive == "real-masked" else unmasker.find(photo)
-            face = found[0] if found else whole_photo(photo)
+            # Found as for a visitor, also in real-masked.tar, whose pictures are crops already and are shown whole.
+            found = unmasker.find(photo)
+            largest = found[0] if found else whole_photo(photo)
+            face = whole_photo(photo) if archive == "real-masked" else largest
             side = int(np.clip(round(face.side), *TILES))
             try:
-                results = unmasker.remove(photo, models=models, faces=[face])
+                results = unmasker.remove(photo, models=models, faces=[largest])
             except PhotoError as error:  # no mask was found
                 results, name = {model: photo for model in models}, f"{name}: {error}"
             tiles = [label(align(photo, face, side), name)]
