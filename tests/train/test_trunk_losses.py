@@ -152,6 +152,26 @@ def test_the_discriminator_learns_and_the_generator_is_led(batch):
     assert (pulls[1] * (1 - batch["scored"])).abs().max() == 0, "the fill counts in the hole alone"
 
 
+@needs_trunk
+def test_the_adversarial_loss_does_not_grow_with_the_spectral_distance():
+    torch.manual_seed(0)
+    photo = torch.rand(1, 3, 128, 128) * 2 - 1
+    fill = (0.5 * photo + 0.2 * (-1.0) ** torch.arange(128)).requires_grad_()  # with a wave of two pixels
+    batch = {"photo": photo, "scored": torch.ones(1, 1, 128, 128)}
+    totals, distances = [], []
+    for weight in (0.0, 5.0):
+        torch.manual_seed(0)
+        losses = TrunkLosses()
+        losses.discriminator.ratio.ramp = 1
+        losses.look(batch, fill)
+        l1 = (batch["fused"] - photo).abs().mean()
+        total, parts = losses.add_judgement(batch, l1, {}, realism=3.0, spectral=weight)
+        totals.append(float(total.detach()))
+        distances.append(float(parts["spectral"].detach()))
+    assert distances[0] == distances[1] > 0.1
+    assert totals[1] - totals[0] == pytest.approx(5 * distances[0], rel=1e-4)
+
+
 @pytest.fixture
 def losses():
     if not (DISCRIMINATOR.exists() and trunk.available()):
