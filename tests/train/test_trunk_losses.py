@@ -87,12 +87,35 @@ def test_projections_never_learn_and_finer_levels_see_the_coarser():
     learning = {name.split(".")[0] for name, p in discriminator.named_parameters() if p.requires_grad}
     assert learning == {"heads"}
     before = discriminator.project(taps)
-    assert [z.shape for z in before] == [(2, 64, 64 // stride, 64 // stride) for stride in trunk.STRIDES[1:]]
+    assert [z.shape for z in before] == [
+        (2, 64 + channels, 64 // stride, 64 // stride)
+        for channels, stride in zip(trunk.CHANNELS["lite0"][1:], trunk.STRIDES[1:])
+    ]
     changed = [*taps[:-1], taps[-1] + 1]
     assert all(not torch.allclose(a, b) for a, b in zip(before, discriminator.project(changed)))
     changed = [taps[0] + 1, taps[1] + 1, *taps[2:]]  # the finest is not looked at, the next is by its own head alone
     after = discriminator.project(changed)
     assert not torch.allclose(before[0], after[0]) and all(map(torch.equal, before[1:], after[1:]))
+
+
+def test_heads_that_were_not_shown_the_taps_judge_as_before():
+    discriminator, taps, hole = ProjectedDiscriminator(), taps_of(), hole_of()
+    for head in discriminator.heads:
+        head[0].parametrizations.weight.original.data[:, 64:-1] = 0  # blind to its tap
+    for _ in range(30):
+        discriminator(discriminator.project(taps), hole)  # spectral norm settles
+    old = dict(discriminator.state_dict())
+    for level, channels in enumerate(trunk.CHANNELS["lite0"][1:]):
+        first = f"heads.{level}.0.parametrizations.weight."
+        keep = [*range(64), 64 + channels]
+        old[first + "original"] = old[first + "original"][:, keep]
+        old[first + "0._v"] = old[first + "0._v"].view(-1, 9)[keep].flatten()
+    discriminator.eval()
+    again = ProjectedDiscriminator()
+    again.load_state_dict(old)
+    again.eval()
+    for (one, _), (other, _) in zip(*(each(each.project(taps), hole) for each in (discriminator, again))):
+        assert torch.allclose(one, other, atol=1e-6) and one.std() > 0
 
 
 def test_only_places_that_see_the_hole_count():

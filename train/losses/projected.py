@@ -13,7 +13,8 @@ class ProjectedDiscriminator(nn.Module):
 
     What the trunk sees, standardised by channel, is mixed by random 1x1 and 3x3 convolutions that never learn, from the
     coarsest level down; one small head a level learns, with spectral norm, and is shown the hole. Good from the first
-    image on, for it need not learn to see.
+    image on, for it need not learn to see. Other than in the paper a head is shown its own tap as well: of 112 and 320
+    channels a random mixture of 64 keeps too little, see train/README.md.
     """
 
     def __init__(self, variant: str = "lite0", channels: int = 64):
@@ -31,13 +32,14 @@ class ProjectedDiscriminator(nn.Module):
         for fixed in (*self.proj, *self.mix):
             nn.init.kaiming_normal_(fixed.weight, nonlinearity="linear")  # keeps the energy from level to level
             fixed.requires_grad_(False)
-        self.heads = nn.ModuleList(self._head(channels) for _ in widths)
+        self.heads = nn.ModuleList(self._head(channels + width, channels) for width in widths)
+        self.register_load_state_dict_pre_hook(_show_taps)  # type: ignore[no-untyped-call]
         self.ratio = GradientRatio()
 
     @staticmethod
-    def _head(channels: int) -> nn.Sequential:
+    def _head(shown: int, channels: int) -> nn.Sequential:
         return nn.Sequential(
-            spectral_norm(nn.Conv2d(channels + 1, channels, 3, padding=1)),
+            spectral_norm(nn.Conv2d(shown + 1, channels, 3, padding=1)),
             nn.LeakyReLU(0.2),
             spectral_norm(nn.Conv2d(channels, channels, 3, padding=1)),
             nn.LeakyReLU(0.2),
@@ -58,27 +60,46 @@ class ProjectedDiscriminator(nn.Module):
         return bool((self.get_buffer("s0") != 1).any())
 
     def project(self, taps: list[Tensor]) -> list[Tensor]:
-        """The trunk's five taps: what the heads see of the last four, (N, channels, H, W) each."""
+        """The trunk's five taps: what the heads see of the last four, the mixture and the standardised tap itself,
+        (N, channels + the tap's, H, W) each."""
         mixed: list[Tensor] = []
+        plain = [
+            (tap - self.get_buffer(f"m{level}")) / self.get_buffer(f"s{level}") for level, tap in enumerate(taps[1:])
+        ]
         for level in reversed(range(len(self.heads))):
-            mean, deviation = self.get_buffer(f"m{level}"), self.get_buffer(f"s{level}")
-            z = self.proj[level]((taps[level + 1] - mean) / deviation)
+            z = self.proj[level](plain[level])
             if mixed:
                 coarser = F.interpolate(mixed[0], size=z.shape[2:], mode="bilinear", align_corners=False)
                 z = 0.71 * (z + coarser)
             mixed.insert(0, z + 0.5 * self.mix[level](z))
-        return mixed
+        return [torch.cat([z, tap.to(z.dtype)], dim=1) for z, tap in zip(mixed, plain)]
 
-    def forward(self, mixed: list[Tensor], hole: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """mixed: as `project` gives it; hole: N1HW, 1 = hole. Returns (logits, counts) of each level, (N, 1, h, w).
+    def forward(self, seen: list[Tensor], hole: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """seen: as `project` gives it; hole: N1HW, 1 = hole. Returns (logits, counts) of each level, (N, 1, h, w).
 
         counts is 1 where a place sees the hole: on all others the discriminator is asked to tell equals apart.
         """
         judged = []
-        for z, head in zip(mixed, self.heads):
+        for z, head in zip(seen, self.heads):
             near = F.adaptive_max_pool2d(hole, z.shape[2:])
             judged.append((head(torch.cat([z, near.to(z.dtype)], dim=1)).float(), near))
         return judged
+
+
+def _show_taps(discriminator: nn.Module, stored: dict[str, Tensor], *_: object) -> None:
+    """Give stored heads that were not shown their taps weights of zero for these: they judge as before."""
+    assert isinstance(discriminator, ProjectedDiscriminator)
+    own = discriminator.state_dict()
+    for level in range(len(discriminator.heads)):
+        first, width = f"heads.{level}.0.parametrizations.weight.", own[f"m{level}"].shape[1]
+        weight = stored.get(first + "original")
+        if weight is None or weight.shape[1] != own[first + "original"].shape[1] - width:
+            continue
+        mixture, hole = weight.split([weight.shape[1] - 1, 1], dim=1)
+        stored[first + "original"] = torch.cat([mixture, weight.new_zeros(len(weight), width, 3, 3), hole], dim=1)
+        # Spectral norm's right vector, an entry a channel and place of the kernel.
+        mixture, hole = stored[first + "0._v"].view(-1, 9).split([weight.shape[1] - 1, 1])
+        stored[first + "0._v"] = torch.cat([mixture, weight.new_zeros(width, 9), hole]).flatten()
 
 
 class GradientRatio(nn.Module):
