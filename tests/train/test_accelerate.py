@@ -20,6 +20,8 @@ from train.cli import main
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(importlib.util.find_spec("accelerate") is None, reason="needs accelerate"),
+    # On a loaded machine torch's second process was once aborted at its exit, after all had been written.
+    pytest.mark.flaky(reruns=1),
 ]
 ROOT = Path(__file__).parents[2]
 # --multi_gpu is how accelerate is told to start several processes on one machine; --device cpu keeps them off GPUs.
