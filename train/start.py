@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from train.data.backdrop import LEAST
 from train.data.batch import Batch
-from train.data.batches import LEAST_PARSED, Batches
+from train.data.batches import Batches
 from train.data.faces import draw_pairs, fingerprint, load_backgrounds, load_faces
 from train.data.parsed_faces import ParsedBatches
 from train.data.scenes import Scenes
@@ -249,6 +250,6 @@ def make_batches(
     batches = Batches(
         faces, pairs, others, size=options.size, seed=options.seed, device=device, real=real, window=options.window
     )
-    if processes.main and options.size >= LEAST_PARSED and batches.parsing is None:
+    if processes.main and options.size >= LEAST and batches.parsing is None:
         print("train: without the face parsing network's weights no picture stands before a plain wall.")
     return batches, Batches(held_back, few, size=options.size, seed=0, device=device).first(8)

@@ -73,7 +73,7 @@ def test_the_released_network_cuts_a_face_out():
     assert 0.05 < (shown < 0.1).float().mean() < 0.6
 
 
-def test_without_weights_there_are_no_walls(monkeypatch, tmp_path):
+def test_without_weights_there_are_no_walls(monkeypatch):
     def missing(name):
         raise weights.WeightsError("missing")
 

@@ -10,9 +10,11 @@ from torch.nn import functional as F
 
 from train.data.draws import Draws
 from unmask import weights
+from unmask.nets.layers import dilate
 from unmask.nets.parsing import CLASSES, ParsingNet
 
 WALLS = 0.2  # share of the pictures
+LEAST = 128  # px of a picture in which the face parsing network tells a head from a wall
 BACKGROUND = CLASSES.index("background")
 
 
@@ -46,10 +48,8 @@ def stand_before_wall(x: Tensor, net: ParsingNet, draws: Draws, share: float = W
     wall = level * torch.exp(0.05 * tint * (1.5 - level / 255)) + 8 * (slope[:, 0] * down + slope[:, 1] * across)
     wall = wall[chosen].clamp(0, 255)  # (n, 3, H, W)
     head = cut_out(x[chosen, :3], net)
-    for start in (0, 3):
-        picture = x[chosen, start : start + 3]
-        before = head if start == 0 else torch.maximum(head, x[chosen, 6:7] / 255)
-        x[chosen, start : start + 3] = before * spread(picture, before) + (1 - before) * wall
+    for rgb, shown in ((slice(3), head), (slice(3, 6), torch.maximum(head, x[chosen, 6:7] / 255))):
+        x[chosen, rgb] = shown * spread(x[chosen, rgb], shown) + (1 - shown) * wall
     return x
 
 
@@ -57,7 +57,7 @@ def cut_out(photo: Tensor, net: ParsingNet) -> Tensor:
     """(N, 1, H, W) in [0, 1]: where the photo, N3HW in 0-255, shows somebody and not what is behind them."""
     behind = net(photo / 127.5 - 1).softmax(dim=1)[:, BACKGROUND : BACKGROUND + 1]
     sure = ((0.5 - behind) * 4 + 0.5).clamp(0, 1)
-    return F.avg_pool2d(-F.max_pool2d(-sure, 3, 1, 1), 3, 1, 1, count_include_pad=False)  # a pixel in, and soft
+    return F.avg_pool2d(-dilate(-sure, 1), 3, 1, 1, count_include_pad=False)  # a pixel in, and soft
 
 
 def spread(picture: Tensor, shown: Tensor, reach: int = 7) -> Tensor:

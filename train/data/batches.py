@@ -1,6 +1,7 @@
 """Batches by step number: which faces, masks and holes, warped and lit, depend on the seed and the step alone."""
 
 from collections import Counter
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -8,14 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from train.data import backdrop
 from train.data.augment import compress, relight, soften
-from train.data.backdrop import parsing_if_available, stand_before_wall
 from train.data.batch import Batch
 from train.data.draws import Draws
 from train.data.faces import GENDERS, SIDE, Faces, free_form_holes
 from unmask import synth
-
-LEAST_PARSED = 128  # px of a picture in which the face parsing network tells a head from a wall
+from unmask.nets.parsing import ParsingNet
 
 # Index of each landmark's partner on the other half of the face.
 _MIRRORED = synth.MEAN_LANDMARKS * [-1, 1] + [SIDE - 1, 0]
@@ -80,9 +80,6 @@ class Batches:
         uint8: RGB, the mask, and where it is certain (0 or 255), see pseudo_labels. window: px of the square around
         the mask that `get` cuts out of each picture; the whole picture unless given."""
         self.size, self.seed, self.device, self.window = size, seed, device, window
-        self.parsing = parsing_if_available() if size >= LEAST_PARSED else None
-        if self.parsing:
-            self.parsing.to(device)
         self.count = len(faces.names)
         self.variants = len(pairs) // self.count
         self.probabilities = torch.from_numpy(sampling_weights(faces))
@@ -97,6 +94,12 @@ class Batches:
         self.turn = torch.from_numpy(turns(faces)).float().to(device)  # (N,) degrees
         genders = [GENDERS.get(row["gender"], 0) for row in faces.rows]
         self.gender = torch.tensor(genders, dtype=torch.float32, device=device)  # (N,)
+
+    @cached_property
+    def parsing(self) -> ParsingNet | None:
+        """What cuts heads out for the walls, unless its weights are missing or the pictures too small for it."""
+        net = backdrop.parsing_if_available() if self.size >= backdrop.LEAST else None
+        return net.to(self.device) if net else None
 
     def get(self, step: int, batch: int, warp: float = 0.0, rows: slice = slice(None)) -> Batch:
         """Batch number `step`, or these rows of it.
@@ -123,7 +126,7 @@ class Batches:
         if warp:
             x, points = self._warp(x, points, warp, draws)
         if self.parsing:
-            x = stand_before_wall(x, self.parsing, draws)
+            x = backdrop.stand_before_wall(x, self.parsing, draws)
         if self.window:
             x, points = self._cut(x, points, self.window, draws)
         data = self._split(self._jitter(x, draws))
