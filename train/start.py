@@ -220,9 +220,7 @@ def make_recipe(options: TrainOptions, processes: Processes) -> tuple[Recipe, Js
     return recipe, settings | {"torch": torch.__version__, "python": platform.python_version()}
 
 
-def make_batches(
-    options: TrainOptions, processes: Processes
-) -> tuple[BatchSource, Batch]:
+def make_batches(options: TrainOptions, processes: Processes) -> tuple[BatchSource, Batch]:
     """The batches to train on, and the first held-back faces for the sample grids."""
     device = processes.device
     if options.network == "parsing":
@@ -248,8 +246,12 @@ def make_batches(
         return learning, scenes(held_back, few, seed=0, limit=16, held_out=True).first(8)
     real = np.load(options.real)["pictures"] if options.real else None
     batches = Batches(
-        faces, pairs, others, size=options.size, seed=options.seed, device=device, real=real, window=options.window
-    )
+        faces, pairs, others, size=options.size, seed=options.seed, device=device, real=real, window=options.window,
+        turning=not segments,
+    )  # fmt: skip
     if processes.main and options.size >= LEAST and batches.parsing is None:
-        print("train: without the face parsing network's weights no picture stands before a plain wall.")
+        print(
+            "train: without the face parsing network's weights no picture stands before a plain wall, and "
+            "no head is turned into profile."
+        )
     return batches, Batches(held_back, few, size=options.size, seed=0, device=device).first(8)

@@ -64,6 +64,7 @@ def spread(picture: Tensor, shown: Tensor, reach: int = 7) -> Tensor:
     """The picture, and at the rim of what is shown the colours further in, for there it is mixed with what was
     behind."""
     inside = (shown > 0.98).float()
-    near = F.avg_pool2d(inside, reach, 1, reach // 2)
-    colours = F.avg_pool2d(picture * inside, reach, 1, reach // 2) / near.clamp_min(1e-3)
-    return torch.where((inside > 0) | (near < 0.02), picture, colours)
+    near, colours = inside, picture * inside
+    for window in ((1, reach), (reach, 1)):  # one after the other: a seventh of the work
+        near, colours = (F.avg_pool2d(each, window, 1, [side // 2 for side in window]) for each in (near, colours))
+    return torch.where((inside > 0) | (near < 0.02), picture, colours / near.clamp_min(1e-3))

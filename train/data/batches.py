@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from train.data import backdrop
+from train.data import backdrop, profiles
 from train.data.augment import compress, relight, soften
 from train.data.batch import Batch
 from train.data.draws import Draws
@@ -26,8 +26,8 @@ def sampling_weights(faces: Faces) -> np.ndarray:
     """(N,) float64, sum 1: rarer groups, genders (by the square root) and sources more often, blurred faces less often.
 
     Turned heads are the fewer the further they are turned: from 20 degrees of yaw on, 6 more double the weight, up to
-    16 times. A face whose square was under 200 px in its source picture was enlarged: good for structure, bad for
-    sharpness.
+    8 times; more would teach the few by heart. A face whose square was under 200 px in its source picture was enlarged:
+    good for structure, bad for sharpness.
     """
     kinds = Counter((row["group"], row["gender"]) for row in faces.rows)
     sources = Counter(row.get("source") for row in faces.rows)
@@ -35,7 +35,7 @@ def sampling_weights(faces: Faces) -> np.ndarray:
         [kinds[row["group"], row["gender"]] ** -0.5 * sources[row.get("source")] ** -0.25 for row in faces.rows]
     )
     weights *= np.array([1.0 if float(row["side"]) >= 200 else 0.3 for row in faces.rows])
-    weights *= 2 ** ((np.abs(turns(faces)) - 20) / 6).clip(0, 4)
+    weights *= 2 ** ((np.abs(turns(faces)) - 20) / 6).clip(0, 3)
     probabilities: np.ndarray = weights / weights.sum()
     return probabilities
 
@@ -75,10 +75,12 @@ class Batches:
     def __init__(
         self, faces: Faces, pairs: np.ndarray, others: np.ndarray | None = None, *,
         size: int, seed: int, device: torch.device, real: np.ndarray | None = None, window: int | None = None,
+        turning: bool = True,
     ):  # fmt: skip
         """others: pictures without a face, (M, 256, 256, 3) uint8. real: photographs of real masks, (R, 256, 256, 5)
         uint8: RGB, the mask, and where it is certain (0 or 255), see pseudo_labels. window: px of the square around
-        the mask that `get` cuts out of each picture; the whole picture unless given."""
+        the mask that `get` cuts out of each picture; the whole picture unless given. turning: whether heads are turned
+        on into profile, their masks like paint on the skin: for networks that do not learn from masks."""
         self.size, self.seed, self.device, self.window = size, seed, device, window
         self.count = len(faces.names)
         self.variants = len(pairs) // self.count
@@ -92,6 +94,8 @@ class Batches:
         self.points = torch.from_numpy(faces.landmarks / SIDE).to(device)  # (N, 92, 2) in crop sides
         self.photographed = torch.from_numpy(photographed(faces)).to(device)  # (N, 4)
         self.turn = torch.from_numpy(turns(faces)).float().to(device)  # (N,) degrees
+        solid = profiles.solid_face(faces.landmarks, turns(faces)) if turning else None
+        self.solid = None if solid is None else solid.to(device)
         genders = [GENDERS.get(row["gender"], 0) for row in faces.rows]
         self.gender = torch.tensor(genders, dtype=torch.float32, device=device)  # (N,)
 
@@ -123,6 +127,9 @@ class Batches:
         mirror = draws.uniform() < 0.5
         x = torch.where(mirror[:, None, None, None], x.flip(3), x)
         points = torch.where(mirror[:, None, None], self._mirrored(points), points)
+        turn = torch.where(mirror, -self.turn[face], self.turn[face])
+        if self.parsing and self.solid is not None:
+            x, points, turn = profiles.turn_heads(x, points, turn, self.solid, self.parsing, draws)
         if warp:
             x, points = self._warp(x, points, warp, draws)
         if self.parsing:
@@ -131,7 +138,7 @@ class Batches:
             x, points = self._cut(x, points, self.window, draws)
         data = self._split(self._jitter(x, draws))
         data["points"], data["gender"] = points, self.gender[face]
-        data["turn"] = torch.where(mirror, -self.turn[face], self.turn[face])
+        data["turn"] = turn
         data["side"] = torch.full_like(face, self.size)
         if self.others is not None:
             data["other"] = self.others[draws.below(len(self.others))].permute(0, 3, 1, 2).float() / 127.5 - 1
