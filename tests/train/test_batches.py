@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from tests.train.test_profiles import known_face
+from train.data import profiles
 from train.data.batches import MIRROR, Batches
 from train.data.faces import draw_pairs, free_form_holes, load_faces
 from unmask.nets.layers import dilate
@@ -74,3 +76,18 @@ def test_free_form_holes_are_of_many_sizes():
     holes = free_form_holes(64, 0) > 0
     shares = holes.mean(axis=(1, 2))
     assert shares.min() >= 0.03 and shares.max() < 0.6 and shares.std() > 0.05
+
+
+@pytest.mark.parametrize("turning", [True, False])
+def test_heads_are_turned_on_where_their_landmarks_tell_depth(folder, turning, monkeypatch):
+    faces = load_faces(folder, "train", folder / "cache")
+    pairs = draw_pairs(faces, folder / "cache", 1, 0, workers=1)
+    monkeypatch.setattr(profiles, "solid_face", lambda points, turn: known_face())
+    batches = Batches(faces, pairs, size=128, seed=3, device=torch.device("cpu"), turning=turning)
+    batches.turn[:] = 30.0
+    turns = torch.cat([batches.get(step, 8)["turn"] for step in range(4)])
+    turned = turns.abs() > 31
+    assert (turned.sum() > 8) == turning and not turned.all()
+    assert (turns[~turned].abs() == 30).all() and turns.min() < 0 < turns.max()
+    later = batches.get(2, 8, rows=slice(4, 8))  # a process's rows, whatever the others draw
+    torch.testing.assert_close(later["photo"], batches.get(2, 8)["photo"][4:], atol=1e-4, rtol=0)
