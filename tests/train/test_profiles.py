@@ -125,3 +125,18 @@ def test_rows_of_a_batch_are_turned_as_in_the_whole():
     _, (part, _, _) = turned(turn, seed=7, share=0.6, rows=slice(2, 4))
     torch.testing.assert_close(whole[2:], part, atol=1e-3, rtol=0)
     assert not torch.equal(turned(turn, seed=8, share=1.0)[1][2], turned(turn, seed=7, share=1.0)[1][2])
+
+
+def test_a_mask_stands_ahead_of_a_profile():
+    worn = torch.zeros(3, 4, SIZE, SIZE)
+    worn[:, 1] = 255
+    worn[:, :, 100:150, 60:120] = torch.tensor([30.0, 60, 200, 255]).view(4, 1, 1)
+    ahead, far = torch.tensor([1.0, -1.0, 1.0]), torch.tensor([1.0, 1.0, 0.0])
+    right, left, same = profiles.stand_off(worn, ahead, far)
+    torch.testing.assert_close(same, worn[0], atol=0.1, rtol=0)
+    reach = round(profiles.AHEAD * SIZE)
+    for reached, columns in ((right, slice(60, 120 + reach)), (left, slice(60 - reach, 120))):
+        inside = reached[:, 104:146, columns.start + 2 : columns.stop - 2]
+        torch.testing.assert_close(inside, worn[0, :, 120:121, 80:81].expand_as(inside), atol=12, rtol=0)
+        outside = torch.cat([reached[:, :, : columns.start - 2], reached[:, :, columns.stop + 2 :]], dim=2)
+        assert outside[3].max() < 1 and outside[0].max() < 1

@@ -27,6 +27,7 @@ SHARE, WHOLE = 0.5, 0.7  # share of such heads that are turned on, and how much 
 ENOUGH, KNOWN = 200, 42.0  # turned heads from which depth is measured, and degrees beyond which theirs are understated
 # The head behind the face, an ellipsoid, and the neck, a plane, in a solid face's coordinates.
 HEAD_CENTRE, HEAD_RADII, NECK = (0.0, -0.35, -0.85), (1.13, 1.6, 1.2), -0.75
+AHEAD = 0.12  # crop sides that a mask stands ahead of a profile at most
 FINE, GAP = 4, 4  # columns looked at a pixel, for cheeks are stretched; px between two of them that are closed
 
 
@@ -54,7 +55,7 @@ def turn_heads(
     x: (B, 9, S, S) float32 in 0-255, S a multiple of 64: the photo, the masked photo, the mask, a free-form hole, and
     where the photo is photograph. points: (B, 92, 2) in crop sides. turn: (B,) degrees, positive where the nose points
     to the picture's right. face: see `solid_face`. Heads are cropped anew, before their own background out of focus. A
-    mask turns as if it lay on the skin; what of it stands off the head is gone.
+    mask turns as if it lay on the skin, and is then led ahead, see `stand_off`.
     """
     fit = (turn.abs() >= SOURCE[0]) & (turn.abs() <= SOURCE[1]) & (x[:, 8].mean(dim=(1, 2)) > 255 * WHOLE)
     chosen = ((draws.uniform() < share) & fit).nonzero()[:, 0]
@@ -81,6 +82,7 @@ def turn_heads(
     seen = turned[:, 9:] / 255
     x[chosen, :6] = seen * turned[:, :6] + (1 - seen) * behind.repeat(1, 2, 1, 1)
     x[chosen, 6:7] = seen * turned[:, 6:7]
+    x[chosen, 3:7] = stand_off(x[chosen, 3:7], after.sign(), draws.uniform()[chosen])
     x[chosen, 8:9] = seen * turned[:, 8:9] + (1 - seen) * 255  # what is behind is made, but has no seam
     points[chosen] = (torch.einsum("nij,nkj->nki", crop[:, :, :2], places) + crop[:, None, :, 2]) / size
     turn[chosen] = after
@@ -145,6 +147,23 @@ def depth_of(places: Tensor, turn: Tensor, face: Tensor, size: int) -> Tensor:
     )
     depth = (depth * length).view(n, 1, len(line), len(line))
     return F.interpolate(depth, size=(size, size), mode="bilinear", align_corners=False)[:, 0]
+
+
+def stand_off(worn: Tensor, ahead: Tensor, far: Tensor) -> Tensor:
+    """Masked photos and their masks (n, 4, S, S) in 0-255 with masks that stand off what they lie on by `far` (n,) of
+    AHEAD, to the right where `ahead` (n,) is 1 and to the left where it is -1: a worn one leads from the nose's tip down
+    to the chin, whatever a profile does in between."""
+    size, reached = worn.shape[3], worn
+    for step in range(5):  # each time as far again: its edge is drawn out to AHEAD without a gap
+        shift = (2 * AHEAD / 31 * 2**step * far * ahead).view(-1, 1)
+        line = (2 * torch.arange(size, device=worn.device) + 1) / size - 1
+        across = (line - shift)[:, None].expand(-1, size, -1)
+        grid = torch.stack([across, line[:, None].expand_as(across)], dim=3)
+        moved = F.grid_sample(reached, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        behind = reached[:, 3:] / 255  # the nearest copy lies on top
+        fabric = moved[:, 3:] / 255 * (1 - behind)
+        reached = torch.cat([fabric * moved[:, :3] + (1 - fabric) * reached[:, :3], reached[:, 3:] + 255 * fabric], dim=1)
+    return reached
 
 
 def out_of_focus(photo: Tensor, head: Tensor) -> Tensor:
