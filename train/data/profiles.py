@@ -151,18 +151,18 @@ def depth_of(places: Tensor, turn: Tensor, face: Tensor, size: int) -> Tensor:
 
 def stand_off(worn: Tensor, ahead: Tensor, far: Tensor) -> Tensor:
     """Masked photos and their masks (n, 4, S, S) in 0-255 with masks that stand off what they lie on by `far` (n,) of
-    AHEAD, to the right where `ahead` (n,) is 1 and to the left where it is -1: a worn one leads from the nose's tip down
+    AHEAD, to the right where `ahead` (n,) is 1 and to the left where it is -1: worn ones lead from the nose's tip down
     to the chin, whatever a profile does in between."""
     size, reached = worn.shape[3], worn
+    column = torch.arange(size, device=worn.device)
     for step in range(5):  # each time as far again: its edge is drawn out to AHEAD without a gap
-        shift = (2 * AHEAD / 31 * 2**step * far * ahead).view(-1, 1)
-        line = (2 * torch.arange(size, device=worn.device) + 1) / size - 1
-        across = (line - shift)[:, None].expand(-1, size, -1)
-        grid = torch.stack([across, line[:, None].expand_as(across)], dim=3)
-        moved = F.grid_sample(reached, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-        behind = reached[:, 3:] / 255  # the nearest copy lies on top
-        fabric = moved[:, 3:] / 255 * (1 - behind)
-        reached = torch.cat([fabric * moved[:, :3] + (1 - fabric) * reached[:, :3], reached[:, 3:] + 255 * fabric], dim=1)
+        shift = (AHEAD * size / 31 * 2**step * far * ahead).round().long()  # whole px, or seams would show
+        source = column - shift[:, None]  # (n, S)
+        inside = ((source >= 0) & (source < size)).to(worn)[:, None, None]
+        moved = inside * reached.gather(3, source.clamp(0, size - 1)[:, None, None].expand_as(reached))
+        fabric = moved[:, 3:] / 255 * (1 - reached[:, 3:] / 255)  # the nearest copy lies on top
+        rgb = fabric * moved[:, :3] + (1 - fabric) * reached[:, :3]
+        reached = torch.cat([rgb, reached[:, 3:] + 255 * fabric], dim=1)
     return reached
 
 
