@@ -82,7 +82,7 @@ def test_free_form_holes_are_of_many_sizes():
 def test_heads_are_turned_on_where_their_landmarks_tell_depth(folder, turning, monkeypatch):
     faces = load_faces(folder, "train", folder / "cache")
     pairs = draw_pairs(faces, folder / "cache", 1, 0, workers=1)
-    monkeypatch.setattr(profiles, "solid_face", lambda points, turn: known_face())
+    monkeypatch.setattr(profiles, "solid_face", lambda *given: known_face())
     batches = Batches(faces, pairs, size=128, seed=3, device=torch.device("cpu"), turning=turning)
     batches.turn[:] = 30.0
     turns = torch.cat([batches.get(step, 8)["turn"] for step in range(4)])

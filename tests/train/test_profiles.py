@@ -9,6 +9,9 @@ from tests.train.test_backdrop import GreenIsBehind
 from train.data import profiles
 from train.data.batches import MIRROR
 from train.data.draws import Draws
+from train.data.faces import load_faces
+from train.evaluation import evaluate_landmarks
+from train.evaluation.evaluate import masked_faces
 from unmask.faces.layout import LEFT_EAR, NOSE, NOSE_TIP, RIGHT_EAR
 from unmask.synth import MEAN_LANDMARKS
 
@@ -140,3 +143,16 @@ def test_a_mask_stands_ahead_of_a_profile():
         torch.testing.assert_close(inside, worn[0, :, 120:121, 80:81].expand_as(inside), atol=12, rtol=0)
         outside = torch.cat([reached[:, :, : columns.start - 2], reached[:, :, columns.stop + 2 :]], dim=2)
         assert outside[3].max() < 1 and outside[0].max() < 1
+
+
+def test_landmarks_are_judged_in_profile_too(folder, monkeypatch):
+    faces = load_faces(folder, "val", folder / "cache")
+    for row in faces.rows:
+        row["yaw"] = "25"
+    monkeypatch.setattr(profiles, "solid_face", lambda *given, **options: known_face())
+    turned = list(evaluate_landmarks._profiles(faces, masked_faces(faces)))
+    assert len(turned) == len(faces.rows)
+    for (photo, worn, points), straight in zip(turned, faces.landmarks):
+        assert photo.shape == worn.shape == (256, 256, 3) and not np.array_equal(photo, worn)
+        eyes_apart = np.ptp(points[50:62, 0]) / np.ptp(straight[50:62, 0])
+        assert eyes_apart < 0.9, "the head was not turned"

@@ -24,21 +24,21 @@ from unmask.nets.parsing import ParsingNet
 
 SOURCE, FURTHER = (12.0, 40.0), (22.0, 45.0)  # degrees that a head is turned by, and by how many it is turned on
 SHARE, WHOLE = 0.5, 0.7  # share of such heads that are turned on, and how much of their picture has to be photograph
-ENOUGH, KNOWN = 200, 42.0  # turned heads from which depth is measured, and degrees beyond which theirs are understated
+KNOWN = 42.0  # degrees beyond which the data's turns are understated
 # The head behind the face, an ellipsoid, and the neck, a plane, in a solid face's coordinates.
 HEAD_CENTRE, HEAD_RADII, NECK = (0.0, -0.35, -0.85), (1.13, 1.6, 1.2), -0.75
 AHEAD = 0.12  # crop sides that a mask stands ahead of a profile at most
 FINE, GAP = 4, 4  # columns looked at a pixel, for cheeks are stretched; px between two of them that are closed
 
 
-def solid_face(points: np.ndarray, turn: np.ndarray) -> Tensor | None:
+def solid_face(points: np.ndarray, turn: np.ndarray, enough: int = 200) -> Tensor | None:
     """The mean solid face (92, 3) of landmarks (N, 92, 2) of heads that are turned by `turn` (N,) degrees, positive
-    where the nose points to the picture's right; None where too few are turned to tell depth.
+    where the nose points to the picture's right; None where fewer than `enough` are turned enough to tell depth.
 
     A landmark is at x cos + z sin once its head is turned: least squares over all faces.
     """
     known = np.abs(turn) < KNOWN
-    if (known & (np.abs(turn) > SOURCE[0])).sum() < ENOUGH:
+    if (known & (np.abs(turn) > SOURCE[0])).sum() < enough:
         return None
     places, angle = torch.from_numpy(points[known]).double(), np.radians(turn[known].astype(np.float64))
     places = (places - places.mean(dim=1, keepdim=True)) / _length(places)[:, None, None]

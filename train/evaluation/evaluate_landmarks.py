@@ -1,12 +1,17 @@
 """How well the landmarks under a mask are found, and whether they mend a face's alignment."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from tqdm import tqdm
 
-from train.data.faces import SIDE, load_faces
+from train.data import backdrop, profiles
+from train.data.batches import turns
+from train.data.draws import Draws
+from train.data.faces import SIDE, Faces, load_faces
 from train.evaluation.evaluate import SEED, masked_faces
 from train.sheets import save_pictures
 from unmask.faces.detector import detect
@@ -17,6 +22,7 @@ from unmask.registry import FACE_DETECTOR
 from unmask.synth import MaskedFace
 
 CANVAS = 400  # px of the picture a face is put into
+EYES_APART = 62.5  # px of the eyes' middles in a crop, on average; in profile they are one behind the other
 CORNERS = np.array([[0, 0], [SIDE, 0], [SIDE, SIDE], [0, SIDE]], float)
 
 
@@ -29,7 +35,8 @@ def eye_distance(points: np.ndarray) -> float:
 def evaluate_landmarks(
     data: Path, out: Path, cache: Path, *, weights: dict[str, str], device: str, limit: int | None
 ) -> str:
-    """Normalised mean error by eye distance on the val split, with the evaluation's masks and bare; and how far the
+    """Normalised mean error by eye distance on the val split, with the evaluation's masks and bare, and of the heads
+    that can be turned on into profile (`train.data.profiles`), by the eye distance of a mean face; and how far the
     crop's corners lie from the true ones, in crop sides, as the detector sees the face and after refinement.
 
     The report, Markdown, is also written to out/landmarks.md; out/landmarks.png shows the worst and the median.
@@ -46,6 +53,10 @@ def evaluate_landmarks(
             found = unmasker.landmarks(image, whole_photo(image))
             errors[kind].append(float(np.linalg.norm(found - truth, axis=1).mean() / eye_distance(truth)))
         pictures.append(_marked(face.image, truth, found))
+    for photo, worn, truth in _profiles(faces, masked):
+        for kind, image in (("in profile, bare", photo), ("in profile, masked", worn)):
+            found = unmasker.landmarks(image, whole_photo(image))
+            errors.setdefault(kind, []).append(float(np.linalg.norm(found - truth, axis=1).mean() / EYES_APART))
     before, after = _alignment(unmasker, masked)
 
     lines = ["| landmarks, normalised mean error by eye distance | faces | mean | median | 95th percentile |"]
@@ -61,6 +72,26 @@ def evaluate_landmarks(
     text = "\n".join(lines) + "\n"
     (out / "landmarks.md").write_text(text)
     return text
+
+
+def _profiles(faces: Faces, masked: list[MaskedFace]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """The photo and the masked photo (256, 256, 3) and the landmarks (92, 2) of every head that is turned on into
+    profile; none where too few are turned to tell depth, or the face parsing network's weights are missing."""
+    turn, parser = turns(faces), backdrop.parsing_if_available()
+    solid = profiles.solid_face(faces.landmarks, turn, enough=50)
+    rows = np.flatnonzero((np.abs(turn) >= profiles.SOURCE[0]) & (np.abs(turn) <= profiles.SOURCE[1]))
+    if solid is None or parser is None:
+        return
+    for i in rows:
+        photo, worn, mask = np.asarray(faces.photos[i]), masked[i].image, 255 * (masked[i].mask[..., None] > 0)
+        layers = np.concatenate([photo, worn, mask, 0 * mask, 0 * mask + 255], axis=2).astype(np.float32)
+        x = torch.from_numpy(layers).permute(2, 0, 1)[None]
+        points, by = torch.from_numpy(faces.landmarks[i : i + 1] / SIDE), torch.from_numpy(turn[i : i + 1]).float()
+        draws = Draws(SEED + int(i), 1, slice(None), torch.device("cpu"))
+        x, points, by = profiles.turn_heads(x, points, by, solid, parser, draws, share=1.0)
+        if abs(float(by)) > abs(turn[i]):  # not where most of a picture is reflection
+            pictures = x[0, :6].permute(1, 2, 0).round().to(torch.uint8).numpy()
+            yield pictures[..., :3].copy(), pictures[..., 3:].copy(), points[0].numpy() * SIDE
 
 
 def _row(kind: str, count: str, values: list[float]) -> str:
