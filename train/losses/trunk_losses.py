@@ -20,7 +20,7 @@ from unmask.metrics import band_ratios
 
 # What `spectral_distance` counts beside the perceptual loss, where a discriminator asks for detail: the trunk is blind
 # to some waves, and networks paint a mesh of those.
-SPECTRAL = 0.5
+SPECTRAL = 0.3
 
 
 def structure_weight(phase: Phase) -> float:

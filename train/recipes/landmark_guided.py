@@ -58,7 +58,7 @@ class LandmarkGuidedRecipe(Recipe):
         if self.trunk:
             total = pixel_weight(phase) * parts["hole_l1"] + 0.02 * parts["tv"]
             total = total + structure_weight(phase) * parts["ssim"]
-            return self.trunk.add(batch, total, parts, phase, perceptual=1.0, realism=2.5)
+            return self.trunk.add(batch, total, parts, phase, perceptual=1.0, realism=3.3)
         total = 1.0 * parts["hole_l1"] + 0.2 * parts["l1"] + 0.02 * parts["tv"] + parts["ssim"]
         if phase.discriminator:
             logits, features = self.discriminator(torch.cat([fused, batch["dots"]], dim=1))
