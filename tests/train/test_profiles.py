@@ -145,6 +145,17 @@ def test_a_mask_stands_ahead_of_a_profile():
         assert outside[3].max() < 1 and outside[0].max() < 1
 
 
+def test_what_is_drawn_afterwards_hangs_on_no_row():
+    """Processes share a batch: each draws as often as the others, whether it has a head to turn or not."""
+    after = []
+    for turn in ([0.0, 60.0], [30.0, -30.0]):
+        points = landmarks_of(known_face(), torch.tensor(turn))
+        draws = Draws(0, 2, slice(None), torch.device("cpu"))
+        profiles.turn_heads(picture(points), points, torch.tensor(turn), known_face(), GreenIsBehind(), draws, 1.0)
+        after.append(draws.uniform())
+    assert torch.equal(*after)
+
+
 def test_landmarks_are_judged_in_profile_too(folder, monkeypatch):
     faces = load_faces(folder, "val", folder / "cache")
     for row in faces.rows:

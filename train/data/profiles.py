@@ -59,7 +59,7 @@ def turn_heads(
     """
     fit = (turn.abs() >= SOURCE[0]) & (turn.abs() <= SOURCE[1]) & (x[:, 8].mean(dim=(1, 2)) > 255 * WHOLE)
     chosen = ((draws.uniform() < share) & fit).nonzero()[:, 0]
-    further = FURTHER[0] + (FURTHER[1] - FURTHER[0]) * draws.uniform()
+    further, far = FURTHER[0] + (FURTHER[1] - FURTHER[0]) * draws.uniform(), draws.uniform()
     if not len(chosen):
         return x, points, turn
     size, before = x.shape[3], turn[chosen]
@@ -82,7 +82,7 @@ def turn_heads(
     seen = turned[:, 9:] / 255
     x[chosen, :6] = seen * turned[:, :6] + (1 - seen) * behind.repeat(1, 2, 1, 1)
     x[chosen, 6:7] = seen * turned[:, 6:7]
-    x[chosen, 3:7] = stand_off(x[chosen, 3:7], after.sign(), draws.uniform()[chosen])
+    x[chosen, 3:7] = stand_off(x[chosen, 3:7], after.sign(), far[chosen])
     x[chosen, 8:9] = seen * turned[:, 8:9] + (1 - seen) * 255  # what is behind is made, but has no seam
     points[chosen] = (torch.einsum("nij,nkj->nki", crop[:, :, :2], places) + crop[:, None, :, 2]) / size
     turn[chosen] = after
