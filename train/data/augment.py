@@ -77,6 +77,17 @@ def relight(x: Tensor, draws: Draws, share: float = LIT, grey: float = GREY) -> 
     return x
 
 
+def shifted(x: Tensor, down: Tensor, right: Tensor) -> Tensor:
+    """(N, C, H, W), each moved by its own (N,) int64 px; 0 comes in from the border."""
+    n, height, width = len(x), *x.shape[2:]
+    rows, columns = (torch.arange(length, device=x.device) for length in (height, width))
+    rows, columns = rows - down[:, None], columns - right[:, None]  # (N, height), (N, width)
+    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None]
+    each = torch.arange(n, device=x.device)[:, None, None]
+    moved = x[each, :, rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None]]  # (N, H, W, C)
+    return (moved * inside[..., None]).permute(0, 3, 1, 2)
+
+
 def jpeg(x: Tensor, quality: Tensor) -> Tensor:
     """What a JPEG of RGB pictures (N, 3, H, W) in 0-255 keeps, colours at half the size as usual; no file is made, so
     that a batch on a GPU stays there. quality: (N,), 1 to 100, libjpeg's scale."""

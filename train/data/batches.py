@@ -94,8 +94,7 @@ class Batches:
         self.points = torch.from_numpy(faces.landmarks / SIDE).to(device)  # (N, 92, 2) in crop sides
         self.photographed = torch.from_numpy(photographed(faces)).to(device)  # (N, 4)
         self.turn = torch.from_numpy(turns(faces)).float().to(device)  # (N,) degrees
-        solid = profiles.solid_face(faces.landmarks, turns(faces)) if turning else None
-        self.solid = None if solid is None else solid.to(device)
+        self.solid = profiles.solid_face(self.points, self.turn) if turning else None
         genders = [GENDERS.get(row["gender"], 0) for row in faces.rows]
         self.gender = torch.tensor(genders, dtype=torch.float32, device=device)  # (N,)
 

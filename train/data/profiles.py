@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from train.data.augment import shifted
 from train.data.backdrop import cut_out, spread
 from train.data.draws import Draws
 from unmask.faces.face import face_from_points
@@ -31,19 +32,18 @@ AHEAD = 0.12  # crop sides that a mask stands ahead of a profile at most
 FINE, GAP = 4, 4  # columns looked at a pixel, for cheeks are stretched; px between two of them that are closed
 
 
-def solid_face(points: np.ndarray, turn: np.ndarray, enough: int = 200) -> Tensor | None:
+def solid_face(points: Tensor, turn: Tensor, enough: int = 200) -> Tensor | None:
     """The mean solid face (92, 3) of landmarks (N, 92, 2) of heads that are turned by `turn` (N,) degrees, positive
     where the nose points to the picture's right; None where fewer than `enough` are turned enough to tell depth.
 
     A landmark is at x cos + z sin once its head is turned: least squares over all faces.
     """
-    known = np.abs(turn) < KNOWN
-    if (known & (np.abs(turn) > SOURCE[0])).sum() < enough:
+    known = turn.abs() < KNOWN
+    if (known & (turn.abs() > SOURCE[0])).sum() < enough:
         return None
-    places, angle = torch.from_numpy(points[known]).double(), np.radians(turn[known].astype(np.float64))
+    places, angle = points[known].double(), torch.deg2rad(turn[known].double())
     places = (places - places.mean(dim=1, keepdim=True)) / _length(places)[:, None, None]
-    turns = torch.from_numpy(np.stack([np.cos(angle), np.sin(angle)], axis=1))
-    x, z = torch.linalg.lstsq(turns, places[:, :, 0]).solution
+    x, z = torch.linalg.lstsq(torch.stack([angle.cos(), angle.sin()], dim=1), places[:, :, 0]).solution
     return torch.stack([x, places[:, :, 1].mean(dim=0), z], dim=1).float()
 
 
@@ -68,7 +68,7 @@ def turn_heads(
     head = F.interpolate(cut_out(half, net), scale_factor=2, mode="bilinear", align_corners=False)
     behind = out_of_focus(pictures[:, :3], head)
     pictures[:, :6] = spread(pictures[:, :6], head)
-    columns, seen, places = look(points[chosen] * size, head[:, 0] > 0.5, before, after, face.to(x))
+    columns, seen, places = look(points[chosen] * size, head[:, 0] > 0.5, before, after, face)
     # Each row of a turned head comes from the same row before; each pixel of the new crop from a turned head.
     rows = (torch.arange(size, device=x.device) + 0.5)[:, None].expand_as(columns)
     turned = torch.cat([_sample(pictures, torch.stack([columns, rows], dim=3)), 255 * seen], dim=1)
@@ -154,12 +154,9 @@ def stand_off(worn: Tensor, ahead: Tensor, far: Tensor) -> Tensor:
     AHEAD, to the right where `ahead` (n,) is 1 and to the left where it is -1: worn ones lead from the nose's tip down
     to the chin, whatever a profile does in between."""
     size, reached = worn.shape[3], worn
-    column = torch.arange(size, device=worn.device)
     for step in range(5):  # each time as far again: its edge is drawn out to AHEAD without a gap
-        shift = (AHEAD * size / 31 * 2**step * far * ahead).round().long()  # whole px, or seams would show
-        source = column - shift[:, None]  # (n, S)
-        inside = ((source >= 0) & (source < size)).to(worn)[:, None, None]
-        moved = inside * reached.gather(3, source.clamp(0, size - 1)[:, None, None].expand_as(reached))
+        right = (AHEAD * size / 31 * 2**step * far * ahead).round().long()  # whole px, or seams would show
+        moved = shifted(reached, torch.zeros_like(right), right)
         fabric = moved[:, 3:] / 255 * (1 - reached[:, 3:] / 255)  # the nearest copy lies on top
         rgb = fabric * moved[:, :3] + (1 - fabric) * reached[:, :3]
         reached = torch.cat([rgb, reached[:, 3:] + 255 * fabric], dim=1)

@@ -13,6 +13,7 @@ from train.data.batches import turns
 from train.data.draws import Draws
 from train.data.faces import SIDE, Faces, load_faces
 from train.evaluation.evaluate import SEED, masked_faces
+from train.recipes.landmarks import EYE_DISTANCE
 from train.sheets import save_pictures
 from unmask.faces.detector import detect
 from unmask.faces.face import Face, whole_photo
@@ -22,7 +23,6 @@ from unmask.registry import FACE_DETECTOR
 from unmask.synth import MaskedFace
 
 CANVAS = 400  # px of the picture a face is put into
-EYES_APART = 62.5  # px of the eyes' middles in a crop, on average; in profile they are one behind the other
 CORNERS = np.array([[0, 0], [SIDE, 0], [SIDE, SIDE], [0, SIDE]], float)
 
 
@@ -56,7 +56,8 @@ def evaluate_landmarks(
     for photo, worn, truth in _profiles(faces, masked):
         for kind, image in (("in profile, bare", photo), ("in profile, masked", worn)):
             found = unmasker.landmarks(image, whole_photo(image))
-            errors.setdefault(kind, []).append(float(np.linalg.norm(found - truth, axis=1).mean() / EYES_APART))
+            error = np.linalg.norm(found - truth, axis=1).mean() / (SIDE * EYE_DISTANCE)
+            errors.setdefault(kind, []).append(float(error))
     before, after = _alignment(unmasker, masked)
 
     lines = ["| landmarks, normalised mean error by eye distance | faces | mean | median | 95th percentile |"]
@@ -77,21 +78,19 @@ def evaluate_landmarks(
 def _profiles(faces: Faces, masked: list[MaskedFace]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """The photo and the masked photo (256, 256, 3) and the landmarks (92, 2) of every head that is turned on into
     profile; none where too few are turned to tell depth, or the face parsing network's weights are missing."""
-    turn, parser = turns(faces), backdrop.parsing_if_available()
-    solid = profiles.solid_face(faces.landmarks, turn, enough=50)
-    rows = np.flatnonzero((np.abs(turn) >= profiles.SOURCE[0]) & (np.abs(turn) <= profiles.SOURCE[1]))
+    turn, parser = torch.from_numpy(turns(faces)).float(), backdrop.parsing_if_available()
+    points = torch.from_numpy(faces.landmarks / SIDE)
+    solid = profiles.solid_face(points, turn, enough=50)
     if solid is None or parser is None:
         return
-    for i in rows:
+    for i in ((turn.abs() >= profiles.SOURCE[0]) & (turn.abs() <= profiles.SOURCE[1])).nonzero()[:, 0].tolist():
         photo, worn, mask = np.asarray(faces.photos[i]), masked[i].image, 255 * (masked[i].mask[..., None] > 0)
         layers = np.concatenate([photo, worn, mask, 0 * mask, 0 * mask + 255], axis=2).astype(np.float32)
-        x = torch.from_numpy(layers).permute(2, 0, 1)[None]
-        points, by = torch.from_numpy(faces.landmarks[i : i + 1] / SIDE), torch.from_numpy(turn[i : i + 1]).float()
-        draws = Draws(SEED + int(i), 1, slice(None), torch.device("cpu"))
-        x, points, by = profiles.turn_heads(x, points, by, solid, parser, draws, share=1.0)
-        if abs(float(by)) > abs(turn[i]):  # not where most of a picture is reflection
-            pictures = x[0, :6].permute(1, 2, 0).round().to(torch.uint8).numpy()
-            yield pictures[..., :3].copy(), pictures[..., 3:].copy(), points[0].numpy() * SIDE
+        x, draws = torch.from_numpy(layers).permute(2, 0, 1)[None], Draws(SEED + i, 1, slice(None), torch.device("cpu"))
+        place, by = points[i : i + 1].clone(), turn[i : i + 1].clone()
+        x, place, _ = profiles.turn_heads(x, place, by, solid, parser, draws, share=1.0)
+        pictures = x[0, :6].permute(1, 2, 0).round().to(torch.uint8).numpy()
+        yield pictures[..., :3].copy(), pictures[..., 3:].copy(), place[0].numpy() * SIDE
 
 
 def _row(kind: str, count: str, values: list[float]) -> str:

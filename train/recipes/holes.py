@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from train.data.augment import shifted
 from train.data.batch import Batch
 from train.data.faces import TURNED
 from unmask.nets.layers import dilate
@@ -81,17 +82,6 @@ def reach_ahead(hole: Tensor, turn: Tensor, scale: float = 1.0) -> Tensor:
     for part in (1 / 3, 2 / 3, 1):  # no gap between the mask and its copy
         reached = torch.maximum(reached, shifted(hole, (part * down).round().long(), (part * right).round().long()))
     return reached
-
-
-def shifted(hole: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """(N, 1, H, W), each moved by its own (N,) int64 px; 0 comes in from the border."""
-    n, height, width = len(hole), *hole.shape[2:]
-    rows, columns = (torch.arange(length, device=hole.device) for length in (height, width))
-    rows, columns = rows - down[:, None], columns - right[:, None]  # (N, height), (N, width)
-    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None]
-    each = torch.arange(n, device=hole.device)[:, None, None]
-    moved = hole[each, 0, rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None]] * inside
-    return moved[:, None]
 
 
 def boxes(count: int, size: int, smallest: float = 24 / 128, largest: float = 48 / 128) -> Tensor:
